@@ -1,1 +1,27 @@
-//! Stub.
+//! Runs Tailrace's Workers in the real local runtime (`wrangler dev`, workerd) and watches them from outside.
+//!
+//! `cargo xtask dev` starts the system with it, the tests under `tests/` and the benchmarks drive and read it.
+//! Nothing here stands in for a part of the platform: D1, queues, KV and tail events are workerd's own.
+//!
+//! In reading order:
+//! - [`workspace`]: where things are in a checkout, and the pinned tools;
+//! - [`process`]: a child process that takes its whole process group with it;
+//! - [`config`]: Worker configurations, read from `wrangler/` and varied for a test;
+//! - [`dev_server`]: one `wrangler dev` with several Workers;
+//! - [`system`]: the five Workers with a temporary state of their own;
+//! - [`database`]: the rows of `tail_logs`, read from D1's SQLite file;
+//! - [`poll`]: waiting with a deadline.
+
+pub mod config;
+pub mod database;
+pub mod dev_server;
+pub mod poll;
+pub mod process;
+pub mod system;
+pub mod workspace;
+
+pub use config::WorkerConfig;
+pub use database::{Database, Row};
+pub use poll::{poll, wait_for};
+pub use system::{System, SystemBuilder};
+pub use workspace::Workspace;

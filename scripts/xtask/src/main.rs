@@ -1,2 +1,56 @@
-//! Stub.
-fn main() {}
+//! `cargo xtask`: everything one does with a checkout of Tailrace. `cargo xtask --help` lists it.
+//!
+//! - [`setup`]: installs the pinned tools, each into the checkout;
+//! - [`build`]: compiles the Workers to Wasm;
+//! - [`dev`]: runs the system locally;
+//! - [`test`]: runs every test.
+
+mod build;
+mod dev;
+mod inputs;
+mod setup;
+mod step;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Everything one does with a checkout of Tailrace.
+#[derive(Parser)]
+#[command(
+    bin_name = "cargo xtask",
+    after_help = "A newcomer needs two of these:\n  cargo xtask dev     run the system locally\n  cargo xtask test    pass its tests"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing: the Wasm target, worker-build, wasm-bindgen, wrangler and its Node
+    Setup,
+    /// Compile Workers to Wasm; all of them unless some are named
+    Build(build::Arguments),
+    /// Set up, migrate, build and run the whole system locally
+    Dev(dev::Arguments),
+    /// Set up, build and run every test
+    Test(test::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Setup => setup::run(),
+        Command::Build(arguments) => build::run(&arguments),
+        Command::Dev(arguments) => dev::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            step::failed(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Worker configurations: read from `wrangler/` or written for a test, varied, and rendered where wrangler can run them
+//! without building anything.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use toml_edit::{DocumentMut, Item, Value, value};
+
+/// One Worker's wrangler configuration.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// The Worker's name.
+    pub name: String,
+    /// The configuration, free to be varied.
+    pub document: DocumentMut,
+}
+
+impl WorkerConfig {
+    /// Reads the configuration at `path`. Paths in it become absolute, and its build command is left out: what runs has
+    /// been built before.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no TOML, or names no Worker.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("{} cannot be read", path.display()))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        Self::parse(&text, folder).with_context(|| format!("in {}", path.display()))
+    }
+
+    /// Reads a configuration from its text; relative paths in it start at `folder`.
+    ///
+    /// # Errors
+    /// When the text is no TOML, or names no Worker.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self> {
+        let mut document: DocumentMut = text.parse()?;
+        let name = document
+            .get("name")
+            .and_then(Item::as_str)
+            .context("no name")?
+            .to_owned();
+        document.remove("build");
+        absolute(document.get_mut("main"), folder);
+        if let Some(databases) = document
+            .get_mut("d1_databases")
+            .and_then(Item::as_array_of_tables_mut)
+        {
+            for database in databases.iter_mut() {
+                absolute(database.get_mut("migrations_dir"), folder);
+            }
+        }
+        Ok(Self { name, document })
+    }
+
+    /// Sets a variable of the Worker.
+    pub fn var(&mut self, name: &str, text: &str) -> &mut Self {
+        let vars = self
+            .document
+            .entry("vars")
+            .or_insert_with(|| Item::Table(toml_edit::Table::new()));
+        if let Some(vars) = vars.as_table_like_mut() {
+            vars.insert(name, value(text));
+        }
+        self
+    }
+
+    /// Takes the binding `name` away, of whatever kind it is.
+    pub fn remove_binding(&mut self, name: &str) -> &mut Self {
+        let is_it =
+            |table: &toml_edit::Table| table.get("binding").and_then(Item::as_str) == Some(name);
+        let root = self.document.as_table_mut();
+        for key in ["d1_databases", "kv_namespaces"] {
+            if let Some(tables) = root.get_mut(key).and_then(Item::as_array_of_tables_mut) {
+                tables.retain(|table| !is_it(table));
+            }
+        }
+        if let Some(tables) = root
+            .get_mut("queues")
+            .and_then(|queues| queues.get_mut("producers"))
+            .and_then(Item::as_array_of_tables_mut)
+        {
+            tables.retain(|table| !is_it(table));
+        }
+        self
+    }
+
+    /// Writes the configuration into `folder`, as a file named after the Worker.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn render(&self, folder: &Path) -> Result<PathBuf> {
+        let path = folder.join(format!("{}.toml", self.name));
+        fs::write(&path, self.document.to_string())
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+        Ok(path)
+    }
+}
+
+fn absolute(item: Option<&mut Item>, folder: &Path) {
+    if let Some(item) = item
+        && let Some(path) = item.as_str()
+    {
+        let path = folder.join(path);
+        *item = Item::Value(Value::from(path.to_string_lossy().into_owned()));
+    }
+}

@@ -1,0 +1,73 @@
+//! A child process that takes its whole process group with it: wrangler starts workerd and esbuild, and none of them may
+//! outlive the test or command that started them.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use crate::poll::poll;
+
+/// How long a process group gets to end by itself once asked to.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A running process group; dropping it ends it.
+#[derive(Debug)]
+pub struct ProcessGroup {
+    child: Child,
+    group: Pid,
+}
+
+impl ProcessGroup {
+    /// Starts `command` as the leader of a new process group.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn spawn(command: &mut Command) -> Result<Self> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child = command
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("{program} did not start"))?;
+        let id = i32::try_from(child.id()).context("a process id over i32::MAX")?;
+        Ok(Self {
+            child,
+            group: Pid::from_raw(id),
+        })
+    }
+
+    /// The leader's exit status, if it has ended.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// The group's id, which is its leader's process id.
+    #[must_use]
+    pub fn id(&self) -> i32 {
+        self.group.as_raw()
+    }
+
+    /// Asks the group to end, and ends it if it does not.
+    pub fn stop(&mut self) {
+        // A group that has ended already answers ESRCH to each of these.
+        let _ = killpg(self.group, Signal::SIGTERM);
+        let child = &mut self.child;
+        let ended = poll(GRACE, || Ok(child.try_wait()?)).ok().flatten();
+        let _ = killpg(self.group, Signal::SIGKILL);
+        if ended.is_none() {
+            let _ = self.child.wait();
+        }
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

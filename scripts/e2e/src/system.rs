@@ -1,0 +1,241 @@
+//! The five Workers of the system, with a temporary state of their own, on free ports.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::config::WorkerConfig;
+use crate::database::Database;
+use crate::dev_server::{DevServer, Output, agent, free_port};
+use crate::workspace::{WORKERS, Workspace};
+
+/// The bearer token that triggers-api takes in a test.
+pub const API_TOKEN: &str = "local-test-token";
+
+/// What to run, and how it differs from the configurations under `wrangler/`.
+#[derive(Debug)]
+pub struct SystemBuilder {
+    workspace: Workspace,
+    configs: Vec<WorkerConfig>,
+    migrate: bool,
+}
+
+impl SystemBuilder {
+    /// The whole system as it is configured. Dead letters go to KV, as in `cargo xtask dev`, since the local runtime
+    /// drops what is sent to a queue without a consumer.
+    ///
+    /// # Errors
+    /// When a configuration cannot be read, or a Worker has not been built.
+    pub fn whole() -> Result<Self> {
+        Self::workers(&WORKERS)
+    }
+
+    /// Only the Workers `names`, the first of which answers HTTP.
+    ///
+    /// # Errors
+    /// When a configuration cannot be read, or a Worker has not been built.
+    pub fn workers(names: &[&str]) -> Result<Self> {
+        let workspace = Workspace::find()?;
+        let mut builder = Self {
+            configs: Vec::new(),
+            migrate: true,
+            workspace,
+        };
+        for name in names {
+            let path = builder
+                .workspace
+                .wrangler_dir()
+                .join(format!("{name}.toml"));
+            builder.configs.push(built(WorkerConfig::read(&path)?)?);
+        }
+        builder.vary("triggers-api", |config| {
+            config.var("API_TOKEN", API_TOKEN);
+        });
+        builder.vary("log-writer", |config| {
+            config.var("DEAD_LETTERS", "kv");
+        });
+        Ok(builder)
+    }
+
+    /// Changes the configuration of the Worker `name`, if it is part of the system.
+    pub fn vary(&mut self, name: &str, change: impl FnOnce(&mut WorkerConfig)) -> &mut Self {
+        if let Some(config) = self.configs.iter_mut().find(|config| config.name == name) {
+            change(config);
+        }
+        self
+    }
+
+    /// Adds a Worker of the test's own, last; `text` is its configuration, with paths relative to this crate's folder.
+    ///
+    /// # Errors
+    /// When the configuration cannot be read.
+    pub fn add(&mut self, text: &str) -> Result<&mut Self> {
+        let config = WorkerConfig::parse(text, Path::new(env!("CARGO_MANIFEST_DIR")))?;
+        self.configs.push(config);
+        Ok(self)
+    }
+
+    /// The same as [`SystemBuilder::add`], but first: it answers HTTP.
+    ///
+    /// # Errors
+    /// When the configuration cannot be read.
+    pub fn add_first(&mut self, text: &str) -> Result<&mut Self> {
+        self.add(text)?;
+        self.configs.rotate_right(1);
+        Ok(self)
+    }
+
+    /// Leaves the database without its tables, until [`System::migrate`].
+    pub fn without_migrations(&mut self) -> &mut Self {
+        self.migrate = false;
+        self
+    }
+
+    /// Applies the migrations and starts everything; returns once it answers.
+    ///
+    /// # Errors
+    /// When wrangler fails; with its output.
+    pub fn start(&self) -> Result<System> {
+        let folder = tempfile::Builder::new().prefix("tailrace-").tempdir()?;
+        let state = folder.path().join("state");
+        let configs = self
+            .configs
+            .iter()
+            .map(|config| config.render(folder.path()))
+            .collect::<Result<Vec<_>>>()?;
+        if self.migrate
+            && self
+                .configs
+                .iter()
+                .any(|config| config.name == "log-writer")
+        {
+            migrate(
+                &self.workspace,
+                &folder.path().join("log-writer.toml"),
+                &state,
+            )?;
+        }
+        let server = DevServer::start(
+            &self.workspace,
+            &configs,
+            &state,
+            free_port()?,
+            Output::File(folder.path().join("wrangler.log")),
+        )?;
+        Ok(System {
+            server,
+            folder,
+            state,
+            workspace: self.workspace.clone(),
+        })
+    }
+}
+
+/// A running system; dropping it stops it and removes its state.
+#[derive(Debug)]
+pub struct System {
+    /// The runtime. Declared first, so that it is stopped before its state is removed.
+    pub server: DevServer,
+    folder: TempDir,
+    state: PathBuf,
+    workspace: Workspace,
+}
+
+impl System {
+    /// The database, opened anew.
+    ///
+    /// # Errors
+    /// When there is none yet.
+    pub fn database(&self) -> Result<Database> {
+        Database::open(&self.state)
+    }
+
+    /// Applies the migrations while the system runs.
+    ///
+    /// # Errors
+    /// When wrangler fails; with its output.
+    pub fn migrate(&self) -> Result<()> {
+        migrate(
+            &self.workspace,
+            &self.folder.path().join("log-writer.toml"),
+            &self.state,
+        )
+    }
+
+    /// Sends a request to the Worker that answers HTTP; returns status, headers and body, whatever the status.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<(u16, ureq::http::HeaderMap, String)> {
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.server.url()));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = agent(Duration::from_secs(60)).run(request.body(body.to_owned())?)?;
+        Ok((
+            answer.status().as_u16(),
+            answer.headers().clone(),
+            answer.body_mut().read_to_string()?,
+        ))
+    }
+}
+
+/// Applies the migrations of the log-writer configuration at `config` to the local database under `state`.
+///
+/// # Errors
+/// When wrangler fails; with its output.
+pub fn migrate(workspace: &Workspace, config: &Path, state: &Path) -> Result<()> {
+    let output = workspace
+        .command("wrangler")?
+        .args([
+            "d1",
+            "migrations",
+            "apply",
+            "tailrace",
+            "--local",
+            "--config",
+        ])
+        .arg(config)
+        .arg("--persist-to")
+        .arg(state)
+        .stdin(Stdio::null())
+        .output()
+        .context("wrangler did not start: run `cargo xtask setup`")?;
+    if !output.status.success() {
+        bail!(
+            "the migrations failed ({})\n{}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(())
+}
+
+/// Checks that what the configuration's `main` names is there.
+fn built(config: WorkerConfig) -> Result<WorkerConfig> {
+    let main = config
+        .document
+        .get("main")
+        .and_then(toml_edit::Item::as_str)
+        .context("no main")?;
+    if fs::metadata(main).is_err() {
+        bail!(
+            "{} has not been built: run `cargo xtask build`",
+            config.name
+        );
+    }
+    Ok(config)
+}

@@ -1,0 +1,50 @@
+//! What `cargo xtask` says on the terminal, and the commands it runs.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// Says what happens next.
+pub(crate) fn say(text: impl AsRef<str>) {
+    eprintln!("==> {}", text.as_ref());
+}
+
+/// Says why the command ends.
+pub(crate) fn failed(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}
+
+/// Runs `command` with its output on the terminal; an error that names it unless it succeeds.
+pub(crate) fn execute(command: &mut Command) -> Result<()> {
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("{} did not start", shown(command)))?;
+    if !status.success() {
+        bail!("{} failed ({status})", shown(command));
+    }
+    Ok(())
+}
+
+/// What `command` prints, or `None` where it cannot be started or fails.
+pub(crate) fn output(command: &mut Command) -> Option<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn shown(command: &Command) -> String {
+    let program = command.get_program().to_string_lossy();
+    let program = program.rsplit('/').next().unwrap_or(&program);
+    command
+        .get_args()
+        .fold(program.to_owned(), |text, argument| {
+            text + " " + &argument.to_string_lossy()
+        })
+}
