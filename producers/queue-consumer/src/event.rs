@@ -65,7 +65,8 @@ impl QueuedEvent {
         }
         #[derive(Serialize)]
         struct Event<'a> {
-            event_id: &'a str,
+            #[serde(rename = "event_id")]
+            id: &'a str,
             #[serde(rename = "type")]
             kind: &'a str,
             payload: Option<&'a RawValue>,
@@ -75,7 +76,7 @@ impl QueuedEvent {
             params: Params {
                 correlation_id: &self.correlation_id,
                 event: Event {
-                    event_id: &self.event_id,
+                    id: &self.event_id,
                     kind: &self.kind,
                     payload: self.payload.as_deref(),
                 },
