@@ -1,0 +1,51 @@
+//! [`Store`] over the D1 binding `DB`.
+
+use js_sys::Array;
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::bindings::{Database, binding, property, whole_number, words};
+use crate::ports::{Outcome, Statement, Store, StoreError};
+
+/// The database, or why there is none.
+pub(crate) struct D1(Result<Database, String>);
+
+impl D1 {
+    pub(crate) fn new(env: &JsValue) -> Self {
+        Self(binding(env, "DB"))
+    }
+}
+
+impl Store for D1 {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Outcome>, StoreError> {
+        let database = self.0.as_ref().map_err(StoreError::new)?;
+        let failed = |thrown: JsValue| StoreError::new(words(&thrown));
+        let prepared = Array::new();
+        for Statement { sql, parameters } in statements {
+            let values = parameters
+                .iter()
+                .map(|text| JsValue::from_str(text))
+                .collect();
+            let statement = database.prepare(sql).map_err(failed)?;
+            prepared.push(&statement.bind(values).map_err(failed)?);
+        }
+        let results = database.batch(prepared).await.map_err(failed)?;
+        let results: Array = results
+            .dyn_into()
+            .map_err(|_| StoreError::new("a batch's result is no array"))?;
+        Ok(results.iter().map(|result| outcome(&result)).collect())
+    }
+}
+
+fn outcome(result: &JsValue) -> Outcome {
+    let meta = property(result, "meta").unwrap_or(JsValue::UNDEFINED);
+    let value = property(result, "results")
+        .and_then(|rows| rows.dyn_into::<Array>().ok())
+        .and_then(|rows| property(&rows.get(0), "value"))
+        .and_then(|value| value.as_string());
+    Outcome {
+        value,
+        changes: whole_number(&meta, "changes"),
+        rows_written: whole_number(&meta, "rows_written"),
+        size_bytes: whole_number(&meta, "size_after"),
+    }
+}

@@ -1,0 +1,101 @@
+//! The Worker's entry points: adapters from `env`, one call, one log line. They never fail: a queue handler that throws
+//! has its messages retried without a say in it, and in the local runtime those that were acked as well.
+
+use wasm_bindgen::prelude::*;
+use worker::{console_log, console_warn};
+
+use crate::bindings::{Batch, Message, object, property, words};
+use crate::clock::RuntimeClock;
+use crate::consume::{Verdict, consume};
+use crate::d1::D1;
+use crate::dlq::Dlq;
+use crate::kv::Kv;
+use crate::ports::Adapters;
+use crate::settings::Settings;
+use crate::settle::{Body, Inbound};
+
+/// The queue's entry point: `queue(batch, env, ctx)`. By hand, because `worker::MessageBatch` hides the messages'
+/// JavaScript objects and with them `attempts`.
+#[wasm_bindgen]
+pub async fn queue(batch: Batch, env: JsValue, _context: JsValue) {
+    let messages: Vec<Message> = match batch.messages() {
+        Ok(messages) => messages.iter().map(JsCast::unchecked_into).collect(),
+        Err(thrown) => {
+            console_warn!("the batch could not be read: {}", words(&thrown));
+            return;
+        }
+    };
+    let inbounds: Vec<Inbound> = messages.iter().map(inbound).collect();
+    let (verdicts, tally) = consume(&adapters(&env), &settings(&env), &inbounds).await;
+    for (message, verdict) in messages.iter().zip(verdicts) {
+        let told = match verdict {
+            Verdict::Ack => message.ack(),
+            Verdict::Retry { delay_seconds } => {
+                message.retry(&object(&[("delaySeconds", JsValue::from(delay_seconds))]))
+            }
+        };
+        if let Err(thrown) = told {
+            console_warn!("a verdict was not taken: {}", words(&thrown));
+        }
+    }
+    let line = tally.line("batch");
+    if tally.is_trouble() {
+        console_warn!("{line}");
+    } else {
+        console_log!("{line}");
+    }
+}
+
+fn adapters(env: &JsValue) -> Adapters<D1, Dlq, Kv, RuntimeClock> {
+    Adapters {
+        store: D1::new(env),
+        queue: Dlq::new(env),
+        kv: Kv::new(env),
+        clock: RuntimeClock,
+    }
+}
+
+fn settings(env: &JsValue) -> Settings {
+    let (settings, bad) = Settings::read(|name| property(env, name)?.as_string());
+    for name in bad {
+        console_warn!(r#"{{"event":"bad_setting","name":"{name}"}}"#);
+    }
+    settings
+}
+
+/// What the queue delivered. A property that is missing or odd gets a harmless value: the body is what counts.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, which is what is meant"
+)]
+fn inbound(message: &Message) -> Inbound {
+    let attempts = message.attempts().ok().and_then(|n| n.as_f64());
+    Inbound {
+        id: message.id().unwrap_or_default(),
+        timestamp: message
+            .timestamp()
+            .map(|date| String::from(date.to_iso_string()))
+            .unwrap_or_default(),
+        attempts: attempts.unwrap_or(1.0) as u32,
+        body: body(&message.body().unwrap_or(JsValue::UNDEFINED)),
+    }
+}
+
+fn body(value: &JsValue) -> Body {
+    if let Some(text) = value.as_string() {
+        return Body::Text(text);
+    }
+    if value.is_instance_of::<js_sys::ArrayBuffer>() {
+        // Sent as bytes. JSON knows none: text where they are text, numbers otherwise.
+        let bytes = js_sys::Uint8Array::new(value).to_vec();
+        return match String::from_utf8(bytes) {
+            Ok(text) => Body::Text(text),
+            Err(error) => Body::Other(format!("{:?}", error.into_bytes())),
+        };
+    }
+    let json = js_sys::JSON::stringify(value)
+        .ok()
+        .and_then(|json| json.as_string());
+    Body::Other(json.unwrap_or_else(|| format!("{value:?}")))
+}

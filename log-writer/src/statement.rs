@@ -1,0 +1,80 @@
+//! The SQL that log-writer runs, and how records become its parameters. `write` runs the inserts, `prune` the deletes.
+
+use log_record::limits::STATEMENT_PARAMETER_BYTES;
+
+use crate::ports::Statement;
+
+/// Inserts an array of records, each an array by position, from one parameter.
+///
+/// `->>` gives a JSON string bare, an object as its text (numbers as they were written), and JSON null as NULL.
+/// `ON CONFLICT` concerns uniqueness alone: a record that was stored before is passed over, but one that violates a
+/// CHECK or NOT NULL still fails the statement (`INSERT OR IGNORE` would lose it in silence). `WHERE true` is there
+/// because SQLite's parser would otherwise read `ON` as the start of a join.
+pub const INSERT: &str = "\
+INSERT INTO tail_logs (log_id, worker_name, request_id, correlation_id, log_level, message, context_json, timestamp, \
+execution_time_ms) \
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8 \
+FROM json_each(?1) WHERE true \
+ON CONFLICT DO NOTHING";
+
+/// The key of the row that `?2` rows precede, among those earlier than `?1`: a JSON array of timestamp and `log_id`.
+pub const NTH_OLDEST: &str = "\
+SELECT json_array(timestamp, log_id) AS value FROM tail_logs WHERE timestamp < ?1 \
+ORDER BY timestamp, log_id LIMIT 1 OFFSET CAST(?2 AS INTEGER)";
+
+/// Deletes the rows before the key (`?1`, `?2`).
+pub const DELETE_BEFORE: &str = "DELETE FROM tail_logs WHERE (timestamp, log_id) < (?1, ?2)";
+
+/// Counts the rows earlier than `?1`, up to `?2`.
+pub const COUNT_BEFORE: &str = "\
+SELECT CAST(COUNT(*) AS TEXT) AS value FROM \
+(SELECT 1 FROM tail_logs WHERE timestamp < ?1 LIMIT CAST(?2 AS INTEGER))";
+
+/// As few inserts as hold `records`, each one wire array, within [`STATEMENT_PARAMETER_BYTES`] a parameter.
+#[must_use]
+pub fn inserts(records: &[&str]) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    let mut parameter = String::new();
+    for record in records {
+        if !parameter.is_empty() && parameter.len() + record.len() + 2 > STATEMENT_PARAMETER_BYTES {
+            statements.push(insert(&mut parameter));
+        }
+        parameter.push(if parameter.is_empty() { '[' } else { ',' });
+        parameter.push_str(record);
+    }
+    if !parameter.is_empty() {
+        statements.push(insert(&mut parameter));
+    }
+    statements
+}
+
+fn insert(parameter: &mut String) -> Statement {
+    let mut parameter = std::mem::take(parameter);
+    parameter.push(']');
+    Statement {
+        sql: INSERT,
+        parameters: vec![parameter],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_share_a_parameter_up_to_its_limit() {
+        let record = format!("[\"{}\"]", "x".repeat(299_996));
+        let statements = inserts(&[&record; 7]);
+        let lengths: Vec<usize> = statements.iter().map(|s| s.parameters[0].len()).collect();
+        assert_eq!(lengths, [900_004, 900_004, 300_002]);
+        assert!(lengths.iter().all(|n| *n <= STATEMENT_PARAMETER_BYTES));
+        for statement in &statements {
+            serde_json::from_str::<Vec<[String; 1]>>(&statement.parameters[0]).unwrap();
+        }
+    }
+
+    #[test]
+    fn no_records_are_no_statement() {
+        assert_eq!(inserts(&[]), []);
+    }
+}
