@@ -1,1 +1,42 @@
-//! Stub.
+//! The tail Worker: trace events in, queue messages out. It normalizes and publishes; storing is log-writer's work.
+//!
+//! Nothing here loses an event: what cannot be read is kept as it came, what cannot be sent goes down the ladder to KV,
+//! and what is lost all the same is counted.
+//!
+//! In reading order:
+//! - [`input`]: trace events as JSON text, for `tailrace normalize` and tests;
+//! - `trace`: a trace event, read leniently;
+//! - `event`: what happened, one function for each shape of event;
+//! - `console`: what a console line says;
+//! - [`normalize`]: records out of these, with their correlation ids, levels and order;
+//! - `ids`, `timestamp`: what a record is called and when it was;
+//! - [`redact`], `clean`: what must not be stored, and JSON without it;
+//! - `cut`: records too large for a message;
+//! - `pack`: records into message bodies;
+//! - [`send`], [`retry`]: bodies to the queue, else to KV, else counted;
+//! - [`settings`]: what an operator can set;
+//! - `json`: tokens of JSON text;
+//! - `edge`: the Worker itself, on Wasm only.
+
+mod clean;
+mod console;
+mod cut;
+#[cfg(target_arch = "wasm32")]
+mod edge;
+mod event;
+mod ids;
+pub mod input;
+mod json;
+pub mod normalize;
+mod pack;
+pub mod redact;
+pub mod retry;
+pub mod send;
+pub mod settings;
+mod timestamp;
+mod trace;
+
+pub use input::{InputError, Normalized, normalize_and_pack, normalize_json};
+pub use normalize::Counts;
+pub use pack::Body;
+pub use settings::Settings;

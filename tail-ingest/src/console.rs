@@ -1,0 +1,401 @@
+//! Console lines: what a call to `console` says, plain or structured. `normalize` makes the record.
+
+use std::borrow::Cow;
+
+use log_record::Level;
+
+use crate::clean;
+use crate::event;
+use crate::json;
+use crate::redact::Names;
+use crate::settings::Settings;
+use crate::trace::{Arg, TraceItem, TraceLog};
+
+/// A console line, understood.
+#[derive(Debug)]
+pub(crate) struct Console<'i, 'a> {
+    pub(crate) level: Level,
+    /// The line's own correlation id.
+    pub(crate) correlation: Option<Cow<'i, str>>,
+    /// What the line says its Worker is called.
+    pub(crate) worker: Option<Cow<'i, str>>,
+    /// The structured line, where it is one.
+    structured: Option<Structured<'i>>,
+    /// The arguments, without the local runtime's prefix.
+    args: &'i [Arg<'a>],
+    /// Where `args` begins among the line's arguments: `errorInfo` counts from there.
+    skipped: usize,
+    log: &'i TraceLog<'a>,
+}
+
+/// A line that is one JSON object.
+#[derive(Debug)]
+struct Structured<'i> {
+    /// The whole object.
+    source: &'i str,
+    level: Option<Level>,
+    /// `message`, a token.
+    message: Option<&'i str>,
+    correlation: Option<Cow<'i, str>>,
+    /// The line's own `context`, a token.
+    context: Option<&'i str>,
+    /// Members with no meaning of their own here.
+    others: Vec<(&'i str, &'i str)>,
+    worker: Option<Cow<'i, str>>,
+}
+
+/// Names of the member that holds the correlation id.
+const CORRELATION: [&str; 3] = ["correlation_id", "correlationId", "trace_id"];
+
+/// Names of the member that says which Worker logs.
+const WORKER: [&str; 3] = ["worker", "worker_name", "service"];
+
+/// How much of a structured line without a message of its own is shown as its message, in bytes. `data` has it all.
+const MESSAGE_PREVIEW_BYTES: usize = 1_000;
+
+impl<'i> Structured<'i> {
+    /// Reads `source`, an object.
+    fn read(source: &'i str) -> Self {
+        let mut line = Self {
+            source,
+            level: None,
+            message: None,
+            correlation: None,
+            context: None,
+            others: Vec::new(),
+            worker: None,
+        };
+        for (key, value) in json::members(source) {
+            let taken = match json::unquoted(key) {
+                "level" | "severity" | "log_level" if line.level.is_none() => {
+                    line.level = level(value);
+                    line.level.is_some()
+                }
+                "message" | "msg" if line.message.is_none() && value != "null" => {
+                    line.message = Some(value);
+                    true
+                }
+                "context" if line.context.is_none() => {
+                    line.context = Some(value);
+                    true
+                }
+                name if line.correlation.is_none() && CORRELATION.contains(&name) => {
+                    line.correlation = id(value);
+                    line.correlation.is_some()
+                }
+                name if line.worker.is_none() && WORKER.contains(&name) => {
+                    line.worker = json::text(value);
+                    false
+                }
+                _ => false,
+            };
+            if !taken {
+                line.others.push((key, value));
+            }
+        }
+        line
+    }
+}
+
+/// The level that a structured line states: a name, or a number as pino and bunyan have it (30 is info).
+fn level(value: &str) -> Option<Level> {
+    if json::is_string(value) {
+        return Level::from_alias(&json::decode(value));
+    }
+    Some(match value.parse::<u32>().ok()? {
+        10..=29 => Level::Debug,
+        30..=39 => Level::Info,
+        40..=49 => Level::Warn,
+        50..=69 => Level::Error,
+        _ => return None,
+    })
+}
+
+/// A correlation id: text, or a number as it is written.
+fn id(value: &str) -> Option<Cow<'_, str>> {
+    json::text(value).or_else(|| json::number(value).map(|_| Cow::Borrowed(value)))
+}
+
+/// The Worker that the local runtime names before the other arguments of `console.log`: `"[worker-name]"`.
+fn prefix<'i>(log: &TraceLog<'_>, args: &'i [Arg<'_>]) -> Option<&'i str> {
+    let (Arg::Text(first), true) = (args.first()?, log.level == "log" && args.len() > 1) else {
+        return None;
+    };
+    let name = first.strip_prefix('[')?.strip_suffix(']')?;
+    let valid = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    valid.then_some(name)
+}
+
+impl<'i, 'a> Console<'i, 'a> {
+    /// Reads one line of `item`.
+    pub(crate) fn read(item: &'i TraceItem<'a>, log: &'i TraceLog<'a>) -> Self {
+        let mut args = item.args.get(log.args.clone()).unwrap_or_default();
+        // Deployed, the runtime knows the Worker's name and adds no prefix: "[db]" is then the line's own.
+        let prefix = match item.script_name {
+            None => prefix(log, args),
+            Some(_) => None,
+        };
+        let skipped = usize::from(prefix.is_some());
+        args = args.get(skipped..).unwrap_or_default();
+        let mut line = Self {
+            level: Level::from_alias(&log.level).unwrap_or(Level::Info),
+            correlation: None,
+            worker: prefix.map(Cow::Borrowed),
+            structured: None,
+            args,
+            skipped,
+            log,
+        };
+        if let Some(source) = args
+            .first()
+            .and_then(object)
+            .filter(|_| line.error(0).is_none())
+        {
+            let mut structured = Structured::read(source);
+            line.level = structured.level.unwrap_or(line.level);
+            line.correlation = structured.correlation.take();
+            line.worker = line.worker.or_else(|| structured.worker.take());
+            line.structured = Some(structured);
+        }
+        if line.correlation.is_none() {
+            // `console.log("created", { correlation_id })`.
+            line.correlation = args.iter().skip(1).find_map(|arg| match arg {
+                Arg::Json(token) => CORRELATION
+                    .iter()
+                    .find_map(|name| json::member(token, name).and_then(id)),
+                Arg::Text(_) => None,
+            });
+        }
+        line
+    }
+
+    /// Whether the local runtime's prefix names the Worker.
+    pub(crate) fn prefixed(&self) -> bool {
+        self.skipped > 0
+    }
+
+    /// What `errorInfo` says about the argument at `index` of `args`, an object token.
+    fn error(&self, index: usize) -> Option<&'i str> {
+        json::elements(self.log.error_info?)
+            .nth(index + self.skipped)
+            .filter(|info| json::is_object(info))
+    }
+
+    /// Appends the message as a string token.
+    pub(crate) fn write_message(&self, out: &mut Vec<u8>, names: &Names) {
+        if let Some(line) = &self.structured {
+            match line.message {
+                Some(message) if json::is_string(message) => {
+                    clean::write_string_token(out, message);
+                }
+                Some(message) => write_text(out, &cleaned(message, names)),
+                None => {
+                    let text = cleaned(line.source, names);
+                    let end = text.floor_char_boundary(MESSAGE_PREVIEW_BYTES);
+                    out.push(b'"');
+                    json::write_escaped(out, text.get(..end).unwrap_or_default());
+                    if end < text.len() {
+                        out.extend_from_slice("…".as_bytes());
+                    }
+                    out.push(b'"');
+                }
+            }
+            return;
+        }
+        out.push(b'"');
+        for (index, arg) in self.args.iter().enumerate() {
+            if index > 0 {
+                out.push(b' ');
+            }
+            match (self.error(index), arg) {
+                (Some(info), _) => json::write_escaped(out, &error_title(info)),
+                (None, Arg::Text(text)) => json::write_escaped(out, text),
+                (None, Arg::Json(token)) => json::write_escaped(out, &cleaned(token, names)),
+            }
+        }
+        out.push(b'"');
+    }
+
+    /// Appends the line's own members of the context, each with a comma before it.
+    pub(crate) fn write_context(&self, out: &mut Vec<u8>, worker: &str, settings: &Settings) {
+        let names = &settings.names;
+        if self.args.len() > 1 {
+            event::key(out, "args");
+            let mut separator = b'[';
+            for arg in self.args.iter().skip(1) {
+                out.push(separator);
+                separator = b',';
+                match arg {
+                    Arg::Text(text) => json::write_string(out, text),
+                    Arg::Json(token) => clean::write(out, token, names),
+                }
+            }
+            out.push(b']');
+        }
+        if let Some(line) = &self.structured {
+            line.write_data(out, worker, names);
+        }
+        self.write_errors(out);
+        if let Some(info) = self
+            .log
+            .error_info
+            .filter(|info| !json::is_array(info) && *info != "null")
+        {
+            event::member(out, "error_info", info, settings);
+        }
+        if Level::from_alias(&self.log.level).is_none() && !self.log.level.is_empty() {
+            event::key(out, "method");
+            json::write_string(out, &self.log.level);
+        }
+        if !self.log.unknown.is_empty() {
+            event::key(out, "unknown");
+            event::write_object(out, &self.log.unknown, settings);
+        }
+    }
+
+    fn write_errors(&self, out: &mut Vec<u8>) {
+        let mut separator = b'[';
+        let Some(errors) = self.log.error_info else {
+            return;
+        };
+        for info in json::elements(errors).filter(|info| json::is_object(info)) {
+            if separator == b'[' {
+                event::key(out, "errors");
+            }
+            out.push(separator);
+            separator = b',';
+            write_error(out, info);
+        }
+        if separator == b',' {
+            out.push(b']');
+        }
+    }
+}
+
+impl Structured<'_> {
+    /// Appends `data`: the line's own context, and what else it holds that has no place of its own.
+    fn write_data(&self, out: &mut Vec<u8>, worker: &str, names: &Names) {
+        let (context, mut separator) = match self.context.filter(|context| *context != "null") {
+            Some(context) if json::is_object(context) => {
+                event::key(out, "data");
+                let start = out.len();
+                clean::write(out, context, names);
+                (Some(context), if out.len() > start + 2 { b',' } else { b' ' })
+            }
+            Some(context) => {
+                event::key(out, "data");
+                out.extend_from_slice(b"{\"context\":");
+                clean::write(out, context, names);
+                out.push(b'}');
+                (None, b',')
+            }
+            None => (None, b'{'),
+        };
+        for (key, value) in &self.others {
+            let name = json::unquoted(key);
+            if WORKER.contains(&name) && json::unquoted(value) == worker {
+                continue; // the record says so already
+            }
+            if separator == b'{' {
+                event::key(out, "data");
+            } else {
+                out.pop(); // the closing brace
+            }
+            if separator != b' ' {
+                out.push(separator);
+            }
+            separator = b',';
+            if context.is_some_and(|context| json::member(context, name).is_some()) {
+                out.extend_from_slice(b"\"line.");
+                json::write_escaped(out, &json::decode(key));
+                out.push(b'"');
+            } else {
+                clean::write_string_token(out, key);
+            }
+            out.push(b':');
+            if names.marks_field(&json::decode(key)) && json::is_string(value) {
+                json::write_string(out, crate::redact::REDACTED);
+            } else {
+                clean::write(out, value, names);
+            }
+            out.push(b'}');
+        }
+    }
+}
+
+/// The object token that an argument is or writes.
+fn object<'i>(arg: &'i Arg<'_>) -> Option<&'i str> {
+    match arg {
+        Arg::Text(text) => text
+            .trim_start()
+            .starts_with('{')
+            .then(|| json::check(text))
+            .flatten(),
+        Arg::Json(token) => json::is_object(token).then_some(token),
+    }
+}
+
+/// `token` cleaned, as text.
+fn cleaned(token: &str, names: &Names) -> String {
+    let mut out = Vec::with_capacity(token.len());
+    clean::write(&mut out, token, names);
+    // Cleaning takes UTF-8 to UTF-8.
+    String::from_utf8(out).unwrap_or_default()
+}
+
+fn write_text(out: &mut Vec<u8>, text: &str) {
+    json::write_string(out, text);
+}
+
+/// `Name: message` of an `errorInfo` object, or of an exception.
+pub(crate) fn error_title(info: &str) -> String {
+    let part = |name| {
+        json::member(info, name)
+            .filter(|token| *token != "null")
+            .map(json::display)
+            .filter(|text| !text.is_empty())
+    };
+    match (part("name"), part("message")) {
+        (Some(name), Some(message)) => format!("{name}: {message}"),
+        (Some(one), None) | (None, Some(one)) => one.into_owned(),
+        (None, None) => "Error".to_owned(),
+    }
+}
+
+/// The stack of an `errorInfo` object or exception, if it has one. The runtime gives the frames only: the first line is
+/// put back.
+pub(crate) fn stack(info: &str) -> Option<String> {
+    let frames = json::text(json::member(info, "stack")?)?;
+    let title = error_title(info);
+    Some(if frames.starts_with(&title) {
+        frames.into_owned()
+    } else {
+        format!("{title}\n{}", frames.trim_start_matches('\n'))
+    })
+}
+
+fn write_error(out: &mut Vec<u8>, info: &str) {
+    out.push(b'{');
+    let mut first = true;
+    for name in ["name", "message"] {
+        if let Some(value) = json::member(info, name).filter(|value| *value != "null") {
+            if !std::mem::take(&mut first) {
+                out.push(b',');
+            }
+            json::write_string(out, name);
+            out.push(b':');
+            json::write_string(out, &json::display(value));
+        }
+    }
+    if let Some(stack) = stack(info) {
+        if !first {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"stack\":");
+        json::write_string(out, &stack);
+    }
+    out.push(b'}');
+}

@@ -1,0 +1,543 @@
+//! Trace events in, records out: the one code that the Worker, the tests, the bench and `tailrace normalize` run.
+//! `trace` reads the events, `event` and `console` understand their parts, `pack` takes the rows.
+
+use std::borrow::Cow;
+
+use log_record::Level;
+use log_record::limits::RECORD_BYTES;
+
+use crate::clean;
+use crate::console::{self, Console};
+use crate::cut;
+use crate::event::{self, Event};
+use crate::ids::{self, Random};
+use crate::json;
+use crate::settings::Settings;
+use crate::timestamp::{self, Clock};
+use crate::trace::TraceItem;
+
+/// The name of a Worker that nothing names.
+pub const UNKNOWN_WORKER: &str = "unknown-worker";
+
+/// The longest correlation id, in bytes: a longer one is cut to this, and the line's context keeps all of it.
+pub const CORRELATION_BYTES: usize = 256;
+
+/// The longest Worker name, in bytes; the platform's own limit is 63 (255 for Workers for Platforms).
+const WORKER_BYTES: usize = 255;
+
+/// What became of the events of one call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Trace events read.
+    pub items: usize,
+    /// Records made and kept.
+    pub records: usize,
+    /// Records of excluded Workers and of the pipeline itself.
+    pub excluded: usize,
+    /// Records below the minimum level.
+    pub below_level: usize,
+    /// Records of correlation ids that are not in the sample.
+    pub sampled_out: usize,
+    /// Records kept whose ends were cut.
+    pub cut: usize,
+}
+
+/// Takes the rows, each one wire array of at most [`RECORD_BYTES`].
+pub(crate) trait Sink {
+    /// Takes one row.
+    fn row(&mut self, row: &[u8]);
+}
+
+/// What one call needs besides the events.
+pub(crate) struct Normalizer<'s, S> {
+    settings: &'s Settings,
+    now_ms: u64,
+    random: Random,
+    clock: Clock,
+    pub(crate) sink: S,
+    pub(crate) counts: Counts,
+    /// The row in the making, kept for its memory.
+    row: Vec<u8>,
+}
+
+/// A line of the invocation: everything but the invocation record itself.
+struct Line<'i, 'a> {
+    ms: u64,
+    level: Level,
+    correlation: Option<Cow<'i, str>>,
+    body: Body<'i, 'a>,
+}
+
+enum Body<'i, 'a> {
+    Log(Console<'i, 'a>),
+    Exception(&'a str),
+    Diagnostic(&'a str),
+}
+
+/// What all records of an invocation share, as it is written.
+struct Shared<'e> {
+    worker: String,
+    /// `,"worker","request",`
+    names: Vec<u8>,
+    /// `,"event_type":"fetch","outcome":"ok","method":…`
+    context: Vec<u8>,
+    execution: Option<u64>,
+    random: u64,
+    /// The correlation id of records where no line says one.
+    correlation: Cow<'e, str>,
+}
+
+impl<'s, S: Sink> Normalizer<'s, S> {
+    /// `seed` is random for each call, `now_ms` the time for events that tell none.
+    pub(crate) fn new(settings: &'s Settings, seed: u64, now_ms: u64, sink: S) -> Self {
+        Self {
+            settings,
+            now_ms,
+            random: Random::new(seed),
+            clock: Clock::default(),
+            sink,
+            counts: Counts::default(),
+            row: Vec::new(),
+        }
+    }
+
+    /// Makes the records of one trace event.
+    pub(crate) fn item(&mut self, item: &TraceItem<'_>) {
+        self.counts.items += 1;
+        let event_ms = item.event_timestamp.and_then(timestamp::from_token);
+        let mut lines = lines(item);
+        let worker = worker(item, &lines);
+        if self.settings.excludes(&worker) {
+            self.counts.excluded += item.records();
+            return;
+        }
+        let start_ms = put_in_order(&mut lines, event_ms).unwrap_or(self.now_ms);
+        let event = Event::read(item.event, self.settings);
+        let shared = self.shared(item, worker, &event);
+        let correlations = correlations(&lines, &shared.correlation);
+
+        self.invocation(item, &event, &shared, start_ms, first(&correlations, &shared));
+        for (index, (line, correlation)) in lines.iter().zip(&correlations).enumerate() {
+            self.line(line, &shared, correlation, index + 1);
+        }
+    }
+
+    fn shared<'e>(
+        &mut self,
+        item: &TraceItem<'_>,
+        worker: String,
+        event: &'e Event<'_>,
+    ) -> Shared<'e> {
+        let mut names = Vec::with_capacity(120);
+        names.push(b',');
+        json::write_string(&mut names, &worker);
+        names.push(b',');
+        // Drawn whether they are needed or not, so that one event's ids do not depend on another's contents.
+        let (request, correlation) = (self.random.uuid(), self.random.uuid());
+        match &event.ray {
+            Some(ray) => json::write_string(&mut names, ray),
+            None => json::write_string(&mut names, &request.to_string()),
+        }
+        names.push(b',');
+
+        let mut context = Vec::with_capacity(160);
+        context.extend_from_slice(b",\"event_type\":\"");
+        context.extend_from_slice(event.kind.as_bytes());
+        context.push(b'"');
+        if let Some(outcome) = item.outcome {
+            event::member(&mut context, "outcome", outcome, self.settings);
+        }
+        context.extend_from_slice(&event.shared);
+        Shared {
+            worker,
+            names,
+            context,
+            execution: item.cpu_time.and_then(timestamp::from_token),
+            random: self.random.number(),
+            correlation: match &event.correlation {
+                Some(id) => Cow::Borrowed(cut_id(id)),
+                None => Cow::Owned(correlation.to_string()),
+            },
+        }
+    }
+
+    fn invocation(
+        &mut self,
+        item: &TraceItem<'_>,
+        event: &Event<'_>,
+        shared: &Shared<'_>,
+        ms: u64,
+        correlation: &str,
+    ) {
+        let outcome = item.outcome.map(json::display);
+        let level = invocation_level(outcome.as_deref(), event.status);
+        if !self.keeps(level, correlation) {
+            return;
+        }
+        self.begin(shared, ms, 0, correlation, level);
+        self.row.push(b'"');
+        json::write_escaped(&mut self.row, &event.summary);
+        match outcome.as_deref() {
+            None | Some("ok") => {
+                if event.kind == "fetch" && event.status.is_none() {
+                    self.row.extend_from_slice(b" (no response)");
+                }
+            }
+            Some(outcome) => {
+                self.row.push(b' ');
+                json::write_escaped(&mut self.row, outcome);
+            }
+        }
+        if event.kind == "fetch"
+            && let Some(wall) = item.wall_time.and_then(json::number)
+        {
+            self.row
+                .extend_from_slice(format!(" ({wall:.0} ms)").as_bytes());
+        }
+        self.row.push(b'"');
+        self.begin_context("invocation", 0, shared);
+        self.row.extend_from_slice(&event.facts);
+        self.item_facts(item);
+        self.end(shared, ms);
+    }
+
+    /// Writes what the trace event itself says, beside `event`.
+    fn item_facts(&mut self, item: &TraceItem<'_>) {
+        let row = &mut self.row;
+        let settings = self.settings;
+        if let Some(wall) = item.wall_time {
+            event::member(row, "latency_ms", wall, settings);
+        }
+        if let Some(cpu) = item.cpu_time {
+            event::member(row, "cpu_time_ms", cpu, settings);
+        }
+        for (name, value) in &item.facts {
+            event::member(row, name, value, settings);
+        }
+        if let Some(truncated) = item.truncated.filter(|truncated| *truncated != "false") {
+            event::member(row, "truncated", truncated, settings);
+        }
+        if let Some(attributes) = item.tail_attributes {
+            event::key(row, "tail_attributes");
+            if json::is_object(attributes) {
+                let attributes: Vec<_> = json::members(attributes).collect();
+                event::write_object(row, &attributes, settings);
+            } else {
+                clean::write(row, attributes, &settings.names);
+            }
+        }
+        // A name or time that is there but cannot be read is kept beside what stands in for it.
+        if let Some(name) = item.script_name.filter(|name| json::text(name).is_none()) {
+            event::member(row, "script_name", name, settings);
+        }
+        if let Some(time) = item
+            .event_timestamp
+            .filter(|time| timestamp::from_token(time).is_none())
+        {
+            event::member(row, "event_timestamp", time, settings);
+        }
+        if !item.unknown.is_empty() {
+            event::key(row, "unknown");
+            event::write_object(row, &item.unknown, settings);
+        }
+    }
+
+    fn line(
+        &mut self,
+        line: &Line<'_, '_>,
+        shared: &Shared<'_>,
+        correlation: &str,
+        seq: usize,
+    ) {
+        if !self.keeps(line.level, correlation) {
+            return;
+        }
+        let settings = self.settings;
+        self.begin(shared, line.ms, seq, correlation, line.level);
+        match &line.body {
+            Body::Log(console) => {
+                console.write_message(&mut self.row, &settings.names);
+                self.begin_context("log", seq, shared);
+                console.write_context(&mut self.row, &shared.worker, settings);
+                if let Some(id) = line
+                    .correlation
+                    .as_deref()
+                    .filter(|id| id.len() > CORRELATION_BYTES)
+                {
+                    event::key(&mut self.row, "correlation_id");
+                    json::write_string(&mut self.row, id);
+                }
+            }
+            Body::Exception(token) => self.exception(token, seq, shared),
+            Body::Diagnostic(token) => self.diagnostic(token, seq, shared),
+        }
+        self.end(shared, line.ms);
+    }
+
+    fn exception(&mut self, token: &str, seq: usize, shared: &Shared<'_>) {
+        let object = json::is_object(token);
+        if object {
+            json::write_string(&mut self.row, &console::error_title(token));
+        } else {
+            json::write_string(&mut self.row, &json::display(token));
+        }
+        self.begin_context("exception", seq, shared);
+        if let Some(name) = json::member(token, "name").filter(|name| *name != "null") {
+            event::member(&mut self.row, "name", name, self.settings);
+        }
+        if let Some(stack) = console::stack(token) {
+            event::key(&mut self.row, "stack");
+            json::write_string(&mut self.row, &stack);
+        }
+        self.unknown(token, &["timestamp", "name", "message", "stack"]);
+    }
+
+    fn diagnostic(&mut self, token: &str, seq: usize, shared: &Shared<'_>) {
+        let channel = json::member(token, "channel").map(json::display);
+        let message = json::member(token, "message");
+        self.row.push(b'"');
+        if let Some(channel) = &channel {
+            json::write_escaped(&mut self.row, channel);
+        }
+        if let Some(message) = message {
+            let mut text = Vec::new();
+            clean::write(&mut text, message, &self.settings.names);
+            let text = String::from_utf8(text).unwrap_or_default();
+            if channel.is_some() {
+                self.row.extend_from_slice(b": ");
+            }
+            json::write_escaped(&mut self.row, &json::display(&text));
+        }
+        self.row.push(b'"');
+        self.begin_context("diagnostic", seq, shared);
+        if let Some(channel) = &channel {
+            event::key(&mut self.row, "channel");
+            json::write_string(&mut self.row, channel);
+        }
+        if let Some(message) = message {
+            event::member(&mut self.row, "data", message, self.settings);
+        }
+        self.unknown(token, &["timestamp", "channel", "message"]);
+    }
+
+    /// Writes the members of `token` that are not `known`; all of it, if it is no object.
+    fn unknown(&mut self, token: &str, known: &[&str]) {
+        if !json::is_object(token) {
+            event::member(&mut self.row, "unknown", token, self.settings);
+            return;
+        }
+        let unknown: Vec<_> = json::members(token)
+            .filter(|(key, _)| !known.contains(&json::unquoted(key)))
+            .collect();
+        if !unknown.is_empty() {
+            event::key(&mut self.row, "unknown");
+            event::write_object(&mut self.row, &unknown, self.settings);
+        }
+    }
+
+    /// Whether a record is stored, and counts it.
+    fn keeps(&mut self, level: Level, correlation: &str) -> bool {
+        if level < self.settings.min_level {
+            self.counts.below_level += 1;
+        } else if level < Level::Error && !in_sample(correlation, self.settings.sample_rate) {
+            self.counts.sampled_out += 1;
+        } else {
+            self.counts.records += 1;
+            return true;
+        }
+        false
+    }
+
+    /// Writes a row up to its message.
+    fn begin(
+        &mut self,
+        shared: &Shared<'_>,
+        ms: u64,
+        seq: usize,
+        correlation: &str,
+        level: Level,
+    ) {
+        let row = &mut self.row;
+        row.clear();
+        row.extend_from_slice(b"[\"");
+        let seq = u64::try_from(seq).unwrap_or(u64::MAX);
+        ids::write(row, &ids::log_id(ms, seq, shared.random));
+        row.push(b'"');
+        row.extend_from_slice(&shared.names);
+        json::write_string(row, correlation);
+        row.extend_from_slice(b",\"");
+        row.extend_from_slice(level.as_str().as_bytes());
+        row.extend_from_slice(b"\",");
+    }
+
+    /// Writes the beginning of the context. `kind` and `seq` always come first.
+    fn begin_context(&mut self, kind: &str, seq: usize, shared: &Shared<'_>) {
+        let row = &mut self.row;
+        row.extend_from_slice(b",{\"kind\":\"");
+        row.extend_from_slice(kind.as_bytes());
+        row.extend_from_slice(b"\",\"seq\":");
+        json::write_whole(row, u64::try_from(seq).unwrap_or(u64::MAX));
+        row.extend_from_slice(&shared.context);
+    }
+
+    /// Writes the rest of the row and hands it on.
+    fn end(&mut self, shared: &Shared<'_>, ms: u64) {
+        let row = &mut self.row;
+        row.extend_from_slice(b"},\"");
+        self.clock.write(row, ms);
+        match shared.execution {
+            Some(execution) => {
+                row.extend_from_slice(b"\",");
+                json::write_whole(row, execution);
+                row.push(b']');
+            }
+            None => row.extend_from_slice(b"\",null]"),
+        }
+        if row.len() > RECORD_BYTES {
+            self.counts.cut += 1;
+            self.sink.row(&cut::cut(row));
+        } else {
+            self.sink.row(row);
+        }
+    }
+}
+
+/// The lines of an item as they are listed: logs, exceptions, diagnostics; `ms` is 0 where a line tells no time.
+fn lines<'i, 'a>(item: &'i TraceItem<'a>) -> Vec<Line<'i, 'a>> {
+    let time = |token: &str| {
+        json::member(token, "timestamp")
+            .and_then(timestamp::from_token)
+            .unwrap_or_default()
+    };
+    let logs = item.logs.iter().map(|log| {
+        let mut console = Console::read(item, log);
+        Line {
+            ms: timestamp::from_token(log.timestamp).unwrap_or_default(),
+            level: console.level,
+            correlation: console.correlation.take(),
+            body: Body::Log(console),
+        }
+    });
+    let exceptions = item.exceptions.iter().map(|token| Line {
+        ms: time(token),
+        level: Level::Error,
+        correlation: None,
+        body: Body::Exception(token),
+    });
+    let diagnostics = item.diagnostics.iter().map(|token| Line {
+        ms: time(token),
+        level: Level::Info,
+        correlation: None,
+        body: Body::Diagnostic(token),
+    });
+    logs.chain(exceptions).chain(diagnostics).collect()
+}
+
+/// Puts the lines into the order in which they were logged and gives each a time that keeps it: within its own list a
+/// line is never earlier than the one before it, whatever the clock did. Returns the invocation's own time, if any
+/// part of the event tells one.
+fn put_in_order(lines: &mut [Line<'_, '_>], event_ms: Option<u64>) -> Option<u64> {
+    let start = event_ms.or_else(|| lines.iter().map(|line| line.ms).find(|ms| *ms > 0));
+    let mut list = 0;
+    let mut last = 0;
+    for line in lines.iter_mut() {
+        let this = match line.body {
+            Body::Log(_) => 0,
+            Body::Exception(_) => 1,
+            Body::Diagnostic(_) => 2,
+        };
+        if this != list {
+            (list, last) = (this, 0);
+        }
+        if line.ms == 0 {
+            line.ms = last.max(start.unwrap_or_default());
+        }
+        line.ms = line.ms.max(last);
+        last = line.ms;
+    }
+    lines.sort_by_key(|line| line.ms);
+    start
+}
+
+/// The Worker's name: the runtime's, else what the local runtime or a line says, else what stands for none.
+fn worker(item: &TraceItem<'_>, lines: &[Line<'_, '_>]) -> String {
+    let said = |prefixed: bool| {
+        lines.iter().find_map(|line| match &line.body {
+            Body::Log(console) if console.prefixed() == prefixed => console.worker.as_deref(),
+            _ => None,
+        })
+    };
+    let name = match item.script_name.and_then(json::text) {
+        Some(name) => name.into_owned(),
+        None => said(true)
+            .or_else(|| said(false))
+            .unwrap_or(UNKNOWN_WORKER)
+            .to_owned(),
+    };
+    let end = name.floor_char_boundary(WORKER_BYTES);
+    name.get(..end).unwrap_or_default().to_owned()
+}
+
+/// Each line's correlation id: its own, else that of the nearest earlier line with one, else of the first later one,
+/// else `fallback`.
+fn correlations<'c>(lines: &'c [Line<'_, '_>], fallback: &'c str) -> Vec<&'c str> {
+    let mut nearest = lines
+        .iter()
+        .find_map(|line| line.correlation.as_deref())
+        .unwrap_or(fallback);
+    lines
+        .iter()
+        .map(|line| {
+            if let Some(own) = line.correlation.as_deref() {
+                nearest = own;
+            }
+            cut_id(nearest)
+        })
+        .collect()
+}
+
+/// The invocation record's correlation id: that of the first line, which the first line with an id gave it.
+fn first<'c>(correlations: &[&'c str], shared: &'c Shared<'_>) -> &'c str {
+    correlations
+        .first()
+        .copied()
+        .unwrap_or(&shared.correlation)
+}
+
+/// An id without surrounding space, cut to [`CORRELATION_BYTES`].
+fn cut_id(id: &str) -> &str {
+    let id = id.trim();
+    id.get(..id.floor_char_boundary(CORRELATION_BYTES))
+        .unwrap_or_default()
+}
+
+/// An invocation is an error when its outcome is not ok or its status is 5xx, a warning on 4xx or when it was canceled.
+fn invocation_level(outcome: Option<&str>, status: Option<u16>) -> Level {
+    let by_outcome = match outcome {
+        None | Some("ok") => Level::Info,
+        Some("canceled") => Level::Warn,
+        Some(_) => Level::Error,
+    };
+    let by_status = match status {
+        Some(500..) => Level::Error,
+        Some(400..) => Level::Warn,
+        _ => Level::Info,
+    };
+    by_outcome.max(by_status)
+}
+
+/// Whether a correlation id belongs to the sample: the same answer in every Worker and every call (FNV-1a, mixed).
+fn in_sample(correlation: &str, rate: f64) -> bool {
+    if rate >= 1.0 {
+        return true;
+    }
+    let hash = correlation
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    // The upper 53 bits are exact as a number between 0 and 1.
+    #[allow(clippy::cast_precision_loss)]
+    let share = (Random::new(hash).number() >> 11) as f64 / (1_u64 << 53) as f64;
+    share < rate
+}

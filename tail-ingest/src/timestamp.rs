@@ -1,0 +1,81 @@
+//! Milliseconds as ISO-8601 text: UTC, milliseconds, `2026-11-23T17:57:06.376Z`.
+
+use chrono::DateTime;
+
+/// The last millisecond that four digits of a year can name: 9999-12-31T23:59:59.999Z.
+pub(crate) const LAST_MS: u64 = 253_402_300_799_999;
+
+/// Writes timestamps; most of a call's fall into the same second, whose text is kept.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    /// The second and its text up to the seconds, `2026-11-23T17:57:06`.
+    cached: Option<(u64, String)>,
+}
+
+impl Clock {
+    /// Appends `ms` since 1970, at most [`LAST_MS`], as text without quotes.
+    pub(crate) fn write(&mut self, out: &mut Vec<u8>, ms: u64) {
+        let ms = ms.min(LAST_MS);
+        let second = ms / 1_000;
+        if self.cached.as_ref().is_none_or(|(cached, _)| *cached != second) {
+            // In range, so there is such a time.
+            let text = DateTime::from_timestamp(i64::try_from(second).unwrap_or_default(), 0)
+                .unwrap_or_default()
+                .format("%Y-%m-%dT%H:%M:%S")
+                .to_string();
+            self.cached = Some((second, text));
+        }
+        if let Some((_, text)) = &self.cached {
+            out.extend_from_slice(text.as_bytes());
+        }
+        let millis = ms % 1_000;
+        let digit = |value: u64| b'0' + u8::try_from(value % 10).unwrap_or_default();
+        out.extend_from_slice(&[b'.', digit(millis / 100), digit(millis / 10), digit(millis), b'Z']);
+    }
+}
+
+/// A JSON number token of milliseconds since 1970 as whole milliseconds, if it names a time that can be stored.
+pub(crate) fn from_token(token: &str) -> Option<u64> {
+    let whole = match token.parse::<u64>() {
+        Ok(whole) => whole,
+        Err(_) => {
+            let number = crate::json::number(token).filter(|number| *number >= 0.0)?;
+            // Checked against the range below; the fraction of a millisecond is not stored.
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let whole = number.floor() as u64;
+            whole
+        }
+    };
+    (whole <= LAST_MS).then_some(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_utc_with_milliseconds() {
+        let mut clock = Clock::default();
+        for (ms, text) in [
+            (1_795_456_626_376, "2026-11-23T17:57:06.376Z"),
+            (1_795_456_626_001, "2026-11-23T17:57:06.001Z"),
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_010, "2000-02-29T00:00:00.010Z"),
+            (LAST_MS, "9999-12-31T23:59:59.999Z"),
+            (u64::MAX, "9999-12-31T23:59:59.999Z"),
+        ] {
+            let mut out = Vec::new();
+            clock.write(&mut out, ms);
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn only_storable_numbers_are_times() {
+        assert_eq!(from_token("1795456626376"), Some(1_795_456_626_376));
+        assert_eq!(from_token("1795456626376.75"), Some(1_795_456_626_376));
+        for token in ["-1", "null", "\"1\"", "1e300", "{}", "253402300800000", "", "NaN"] {
+            assert_eq!(from_token(token), None, "{token}");
+        }
+    }
+}
