@@ -9,14 +9,18 @@
 //! - [`config`]: Worker configurations, read from `wrangler/` and varied for a test;
 //! - [`dev_server`]: one `wrangler dev` with several Workers;
 //! - [`system`]: the five Workers with a temporary state of their own;
+//! - [`probes`]: Workers of the tests' own: one that makes load and messages, one that reads dead letters;
 //! - [`database`]: the rows of `tail_logs`, read from D1's SQLite file;
+//! - [`soak`]: load and faults together, and where every record ended;
 //! - [`poll`]: waiting with a deadline.
 
 pub mod config;
 pub mod database;
 pub mod dev_server;
 pub mod poll;
+pub mod probes;
 pub mod process;
+pub mod soak;
 pub mod system;
 pub mod workspace;
 

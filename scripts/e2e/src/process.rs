@@ -1,6 +1,7 @@
 //! A child process that takes its whole process group with it: wrangler starts workerd and esbuild, and none of them may
 //! outlive the test or command that started them.
 
+use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
@@ -70,4 +71,54 @@ impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The most memory that any process named `program` of the group `group` has had, in bytes; 0 where the system does not
+/// tell (it is read from `/proc`).
+///
+/// # Errors
+/// When `/proc` is there but cannot be read.
+pub fn peak_memory_bytes(group: i32, program: &str) -> Result<u64> {
+    let mut peak = 0;
+    for process in processes(group, program)? {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        let kilobytes: u64 = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .and_then(|text| text.trim().strip_suffix("kB")?.trim().parse().ok())
+            .unwrap_or_default();
+        peak = peak.max(kilobytes * 1024);
+    }
+    Ok(peak)
+}
+
+/// The ids of the processes named `program` in the group `group`; none where there is no `/proc`.
+///
+/// # Errors
+/// When `/proc` is there but cannot be read.
+pub fn processes(group: i32, program: &str) -> Result<Vec<i32>> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        let Some(process) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        // `PID (NAME) STATE PARENT GROUP …`; a process may end while it is looked at.
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        let Some((head, tail)) = stat.rsplit_once(')') else {
+            continue;
+        };
+        let its_name = head.split_once('(').map(|(_, name)| name);
+        let its_group = tail
+            .split_whitespace()
+            .nth(2)
+            .and_then(|id| id.parse().ok());
+        if its_name == Some(program) && its_group == Some(group) {
+            found.push(process);
+        }
+    }
+    Ok(found)
 }

@@ -3,12 +3,14 @@
 //! - [`setup`]: installs the pinned tools, each into the checkout;
 //! - [`build`]: compiles the Workers to Wasm;
 //! - [`dev`]: runs the system locally;
-//! - [`test`]: runs every test.
+//! - [`test`]: runs every test;
+//! - [`soak`]: load and faults together, and where every record ended.
 
 mod build;
 mod dev;
 mod inputs;
 mod setup;
+mod soak;
 mod step;
 mod test;
 
@@ -37,6 +39,8 @@ enum Command {
     Dev(dev::Arguments),
     /// Set up, build and run every test
     Test(test::Arguments),
+    /// Make many records while faults come and go, and print where each one ended
+    Soak(soak::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         Command::Build(arguments) => build::run(&arguments),
         Command::Dev(arguments) => dev::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,229 @@
+//! From a producer's log line to a row in D1, in the real local runtime: the whole system as it is configured.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use e2e::system::API_TOKEN;
+use e2e::{Row, System, SystemBuilder, wait_for};
+use serde_json::Value;
+
+/// What the issue of this pipeline promises: rows within ten seconds. The queues' batch timeouts (1 s for events, 5 s
+/// for logs) are within it; the rest of the time is for a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn start() -> System {
+    SystemBuilder::whole().unwrap().start().unwrap()
+}
+
+fn post_event(system: &System, correlation_id: &str) -> (u16, String, Value) {
+    let (status, headers, body) = system
+        .request(
+            "POST",
+            "/events",
+            &[
+                ("authorization", &format!("Bearer {API_TOKEN}")),
+                ("content-type", "application/json"),
+                ("x-correlation-id", correlation_id),
+            ],
+            r#"{"type":"user.signup","payload":{"plan":"pro"}}"#,
+        )
+        .unwrap();
+    let echoed = headers["x-correlation-id"].to_str().unwrap().to_owned();
+    (status, echoed, serde_json::from_str(&body).unwrap())
+}
+
+/// Waits for rows of `correlation_id` that satisfy `enough`.
+fn rows_until(system: &System, correlation_id: &str, enough: impl Fn(&[Row]) -> bool) -> Vec<Row> {
+    let database = system.database().unwrap();
+    wait_for(&format!("the rows of {correlation_id}"), LIMIT, || {
+        let rows = database.correlated(correlation_id)?;
+        Ok(enough(&rows).then_some(rows))
+    })
+    .unwrap_or_else(|error| {
+        let found = database.correlated(correlation_id).unwrap();
+        panic!(
+            "{error}\nfound: {found:#?}\n{}",
+            system.server.output_tail()
+        )
+    })
+}
+
+fn workers(rows: &[Row]) -> BTreeSet<&str> {
+    rows.iter().map(|row| row.worker_name.as_str()).collect()
+}
+
+fn invocation<'a>(rows: &'a [Row], worker: &str) -> &'a Row {
+    rows.iter()
+        .find(|row| row.worker_name == worker && row.context("kind") == "invocation")
+        .unwrap_or_else(|| panic!("no invocation of {worker} in {rows:#?}"))
+}
+
+#[test]
+fn one_request_is_found_in_every_worker_it_touched() {
+    let system = start();
+    let (status, echoed, body) = post_event(&system, "trace-of-one-request");
+    assert_eq!(status, 202);
+    assert_eq!(echoed, "trace-of-one-request");
+    assert_eq!(body["correlation_id"], "trace-of-one-request");
+
+    let rows = rows_until(&system, &echoed, |rows| {
+        let invocations = rows
+            .iter()
+            .filter(|row| row.context("kind") == "invocation")
+            .count();
+        invocations >= 3 && workers(rows).len() >= 3
+    });
+    assert_eq!(
+        workers(&rows),
+        BTreeSet::from(["event-workflow", "queue-consumer", "triggers-api"])
+    );
+
+    let request = invocation(&rows, "triggers-api");
+    assert_eq!(request.context("event_type"), "fetch");
+    assert_eq!(request.context("method"), "POST");
+    assert_eq!(request.context("path"), "/events");
+    assert_eq!(request.context("status"), 202);
+    assert_eq!(request.context("outcome"), "ok");
+    assert_eq!(
+        request.context("headers")["x-correlation-id"],
+        "trace-of-one-request"
+    );
+    assert!(
+        !request.context.to_string().contains(API_TOKEN),
+        "the bearer token is stored: {}",
+        request.context
+    );
+
+    let of_request: Vec<&Row> = rows
+        .iter()
+        .filter(|row| row.request_id == request.request_id)
+        .collect();
+    assert!(
+        of_request.len() > 1,
+        "no log lines beside the invocation: {rows:#?}"
+    );
+    let sequence: Vec<i64> = of_request
+        .iter()
+        .map(|row| row.context("seq").as_i64().unwrap())
+        .collect();
+    assert!(
+        sequence.is_sorted(),
+        "not in the order logged: {of_request:#?}"
+    );
+    assert!(
+        of_request
+            .iter()
+            .all(|row| row.context("path") == "/events")
+    );
+}
+
+#[test]
+fn an_uncaught_exception_is_an_error_row_of_its_request() {
+    let system = start();
+    let (status, _, _) = system
+        .request(
+            "GET",
+            "/debug/throw",
+            &[("x-correlation-id", "trace-of-a-throw")],
+            "",
+        )
+        .unwrap();
+    assert_eq!(status, 500);
+    let rows = rows_until(&system, "trace-of-a-throw", |rows| {
+        rows.iter().any(|row| row.context("kind") == "exception")
+    });
+    let exception = rows
+        .iter()
+        .find(|row| row.context("kind") == "exception")
+        .unwrap();
+    assert_eq!(exception.log_level, "error");
+    assert_eq!(exception.worker_name, "triggers-api");
+    assert_eq!(exception.context("method"), "GET");
+    assert_eq!(exception.context("path"), "/debug/throw");
+    assert!(exception.context("name").is_string(), "{exception:#?}");
+    assert!(exception.context("stack").is_string(), "{exception:#?}");
+    assert!(!exception.message.is_empty());
+    let request = invocation(&rows, "triggers-api");
+    assert_eq!(request.log_level, "error");
+    assert_eq!(request.context("outcome"), "exception");
+    assert_eq!(request.request_id, exception.request_id);
+}
+
+#[test]
+fn plain_text_lines_have_the_level_of_their_console_method() {
+    let system = start();
+    system
+        .request(
+            "GET",
+            "/debug/plain",
+            &[("x-correlation-id", "trace-of-plain-lines")],
+            "",
+        )
+        .unwrap();
+    let rows = rows_until(&system, "trace-of-plain-lines", |rows| rows.len() >= 5);
+    let levels: BTreeSet<&str> = rows
+        .iter()
+        .filter(|row| row.context("kind") == "log")
+        .map(|row| row.log_level.as_str())
+        .collect();
+    assert_eq!(levels, BTreeSet::from(["debug", "error", "info", "warn"]));
+    assert_eq!(workers(&rows), BTreeSet::from(["triggers-api"]));
+}
+
+#[test]
+fn a_scheduled_run_is_captured() {
+    let system = start();
+    system
+        .server
+        .fire_cron("triggers-api", "0 * * * *")
+        .unwrap();
+    let database = system.database().unwrap();
+    let rows = wait_for("the scheduled run", LIMIT, || {
+        let rows = database.rows("message LIKE ?1", "cron %")?;
+        Ok((!rows.is_empty()).then_some(rows))
+    })
+    .unwrap();
+    assert_eq!(rows[0].worker_name, "triggers-api");
+    assert_eq!(rows[0].context("event_type"), "scheduled");
+    assert_eq!(rows[0].context("cron"), "0 * * * *");
+}
+
+#[test]
+fn refused_requests_are_recorded_with_their_status_as_warnings() {
+    let system = start();
+    let (status, headers, body) = system
+        .request(
+            "POST",
+            "/events",
+            &[("x-correlation-id", "trace-of-a-refusal")],
+            "{}",
+        )
+        .unwrap();
+    assert_eq!(status, 401);
+    assert_eq!(headers["x-correlation-id"], "trace-of-a-refusal");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["correlation_id"], "trace-of-a-refusal");
+    let rows = rows_until(&system, "trace-of-a-refusal", |rows| {
+        rows.iter().any(|row| row.context("kind") == "invocation")
+    });
+    let request = invocation(&rows, "triggers-api");
+    assert_eq!(request.context("status"), 401);
+    assert_eq!(request.log_level, "warn");
+}
+
+#[test]
+fn the_pipeline_records_nothing_of_itself() {
+    let system = start();
+    let (_, id, _) = post_event(&system, "trace-beside-the-pipeline");
+    rows_until(&system, &id, |rows| workers(rows).len() >= 3);
+    let database = system.database().unwrap();
+    for own in ["tail-ingest", "log-writer"] {
+        assert!(database.rows("worker_name = ?1", own).unwrap().is_empty());
+    }
+}
