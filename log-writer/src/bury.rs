@@ -135,6 +135,7 @@ impl<'a, P: Ports> Burial<'a, P> {
             // message comes again and may leave the letter twice. Replaying both stores each record once, by its key.
             // The same holds when the queue took the letter but its answer was lost, and KV keeps it as well.
             sent = self.ports.queue().send(text).await.is_ok();
+            self.tally.queue_refusals += u64::from(!sent);
         }
         if !sent {
             let key = self.key(fallback::DEAD_LETTERS);
@@ -147,9 +148,12 @@ impl<'a, P: Ports> Burial<'a, P> {
 
     async fn put(&mut self, key: &str, value: &str) -> Result<(), Refused> {
         let ttl = self.settings.fallback_ttl_seconds();
-        self.ports.kv().put(key, value, ttl).await?;
-        self.tally.fallback_writes += 1;
-        Ok(())
+        let kept = self.ports.kv().put(key, value, ttl).await;
+        match kept {
+            Ok(()) => self.tally.fallback_writes += 1,
+            Err(_) => self.tally.kv_refusals += 1,
+        }
+        kept
     }
 
     fn letter(&self, reason: Reason, detail: &str, payload: DeadLetterPayload) -> DeadLetter {

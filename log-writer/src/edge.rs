@@ -17,7 +17,8 @@ use crate::settle::{Body, Inbound};
 /// The queue's entry point: `queue(batch, env, ctx)`. By hand, because `worker::MessageBatch` hides the messages'
 /// JavaScript objects and with them `attempts`.
 #[wasm_bindgen]
-pub async fn queue(batch: Batch, env: JsValue, _context: JsValue) {
+pub async fn queue(batch: JsValue, env: JsValue, _context: JsValue) {
+    let batch: Batch = batch.unchecked_into();
     let messages: Vec<Message> = match batch.messages() {
         Ok(messages) => messages.iter().map(JsCast::unchecked_into).collect(),
         Err(thrown) => {

@@ -40,6 +40,6 @@ mod d1;
 #[cfg(target_arch = "wasm32")]
 mod dlq;
 #[cfg(target_arch = "wasm32")]
-mod edge;
+pub mod edge;
 #[cfg(target_arch = "wasm32")]
 mod kv;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use log_record::{DecodeError, Envelope, Reason};
+use log_record::{DecodeError, Envelope, Reason, RecordView};
 
 use crate::budget::Budget;
 use crate::bury::{Burial, Origin};
@@ -61,7 +61,7 @@ pub async fn settle(
         .collect();
     let envelopes = || decoded.iter().flatten();
     let records: Vec<&str> = envelopes()
-        .flat_map(|envelope| envelope.records.iter().map(|record| record.raw()))
+        .flat_map(|envelope| envelope.records.iter().map(RecordView::raw))
         .collect();
     let now_ms = ports.clock().now_ms();
     let oldest = envelopes()
@@ -110,13 +110,12 @@ pub async fn settle(
             // (3) The same; the records that D1 has, it passes over when the message comes again.
             Ok(_) => bury_records(&mut burial, &own, trouble.as_ref()).await,
         };
-        settled.push(match buried {
-            Ok(()) => Settled::Done,
-            // Neither the queue nor KV takes dead letters: keep the message itself.
-            Err(_) => {
-                tally.redelivered += 1;
-                Settled::Stay { pause: true }
-            }
+        settled.push(if buried.is_ok() {
+            Settled::Done
+        } else {
+            // Neither the queue nor KV takes dead letters (`bury` counted it): keep the message itself.
+            tally.redelivered += 1;
+            Settled::Stay { pause: true }
         });
     }
     settled

@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn records_share_a_parameter_up_to_its_limit() {
         let record = format!("[\"{}\"]", "x".repeat(299_996));
-        let statements = inserts(&[&record; 7]);
+        let statements = inserts(&[record.as_str(); 7]);
         let lengths: Vec<usize> = statements.iter().map(|s| s.parameters[0].len()).collect();
         assert_eq!(lengths, [900_004, 900_004, 300_002]);
         assert!(lengths.iter().all(|n| *n <= STATEMENT_PARAMETER_BYTES));

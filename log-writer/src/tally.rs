@@ -35,6 +35,10 @@ pub struct Tally {
     pub dead_letter_records: u64,
     /// Writes to KV: dead letters that the queue refused, and bodies too large for it.
     pub fallback_writes: u64,
+    /// Dead letters that the queue refused.
+    pub queue_refusals: u64,
+    /// Writes, reads and deletes that KV refused.
+    pub kv_refusals: u64,
     /// Messages that stay where they are, to come again.
     pub redelivered: u64,
     /// Age of the oldest record, in milliseconds.
@@ -49,7 +53,7 @@ impl Tally {
     #[must_use]
     pub fn is_trouble(&self) -> bool {
         !self.dead_letters.is_empty()
-            || self.fallback_writes + self.redelivered + self.oldest_dropped > 0
+            || self.fallback_writes + self.redelivered + self.oldest_dropped + self.kv_refusals > 0
     }
 
     /// The line: `{"event":"<event>",…}`.
@@ -88,7 +92,7 @@ mod tests {
             concat!(
                 r#"{"event":"batch","messages":2,"records":0,"rows_inserted":0,"duplicates":0,"rows_written":0,"#,
                 r#""retries":0,"d1_calls":0,"d1_ms":0,"oldest_dropped":0,"dead_letters":{"rejected":1},"#,
-                r#""dead_letter_records":0,"fallback_writes":0,"redelivered":0,"lag_ms":0,"#,
+                r#""dead_letter_records":0,"fallback_writes":0,"queue_refusals":0,"kv_refusals":0,"redelivered":0,"lag_ms":0,"#,
                 r#""d1_error":"too_much_work"}"#
             )
         );

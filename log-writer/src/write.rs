@@ -55,7 +55,10 @@ pub async fn write(
     let mut trouble = None;
     let mut blind_splits = if suspicious { BLIND_SPLITS } else { 0 };
     let mut patient = true;
-    let mut ranges = vec![0..records.len()];
+    let mut ranges = Vec::from([Range {
+        start: 0,
+        end: records.len(),
+    }]);
     while let Some(range) = ranges.pop() {
         let Some(part) = records.get(range.clone()).filter(|part| !part.is_empty()) else {
             continue;
