@@ -9,8 +9,10 @@ use crate::clock::RuntimeClock;
 use crate::consume::{Verdict, consume};
 use crate::d1::D1;
 use crate::dlq::Dlq;
+use crate::drain::drain;
 use crate::kv::Kv;
-use crate::ports::Adapters;
+use crate::ports::{Adapters, Clock};
+use crate::rotate::{continued_cutoff_ms, daily_cutoff_ms, rotate};
 use crate::settings::Settings;
 use crate::settle::{Body, Inbound};
 
@@ -44,6 +46,37 @@ pub async fn queue(batch: JsValue, env: JsValue, _context: JsValue) {
         console_warn!("{line}");
     } else {
         console_log!("{line}");
+    }
+}
+
+/// The cron, as in `wrangler/log-writer.toml`, that starts the daily rotation. Every other one drains.
+const ROTATION_CRON: &str = "0 3 * * *";
+
+/// The crons' entry point: `scheduled(controller, env, ctx)`.
+#[wasm_bindgen]
+pub async fn scheduled(controller: JsValue, env: JsValue, _context: JsValue) {
+    let adapters = adapters(&env);
+    let settings = settings(&env);
+    let now_ms = adapters.clock.now_ms();
+    let cron = property(&controller, "cron").and_then(|cron| cron.as_string());
+    if cron.as_deref() == Some(ROTATION_CRON) {
+        let rotated = rotate(&adapters, daily_cutoff_ms(now_ms, settings.retention_days)).await;
+        console_log!("{}", rotated.line());
+        return;
+    }
+    let drained = drain(&adapters, &settings).await;
+    if drained.tally.is_trouble() {
+        console_warn!("{}", drained.line());
+    } else {
+        console_log!("{}", drained.line());
+    }
+    let rotated = rotate(
+        &adapters,
+        continued_cutoff_ms(now_ms, settings.retention_days),
+    )
+    .await;
+    if rotated.rows_deleted > 0 || !rotated.finished {
+        console_log!("{}", rotated.line());
     }
 }
 

@@ -9,10 +9,11 @@
 //! - [`settle`]: what becomes of a message: decoded, written, or buried;
 //! - [`write`](mod@write): records into D1, with retries, bisection and room made in a full database;
 //! - [`bury`]: dead letters, to the queue or to KV;
-//! - [`prune`]: deleting the oldest rows;
+//! - [`drain`]: what fell into KV, brought back;
+//! - [`rotate`]: what expired, deleted; [`prune`]: single steps of that, also taken where D1 is full;
 //! - [`statement`]: the SQL;
 //! - [`classify`]: what a D1 error means; [`retry`]: when to try again; [`budget`]: when to stop;
-//! - [`settings`], [`tally`] (the log line), [`time`], [`ports`] (the traits behind which the platform lies).
+//! - [`settings`], [`tally`] (log lines), [`time`], [`ports`] (the traits behind which the platform lies).
 //!
 //! The edge, only in a Worker: `edge` (entry points), `d1`, `dlq`, `kv`, `clock` (the ports), `bindings` (JavaScript's
 //! side of them).
@@ -21,9 +22,11 @@ pub mod budget;
 pub mod bury;
 pub mod classify;
 pub mod consume;
+pub mod drain;
 pub mod ports;
 pub mod prune;
 pub mod retry;
+pub mod rotate;
 pub mod settings;
 pub mod settle;
 pub mod statement;

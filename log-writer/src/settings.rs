@@ -89,7 +89,9 @@ impl Settings {
     /// failed three times more, where `pause` is asked for.
     #[must_use]
     pub fn retry_delay_seconds(&self, attempts: u32, pause: bool) -> u32 {
-        let doublings = attempts.saturating_sub(1) + if pause { 3 } else { 0 };
+        let doublings = attempts
+            .saturating_sub(1)
+            .saturating_add(if pause { 3 } else { 0 });
         2_u32
             .checked_pow(doublings)
             .and_then(|factor| self.retry_base_seconds.checked_mul(factor))
