@@ -7,6 +7,7 @@
 //! - [`soak`]: load and faults together, and where every record ended.
 
 mod build;
+mod deploy;
 mod dev;
 mod inputs;
 mod setup;
@@ -37,6 +38,8 @@ enum Command {
     Build(build::Arguments),
     /// Set up, migrate, build and run the whole system locally
     Dev(dev::Arguments),
+    /// Create what is missing in a Cloudflare account, and deploy the Workers
+    Deploy(deploy::Arguments),
     /// Set up, build and run every test
     Test(test::Arguments),
     /// Make many records while faults come and go, and print where each one ended
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Setup => setup::run(),
         Command::Build(arguments) => build::run(&arguments),
         Command::Dev(arguments) => dev::run(&arguments),
+        Command::Deploy(arguments) => deploy::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
     };

@@ -1,0 +1,206 @@
+//! The Workers' configurations for one deployment: those of `wrangler/`, with the environment's names and the ids of what
+//! the account has. Rendered, and not environments of the same files: wrangler's environments inherit neither bindings
+//! nor tail consumers, so every name would stand there twice, and no file could know an account's ids.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use e2e::{WorkerConfig, Workspace};
+use toml_edit::{Item, TableLike, Value, value};
+
+use super::environment::Environment;
+
+/// What the account has, as far as it is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ids {
+    pub(crate) database: Option<String>,
+    pub(crate) namespace: Option<String>,
+}
+
+/// A Worker ready to be deployed.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    /// Its name in this deployment.
+    pub(crate) name: String,
+    /// Its configuration.
+    pub(crate) path: PathBuf,
+    /// Of the configuration and the code: the same for the same Worker.
+    pub(crate) fingerprint: String,
+}
+
+/// Writes the configuration of the Worker `base` below `.tailrace/deploy`.
+pub(crate) fn render(
+    workspace: &Workspace,
+    environment: &Environment,
+    base: &str,
+    ids: &Ids,
+) -> Result<Rendered> {
+    let source = workspace.wrangler_dir().join(format!("{base}.toml"));
+    let mut config = WorkerConfig::read(&source)?;
+    adapt(config.document.as_table_mut(), environment, ids);
+    config.name = environment.name(base);
+    let main = config
+        .document
+        .get("main")
+        .and_then(Item::as_str)
+        .with_context(|| format!("{} names no main", source.display()))?;
+    let code = Path::new(main).parent().unwrap_or(Path::new("/"));
+    let fingerprint = fingerprint(workspace, &config.document.to_string(), code)?;
+    let folder = workspace
+        .state_dir()
+        .join("deploy")
+        .join(environment.folder());
+    Ok(Rendered {
+        path: config.render(&folder)?,
+        name: config.name,
+        fingerprint,
+    })
+}
+
+/// Renames everything in `config`, and fills in the ids.
+fn adapt(config: &mut dyn TableLike, environment: &Environment, ids: &Ids) {
+    let rename = |table: &mut dyn TableLike, keys: &[&str]| {
+        for key in keys {
+            if let Some(item) = table.get_mut(key)
+                && let Some(name) = item.as_str()
+            {
+                *item = value(environment.name(name));
+            }
+        }
+    };
+    rename(config, &["name"]);
+    each(config.get_mut("tail_consumers"), &mut |table| {
+        rename(table, &["service"]);
+    });
+    each(config.get_mut("workflows"), &mut |table| {
+        rename(table, &["name", "script_name"]);
+    });
+    if let Some(queues) = config.get_mut("queues").and_then(Item::as_table_like_mut) {
+        for kind in ["producers", "consumers"] {
+            each(queues.get_mut(kind), &mut |table| {
+                rename(table, &["queue", "dead_letter_queue"]);
+            });
+        }
+    }
+    each(config.get_mut("d1_databases"), &mut |table| {
+        rename(table, &["database_name"]);
+        if let Some(id) = &ids.database {
+            table.insert("database_id", value(id));
+        }
+    });
+    each(config.get_mut("kv_namespaces"), &mut |table| {
+        if let Some(id) = &ids.namespace {
+            table.insert("id", value(id));
+        }
+    });
+}
+
+/// Does `change` to each table of an array, whichever way the array is written.
+fn each(item: Option<&mut Item>, change: &mut dyn FnMut(&mut dyn TableLike)) {
+    match item {
+        Some(Item::ArrayOfTables(tables)) => {
+            for table in tables.iter_mut() {
+                change(table);
+            }
+        }
+        Some(Item::Value(Value::Array(values))) => {
+            for table in values.iter_mut().filter_map(Value::as_inline_table_mut) {
+                change(table);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Of a configuration, the files of `code`, and the tools that upload them. Where the checkout lies does not matter.
+fn fingerprint(workspace: &Workspace, config: &str, code: &Path) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    config
+        .replace(&*workspace.root().to_string_lossy(), "")
+        .hash(&mut hasher);
+    let tools = workspace.wrangler_dir().join("package-lock.json");
+    for file in [tools].into_iter().chain(files(code)?) {
+        file.strip_prefix(workspace.root())
+            .unwrap_or(&file)
+            .hash(&mut hasher);
+        fs::read(&file)
+            .with_context(|| format!("{} cannot be read", file.display()))?
+            .hash(&mut hasher);
+    }
+    Ok(format!("tailrace-{:016x}", hasher.finish()))
+}
+
+/// The files of a folder and those below it, in order, without hidden ones.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut entries = folder
+        .read_dir()
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| format!("{} cannot be read", folder.display()))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    let mut found = Vec::new();
+    for entry in entries {
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if entry.path().is_dir() {
+            found.extend(files(&entry.path())?);
+        } else {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"
+name = "a"
+tail_consumers = [{ service = "t" }]
+
+[[queues.producers]]
+binding = "Q"
+queue = "q"
+
+[[queues.consumers]]
+queue = "q"
+dead_letter_queue = "d"
+
+[[d1_databases]]
+binding = "DB"
+database_name = "b"
+
+[[kv_namespaces]]
+binding = "KV"
+
+[[workflows]]
+name = "w"
+binding = "W"
+class_name = "C"
+script_name = "s"
+"#;
+
+    #[test]
+    fn every_name_gets_the_suffix_and_bindings_and_classes_none() {
+        let mut document: toml_edit::DocumentMut = CONFIG.parse().unwrap();
+        let ids = Ids {
+            database: Some("db-id".to_owned()),
+            namespace: Some("kv-id".to_owned()),
+        };
+        adapt(document.as_table_mut(), &"x".parse().unwrap(), &ids);
+        let strip = |text: &str| text.replace([' ', '\n'], "");
+        let expected = CONFIG
+            .replace("name = \"a\"", "name = \"a-x\"")
+            .replace("\"t\"", "\"t-x\"")
+            .replace("\"q\"", "\"q-x\"")
+            .replace("\"d\"", "\"d-x\"")
+            .replace("database_name = \"b\"", "database_name = \"b-x\" database_id = \"db-id\"")
+            .replace("binding = \"KV\"", "binding = \"KV\" id = \"kv-id\"")
+            .replace("name = \"w\"", "name = \"w-x\"")
+            .replace("\"s\"", "\"s-x\"");
+        assert_eq!(strip(&document.to_string()), strip(&expected));
+    }
+}

@@ -1,0 +1,69 @@
+//! Uploads a Worker, unless the one that runs is the same: each version is tagged with its fingerprint.
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::plan::Outcome;
+use super::render::Rendered;
+use super::wrangler::Wrangler;
+
+/// Brings the Worker up to date. Its triggers (crons, queue consumers) are set in any case: they are no part of a
+/// version, and an earlier deployment may have stopped between the two.
+pub(crate) fn deploy(wrangler: &Wrangler, worker: &Rendered) -> Result<Outcome> {
+    let config = worker.path.to_string_lossy();
+    if running(wrangler, &worker.name).as_deref() == Some(&worker.fingerprint) {
+        wrangler.run(&["triggers", "deploy", "--config", &config])?;
+        return Ok(Outcome::Unchanged);
+    }
+    let answer = wrangler.run(&[
+        "deploy",
+        "--config",
+        &config,
+        "--tag",
+        &worker.fingerprint,
+        "--message",
+        "cargo xtask deploy",
+    ])?;
+    Ok(Outcome::Updated(address(&answer)))
+}
+
+/// Has wrangler bundle and check the Worker; returns what it says about size and bindings.
+pub(crate) fn check(wrangler: &Wrangler, worker: &Rendered) -> Result<String> {
+    let config = worker.path.to_string_lossy();
+    let answer = wrangler.run(&["deploy", "--dry-run", "--config", &config])?;
+    Ok(answer.trim().to_owned())
+}
+
+/// Whether the Worker has the secret; no, where that cannot be found out.
+pub(crate) fn has_secret(wrangler: &Wrangler, worker: &str, secret: &str) -> bool {
+    let listed = wrangler
+        .run(&["secret", "list", "--name", worker])
+        .unwrap_or_default();
+    listed.contains(&format!("\"{secret}\""))
+}
+
+/// The fingerprint of the version that serves all of the Worker's traffic. `None` where there is none, or it was not
+/// deployed from here, or it cannot be found out: then the Worker is uploaded, which is always right.
+fn running(wrangler: &Wrangler, name: &str) -> Option<String> {
+    let json = |arguments: &[&str]| -> Option<Value> {
+        serde_json::from_str(wrangler.run(arguments).ok()?.trim()).ok()
+    };
+    let deployment = json(&["deployments", "status", "--json", "--name", name])?;
+    let [version] = deployment.get("versions")?.as_array()?.as_slice() else {
+        return None;
+    };
+    let id = version.get("version_id")?.as_str()?;
+    json(&["versions", "view", id, "--json", "--name", name])?
+        .get("annotations")?
+        .get("workers/tag")?
+        .as_str()
+        .map(str::to_owned)
+}
+
+/// The address that wrangler prints for a Worker that has one.
+fn address(answer: &str) -> Option<String> {
+    answer
+        .split_whitespace()
+        .find(|word| word.starts_with("https://") && word.ends_with(".workers.dev"))
+        .map(str::to_owned)
+}
