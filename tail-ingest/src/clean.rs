@@ -143,7 +143,12 @@ mod tests {
 
     #[test]
     fn what_is_clean_is_copied_byte_for_byte() {
-        for token in [r#"{"monkey":[1.50,12345678901234567890,"\u00e9\u0000",{}]}"#, "1e400", "null", r#""""#] {
+        for token in [
+            r#"{"monkey":[1.50,12345678901234567890,"\u00e9\u0000",{}]}"#,
+            "1e400",
+            "null",
+            r#""""#,
+        ] {
             assert_eq!(cleaned(token), token);
         }
     }
@@ -151,7 +156,9 @@ mod tests {
     #[test]
     fn secrets_white_space_and_half_pairs_are_rewritten() {
         assert_eq!(
-            cleaned("{ \"a\" : [ 1 , \"\\ud83d \" ] ,\n\"api\\u0054oken\": {\"x\":\"y\",\"n\":1}, \"max_tokens\":5 }"),
+            cleaned(
+                "{ \"a\" : [ 1 , \"\\ud83d \" ] ,\n\"api\\u0054oken\": {\"x\":\"y\",\"n\":1}, \"max_tokens\":5 }"
+            ),
             r#"{"a":[1,"\\ud83d "],"api\u0054oken":{"x":"REDACTED","n":1},"max_tokens":5}"#
         );
     }
@@ -162,7 +169,11 @@ mod tests {
         let out = cleaned(&deep);
         assert!(out.ends_with(&format!("]\"{}", "]".repeat(DEPTH))));
         assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok());
-        let hidden = format!("{}{{\"password\":\"p\"}}{}", "[".repeat(200), "]".repeat(200));
+        let hidden = format!(
+            "{}{{\"password\":\"p\"}}{}",
+            "[".repeat(200),
+            "]".repeat(200)
+        );
         assert!(!cleaned(&hidden).contains("\"p"));
     }
 }

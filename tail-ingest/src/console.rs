@@ -116,34 +116,24 @@ fn id(value: &str) -> Option<Cow<'_, str>> {
     json::text(value).or_else(|| json::number(value).map(|_| Cow::Borrowed(value)))
 }
 
-/// The Worker that the local runtime names before the other arguments of `console.log`: `"[worker-name]"`.
-fn prefix<'i>(log: &TraceLog<'_>, args: &'i [Arg<'_>]) -> Option<&'i str> {
-    let (Arg::Text(first), true) = (args.first()?, log.level == "log" && args.len() > 1) else {
-        return None;
-    };
-    let name = first.strip_prefix('[')?.strip_suffix(']')?;
-    let valid = !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    valid.then_some(name)
-}
-
 impl<'i, 'a> Console<'i, 'a> {
-    /// Reads one line of `item`.
-    pub(crate) fn read(item: &'i TraceItem<'a>, log: &'i TraceLog<'a>) -> Self {
+    /// Reads one line of `item`, whose lines begin with `prefix` where the local runtime says which Worker logs.
+    pub(crate) fn read(
+        item: &'i TraceItem<'a>,
+        log: &'i TraceLog<'a>,
+        prefix: Option<&'i str>,
+    ) -> Self {
         let mut args = item.args.get(log.args.clone()).unwrap_or_default();
-        // Deployed, the runtime knows the Worker's name and adds no prefix: "[db]" is then the line's own.
-        let prefix = match item.script_name {
-            None => prefix(log, args),
-            Some(_) => None,
-        };
+        let prefix = prefix.filter(|prefix| {
+            log.may_be_prefixed()
+                && matches!(args.first(), Some(Arg::Text(first)) if first == prefix)
+        });
         let skipped = usize::from(prefix.is_some());
         args = args.get(skipped..).unwrap_or_default();
         let mut line = Self {
             level: Level::from_alias(&log.level).unwrap_or(Level::Info),
             correlation: None,
-            worker: prefix.map(Cow::Borrowed),
+            worker: None,
             structured: None,
             args,
             skipped,
@@ -157,7 +147,7 @@ impl<'i, 'a> Console<'i, 'a> {
             let mut structured = Structured::read(source);
             line.level = structured.level.unwrap_or(line.level);
             line.correlation = structured.correlation.take();
-            line.worker = line.worker.or_else(|| structured.worker.take());
+            line.worker = structured.worker.take();
             line.structured = Some(structured);
         }
         if line.correlation.is_none() {
@@ -170,11 +160,6 @@ impl<'i, 'a> Console<'i, 'a> {
             });
         }
         line
-    }
-
-    /// Whether the local runtime's prefix names the Worker.
-    pub(crate) fn prefixed(&self) -> bool {
-        self.skipped > 0
     }
 
     /// What `errorInfo` says about the argument at `index` of `args`, an object token.
@@ -191,7 +176,7 @@ impl<'i, 'a> Console<'i, 'a> {
                 Some(message) if json::is_string(message) => {
                     clean::write_string_token(out, message);
                 }
-                Some(message) => write_text(out, &cleaned(message, names)),
+                Some(message) => json::write_string(out, &cleaned(message, names)),
                 None => {
                     let text = cleaned(line.source, names);
                     let end = text.floor_char_boundary(MESSAGE_PREVIEW_BYTES);
@@ -283,7 +268,10 @@ impl Structured<'_> {
                 event::key(out, "data");
                 let start = out.len();
                 clean::write(out, context, names);
-                (Some(context), if out.len() > start + 2 { b',' } else { b' ' })
+                (
+                    Some(context),
+                    if out.len() > start + 2 { b',' } else { b' ' },
+                )
             }
             Some(context) => {
                 event::key(out, "data");
@@ -344,10 +332,6 @@ fn cleaned(token: &str, names: &Names) -> String {
     clean::write(&mut out, token, names);
     // Cleaning takes UTF-8 to UTF-8.
     String::from_utf8(out).unwrap_or_default()
-}
-
-fn write_text(out: &mut Vec<u8>, text: &str) {
-    json::write_string(out, text);
 }
 
 /// `Name: message` of an `errorInfo` object, or of an exception.

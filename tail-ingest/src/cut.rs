@@ -6,7 +6,7 @@ use log_record::limits::RECORD_BYTES;
 use crate::json;
 
 /// What stands at the end of a part that was cut.
-pub const MARK: &str = "… [cut]";
+pub(crate) const MARK: &str = "… [cut]";
 
 /// Room for `,"cut":{…}`: names and lengths of the parts that were cut.
 const CUT_BYTES: usize = 2_000;

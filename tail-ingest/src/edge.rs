@@ -1,72 +1,105 @@
 //! The Worker: the only code here that touches the runtime. `glue` brings the events across, `outlets` takes the bodies
 //! away; what happens between is in the other modules.
+//!
+//! It says nothing as long as all is well, since it runs after every request of every Worker. One warning for each
+//! malformed setting, once in the life of an isolate; and one line for each call that met a refusal: a warning where
+//! every record found a place, an error with the number lost where one did not (see `report`).
 
 use std::cell::RefCell;
 
-use js_sys::{Array, Promise};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use worker::{Context, Env, Request, Response, event};
 
+use crate::ids::Random;
 use crate::input;
 use crate::pack::Body;
-use crate::send::{self, Delivery};
+use crate::report;
+use crate::send::{self, Refused};
 use crate::settings::Settings;
 
 mod glue;
 mod outlets;
 
-thread_local! {
-    /// Read once in the life of the isolate: variables do not change in it.
-    static SETTINGS: RefCell<Option<Settings>> = const { RefCell::new(None) };
+/// What lives as long as the isolate.
+struct Isolate {
+    settings: Settings,
+    /// Seeds for the calls; itself seeded in the first one, since there is no randomness outside of handlers.
+    seeds: Random,
+    /// The queue, looked up once; none if the binding is missing.
+    queue: Option<JsValue>,
+    /// Takes over a body that the queue refused.
+    on_refused: JsValue,
 }
 
-/// The tail handler: called by the runtime with the trace events of Workers that name this one in `tail_consumers`.
-/// Returns a promise that the runtime waits for, and that is always fulfilled.
-#[wasm_bindgen]
-pub fn tail(events: &JsValue) -> JsValue {
-    let settings = settings();
-    let text = glue::collect(events);
-    let result = input::normalize_and_pack(&text, &settings, glue::seed(), glue::now_ms());
-    match result {
-        Ok(normalized) => {
-            let bodies = normalized.bodies;
-            future_to_promise(async move {
-                report(&send::deliver(&outlets::Runtime::new(), &bodies).await);
-                Ok(JsValue::UNDEFINED)
-            })
-            .into()
+thread_local! {
+    static ISOLATE: RefCell<Option<Isolate>> = const { RefCell::new(None) };
+}
+
+impl Isolate {
+    fn new() -> Self {
+        let (settings, malformed) = Settings::read(glue::variable);
+        for each in &malformed {
+            glue::warn(&report::malformed(each));
         }
-        Err(error) => {
-            glue::error(&format!("{{\"level\":\"error\",\"message\":\"{error}\"}}"));
-            JsValue::UNDEFINED
+        let keep_days = settings.keep_days();
+        let on_refused = Closure::<dyn Fn(String, usize, String) -> JsValue>::new(
+            move |text, records, error| {
+                let body = Body { text, records };
+                deliver(vec![body], Some(Refused::Transient(error)), keep_days)
+            },
+        );
+        Self {
+            settings,
+            seeds: Random::new(glue::random()),
+            queue: glue::binding(outlets::QUEUE),
+            on_refused: on_refused.into_js_value(),
         }
     }
 }
 
-/// Answers that the Worker is up; nothing else is to be had from it.
-#[event(fetch)]
-async fn fetch(_request: Request, _env: Env, _context: Context) -> worker::Result<Response> {
-    Response::ok("OK")
-}
-
-fn settings() -> Settings {
-    SETTINGS.with_borrow_mut(|settings| {
-        settings
-            .get_or_insert_with(|| {
-                let (settings, malformed) = Settings::read(glue::variable);
-                for each in malformed {
-                    glue::warn(&format!("{{\"level\":\"warn\",\"message\":\"{each}\"}}"));
-                }
-                settings
-            })
-            .clone()
+/// The tail handler: called by the runtime with the trace events of Workers that name this one in `tail_consumers`.
+/// Returns a promise that the runtime waits for and that is always fulfilled, or nothing.
+#[wasm_bindgen]
+pub fn tail(events: &JsValue) -> JsValue {
+    ISOLATE.with_borrow_mut(|isolate| {
+        let isolate = isolate.get_or_insert_with(Isolate::new);
+        let seed = isolate.seeds.number();
+        let normalized = glue::with_events(events, |text| {
+            input::normalize_frame(text, &isolate.settings, seed, glue::now_ms())
+        });
+        match (normalized.bodies.as_slice(), &isolate.queue) {
+            ([], _) => JsValue::UNDEFINED,
+            // Nearly every call: one message, and the queue's own promise.
+            ([body], Some(queue)) => {
+                glue::send(queue, &body.text, body.records, &isolate.on_refused)
+            }
+            _ => deliver(normalized.bodies, None, isolate.settings.keep_days()),
+        }
     })
 }
 
-fn report(delivery: &Delivery) {
-    if delivery.queue_error.is_some() {
-        glue::error(&format!("{delivery:?}"));
+/// Sends bodies down the ladder; the promise is fulfilled when each has found its place or is counted as lost.
+fn deliver(bodies: Vec<Body>, refused: Option<Refused>, keep_days: u32) -> JsValue {
+    let promise = future_to_promise(async move {
+        let outlets = outlets::Runtime { keep_days };
+        let delivery = send::deliver(&outlets, &bodies, refused).await;
+        match report::delivery(&delivery) {
+            Some(report::Line::Warn(line)) => glue::warn(&line),
+            Some(report::Line::Error(line)) => glue::error(&line),
+            None => {}
+        }
+        Ok(JsValue::UNDEFINED)
+    });
+    promise.unchecked_into()
+}
+
+/// Answers that the Worker is up; nothing else is to be had from it.
+#[event(fetch)]
+async fn fetch(request: Request, _env: Env, _context: Context) -> worker::Result<Response> {
+    match request.method() {
+        worker::Method::Get | worker::Method::Head => Response::ok("OK"),
+        _ => Response::error("GET only", 405),
     }
 }

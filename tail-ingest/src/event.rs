@@ -113,16 +113,14 @@ impl<'a> Reader<'a, '_> {
 
     fn fetch(&mut self, token: &'a str) {
         self.event.kind = "fetch";
-        let mut method = Cow::Borrowed("?");
-        let mut path = String::from("?");
+        let (mut method, mut path, mut status) = (None, None, None);
         for (key, value) in json::members(token) {
             match json::unquoted(key) {
                 "request" => self.request(value, &mut method, &mut path),
                 "response" => {
                     for (key, value) in json::members(value) {
                         if json::unquoted(key) == "status" && value.len() <= SHARED_BYTES {
-                            self.event.status = value.parse().ok();
-                            member(&mut self.event.shared, "status", value, self.settings);
+                            status = Some(value);
                         } else {
                             self.unknown.push((key, value));
                         }
@@ -131,33 +129,40 @@ impl<'a> Reader<'a, '_> {
                 _ => self.unknown.push((key, value)),
             }
         }
+        let shared = &mut self.event.shared;
+        if let Some(method) = method {
+            member(shared, "method", method, self.settings);
+        }
+        if let Some(path) = &path {
+            self::key(shared, "path");
+            json::write_string(shared, path);
+        }
+        if let Some(status) = status {
+            member(shared, "status", status, self.settings);
+        }
+        self.event.status = status.and_then(|status| status.parse().ok());
         let summary = &mut self.event.summary;
-        // Writing to a String does not fail.
-        let _ = write!(summary, "{method} {path}");
-        if let Some(status) = self.event.status {
-            let _ = write!(summary, " {status}");
+        summary.push_str(&method.map_or(Cow::Borrowed("?"), json::display));
+        summary.push(' ');
+        summary.push_str(path.as_deref().unwrap_or("?"));
+        if let Some(status) = status {
+            summary.push(' ');
+            summary.push_str(&json::display(status));
         }
     }
 
-    fn request(&mut self, token: &'a str, method: &mut Cow<'a, str>, path: &mut String) {
+    fn request(&mut self, token: &'a str, method: &mut Option<&'a str>, path: &mut Option<String>) {
         for (key, value) in json::members(token) {
             match json::unquoted(key) {
-                "method" if value.len() <= SHARED_BYTES => {
-                    *method = json::display(value);
-                    member(&mut self.event.shared, "method", value, self.settings);
-                }
+                "method" if value.len() <= SHARED_BYTES => *method = Some(value),
                 "url" if json::is_string(value) => {
                     let url = json::decode(value);
                     let url = redact::url(&url, &self.settings.names);
-                    *path = path_of(&url).to_owned();
-                    cut_path(path);
-                    self::key(&mut self.event.shared, "path");
-                    json::write_string(&mut self.event.shared, path);
+                    *path = Some(cut_path(path_of(&url)));
                     self::key(&mut self.event.facts, "url");
                     json::write_string(&mut self.event.facts, &url);
                 }
-                "url" => self.fact("url", value),
-                "method" => self.fact("method", value),
+                name @ ("method" | "url") => self.fact(name, value),
                 "headers" => self.headers(value),
                 "cf" => {
                     // The rest of `cf` describes the connection, at length, and is not kept.
@@ -375,12 +380,14 @@ pub(crate) fn write_object(out: &mut Vec<u8>, members: &[(&str, &str)], settings
     out.extend_from_slice(if members.is_empty() { b"{}" } else { b"}" });
 }
 
-/// Shortens a path to [`PATH_BYTES`], visibly.
-fn cut_path(path: &mut String) {
-    if path.len() > PATH_BYTES {
-        path.truncate(path.floor_char_boundary(PATH_BYTES));
-        path.push('…');
+/// A path of at most [`PATH_BYTES`]; a longer one is shortened, visibly.
+fn cut_path(path: &str) -> String {
+    let end = path.floor_char_boundary(PATH_BYTES);
+    let mut cut = path.get(..end).unwrap_or_default().to_owned();
+    if end < path.len() {
+        cut.push('…');
     }
+    cut
 }
 
 /// The path of a URL, without query and fragment.

@@ -43,7 +43,10 @@ pub(crate) fn log_id(ms: u64, position: u64, random: u64) -> Uuid {
     let tail = (random ^ (position >> POSITION_BITS)) & ((1 << 54) - 1);
     let value = (u128::from(high) << 64) | u128::from(low << 54) | u128::from(tail);
     let mut bytes = [0_u8; 10];
-    for (to, from) in bytes.iter_mut().zip(value.to_be_bytes().into_iter().skip(6)) {
+    for (to, from) in bytes
+        .iter_mut()
+        .zip(value.to_be_bytes().into_iter().skip(6))
+    {
         *to = from;
     }
     Builder::from_unix_timestamp_millis(ms, &bytes).into_uuid()
@@ -66,7 +69,17 @@ mod tests {
         let mut random = Random::new(7);
         let mut last = String::new();
         for ms in [1, 1_795_456_626_376, 1_795_456_626_377] {
-            for position in [0, 1, 255, 256, 257, 4_095, 4_096, 70_000, (1 << POSITION_BITS) - 1] {
+            for position in [
+                0,
+                1,
+                255,
+                256,
+                257,
+                4_095,
+                4_096,
+                70_000,
+                (1 << POSITION_BITS) - 1,
+            ] {
                 let id = log_id(ms, position, random.number());
                 assert_eq!(id.get_version_num(), 7);
                 assert_eq!(id.get_variant(), uuid::Variant::RFC4122);

@@ -5,6 +5,7 @@ use log_record::{LogRecord, RecordError, RecordView};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use crate::frame;
 use crate::json;
 use crate::normalize::{Counts, Normalizer, Sink};
 use crate::pack::{Body, Packer, Rows};
@@ -82,6 +83,17 @@ pub fn normalize_and_pack(
     })
 }
 
+/// The records of what the Worker's glue handed over, packed. Whatever the text, it gives records.
+#[must_use]
+pub fn normalize_frame(text: &str, settings: &Settings, seed: u64, now_ms: u64) -> Normalized {
+    let mut normalizer = Normalizer::new(settings, seed, now_ms, Packer::default());
+    frame::read(text, |item| normalizer.item(item));
+    Normalized {
+        bodies: normalizer.sink.finish(),
+        counts: normalizer.counts,
+    }
+}
+
 fn run<S: Sink>(
     input: &[u8],
     settings: &Settings,
@@ -89,8 +101,7 @@ fn run<S: Sink>(
     now_ms: u64,
     sink: S,
 ) -> Result<(S, Counts), InputError> {
-    let text =
-        str::from_utf8(input).map_err(|error| InputError::NotText(error.valid_up_to()))?;
+    let text = str::from_utf8(input).map_err(|error| InputError::NotText(error.valid_up_to()))?;
     let mut normalizer = Normalizer::new(settings, seed, now_ms, sink);
     for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
         let token = value

@@ -94,18 +94,13 @@ impl<'a> Cursor<'a> {
         let end = self
             .rest
             .bytes()
-            .position(|byte| {
-                byte != separator && !matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
-            })
+            .position(|byte| byte != separator && !matches!(byte, b' ' | b'\n' | b'\r' | b'\t'))
             .unwrap_or(self.rest.len());
         self.rest = self.rest.get(end..).unwrap_or_default();
     }
 
     fn take(&mut self, len: usize) -> &'a str {
-        let (head, rest) = self
-            .rest
-            .split_at_checked(len)
-            .unwrap_or((self.rest, ""));
+        let (head, rest) = self.rest.split_at_checked(len).unwrap_or((self.rest, ""));
         self.rest = rest;
         head
     }
@@ -197,9 +192,12 @@ pub(crate) fn decode(token: &str) -> Cow<'_, str> {
                 if let Some(char) = char::from_u32(unit) {
                     text.push(char);
                 } else if let Some((low, after)) =
-                    after.strip_prefix("\\u").map(self::unit).filter(|(low, _)| {
-                        (0xd800..0xdc00).contains(&unit) && (0xdc00..0xe000).contains(low)
-                    })
+                    after
+                        .strip_prefix("\\u")
+                        .map(self::unit)
+                        .filter(|(low, _)| {
+                            (0xd800..0xdc00).contains(&unit) && (0xdc00..0xe000).contains(low)
+                        })
                 {
                     let point = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
                     text.extend(char::from_u32(point));
@@ -340,15 +338,23 @@ mod tests {
 
     #[test]
     fn walking_what_is_no_json_ends() {
-        for text in ["{\"a\"", "{\"a\":", "[[[", "[,,", "{,:", "\"", "[\"\\", "{\"a\":}", "[1}"] {
+        for text in [
+            "{\"a\"", "{\"a\":", "[[[", "[,,", "{,:", "\"", "[\"\\", "{\"a\":}", "[1}",
+        ] {
             assert!(members(text).count() + elements(text).count() < 3);
         }
     }
 
     #[test]
     fn strings_decode_and_half_pairs_stay_visible() {
-        assert_eq!(decode(r#""a\n\"\\\/\u00e9\ud83e\udd80\u0000""#), "a\n\"\\/é🦀\0");
-        assert_eq!(decode(r#""x\ud83d y\udd80\ud83d\ud83e\udd80""#), "x\\ud83d y\\udd80\\ud83d🦀");
+        assert_eq!(
+            decode(r#""a\n\"\\\/\u00e9\ud83e\udd80\u0000""#),
+            "a\n\"\\/é🦀\0"
+        );
+        assert_eq!(
+            decode(r#""x\ud83d y\udd80\ud83d\ud83e\udd80""#),
+            "x\\ud83d y\\udd80\\ud83d🦀"
+        );
         assert!(has_surrogate(r#""\uD83d""#));
         assert!(!has_surrogate(r#""\\ud83d""#));
     }

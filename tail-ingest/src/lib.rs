@@ -4,6 +4,7 @@
 //! and what is lost all the same is counted.
 //!
 //! In reading order:
+//! - `frame`: trace events as the Worker's glue hands them over;
 //! - [`input`]: trace events as JSON text, for `tailrace normalize` and tests;
 //! - `trace`: a trace event, read leniently;
 //! - `event`: what happened, one function for each shape of event;
@@ -14,6 +15,7 @@
 //! - `cut`: records too large for a message;
 //! - `pack`: records into message bodies;
 //! - [`send`], [`retry`]: bodies to the queue, else to KV, else counted;
+//! - [`report`]: what the Worker says about itself;
 //! - [`settings`]: what an operator can set;
 //! - `json`: tokens of JSON text;
 //! - `edge`: the Worker itself, on Wasm only.
@@ -22,21 +24,23 @@ mod clean;
 mod console;
 mod cut;
 #[cfg(target_arch = "wasm32")]
-mod edge;
+pub mod edge;
 mod event;
+mod frame;
 mod ids;
 pub mod input;
 mod json;
 pub mod normalize;
 mod pack;
 pub mod redact;
+pub mod report;
 pub mod retry;
 pub mod send;
 pub mod settings;
 mod timestamp;
 mod trace;
 
-pub use input::{InputError, Normalized, normalize_and_pack, normalize_json};
+pub use input::{InputError, Normalized, normalize_and_pack, normalize_frame, normalize_json};
 pub use normalize::Counts;
 pub use pack::Body;
 pub use settings::Settings;

@@ -14,7 +14,7 @@ use crate::ids::{self, Random};
 use crate::json;
 use crate::settings::Settings;
 use crate::timestamp::{self, Clock};
-use crate::trace::TraceItem;
+use crate::trace::{self, TraceItem};
 
 /// The name of a Worker that nothing names.
 pub const UNKNOWN_WORKER: &str = "unknown-worker";
@@ -105,8 +105,9 @@ impl<'s, S: Sink> Normalizer<'s, S> {
     pub(crate) fn item(&mut self, item: &TraceItem<'_>) {
         self.counts.items += 1;
         let event_ms = item.event_timestamp.and_then(timestamp::from_token);
-        let mut lines = lines(item);
-        let worker = worker(item, &lines);
+        let prefix = trace::worker_prefix(item);
+        let mut lines = lines(item, prefix);
+        let worker = worker(item, prefix, &lines);
         if self.settings.excludes(&worker) {
             self.counts.excluded += item.records();
             return;
@@ -116,7 +117,13 @@ impl<'s, S: Sink> Normalizer<'s, S> {
         let shared = self.shared(item, worker, &event);
         let correlations = correlations(&lines, &shared.correlation);
 
-        self.invocation(item, &event, &shared, start_ms, first(&correlations, &shared));
+        self.invocation(
+            item,
+            &event,
+            &shared,
+            start_ms,
+            first(&correlations, &shared),
+        );
         for (index, (line, correlation)) in lines.iter().zip(&correlations).enumerate() {
             self.line(line, &shared, correlation, index + 1);
         }
@@ -242,13 +249,7 @@ impl<'s, S: Sink> Normalizer<'s, S> {
         }
     }
 
-    fn line(
-        &mut self,
-        line: &Line<'_, '_>,
-        shared: &Shared<'_>,
-        correlation: &str,
-        seq: usize,
-    ) {
+    fn line(&mut self, line: &Line<'_, '_>, shared: &Shared<'_>, correlation: &str, seq: usize) {
         if !self.keeps(line.level, correlation) {
             return;
         }
@@ -349,14 +350,7 @@ impl<'s, S: Sink> Normalizer<'s, S> {
     }
 
     /// Writes a row up to its message.
-    fn begin(
-        &mut self,
-        shared: &Shared<'_>,
-        ms: u64,
-        seq: usize,
-        correlation: &str,
-        level: Level,
-    ) {
+    fn begin(&mut self, shared: &Shared<'_>, ms: u64, seq: usize, correlation: &str, level: Level) {
         let row = &mut self.row;
         row.clear();
         row.extend_from_slice(b"[\"");
@@ -403,14 +397,14 @@ impl<'s, S: Sink> Normalizer<'s, S> {
 }
 
 /// The lines of an item as they are listed: logs, exceptions, diagnostics; `ms` is 0 where a line tells no time.
-fn lines<'i, 'a>(item: &'i TraceItem<'a>) -> Vec<Line<'i, 'a>> {
+fn lines<'i, 'a>(item: &'i TraceItem<'a>, prefix: Option<&'i str>) -> Vec<Line<'i, 'a>> {
     let time = |token: &str| {
         json::member(token, "timestamp")
             .and_then(timestamp::from_token)
             .unwrap_or_default()
     };
     let logs = item.logs.iter().map(|log| {
-        let mut console = Console::read(item, log);
+        let mut console = Console::read(item, log, prefix);
         Line {
             ms: timestamp::from_token(log.timestamp).unwrap_or_default(),
             level: console.level,
@@ -460,19 +454,17 @@ fn put_in_order(lines: &mut [Line<'_, '_>], event_ms: Option<u64>) -> Option<u64
 }
 
 /// The Worker's name: the runtime's, else what the local runtime or a line says, else what stands for none.
-fn worker(item: &TraceItem<'_>, lines: &[Line<'_, '_>]) -> String {
-    let said = |prefixed: bool| {
+fn worker(item: &TraceItem<'_>, prefix: Option<&str>, lines: &[Line<'_, '_>]) -> String {
+    let said = || {
         lines.iter().find_map(|line| match &line.body {
-            Body::Log(console) if console.prefixed() == prefixed => console.worker.as_deref(),
+            Body::Log(console) => console.worker.as_deref(),
             _ => None,
         })
     };
-    let name = match item.script_name.and_then(json::text) {
-        Some(name) => name.into_owned(),
-        None => said(true)
-            .or_else(|| said(false))
-            .unwrap_or(UNKNOWN_WORKER)
-            .to_owned(),
+    let name = match (item.script_name.and_then(json::text), prefix) {
+        (Some(name), _) => name.into_owned(),
+        (None, Some(prefix)) => prefix.trim_matches(['[', ']']).to_owned(),
+        (None, None) => said().unwrap_or(UNKNOWN_WORKER).to_owned(),
     };
     let end = name.floor_char_boundary(WORKER_BYTES);
     name.get(..end).unwrap_or_default().to_owned()
@@ -498,10 +490,7 @@ fn correlations<'c>(lines: &'c [Line<'_, '_>], fallback: &'c str) -> Vec<&'c str
 
 /// The invocation record's correlation id: that of the first line, which the first line with an id gave it.
 fn first<'c>(correlations: &[&'c str], shared: &'c Shared<'_>) -> &'c str {
-    correlations
-        .first()
-        .copied()
-        .unwrap_or(&shared.correlation)
+    correlations.first().copied().unwrap_or(&shared.correlation)
 }
 
 /// An id without surrounding space, cut to [`CORRELATION_BYTES`].

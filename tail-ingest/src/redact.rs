@@ -14,7 +14,13 @@ const SECRET: [&str; 8] = [
 ];
 
 /// Further words that make the name of a member in logged data secret; see [`Names::marks_field`].
-const SECRET_WORDS: [&str; 5] = ["authorization", "apikey", "authtoken", "accesstoken", "credentials"];
+const SECRET_WORDS: [&str; 5] = [
+    "authorization",
+    "apikey",
+    "authtoken",
+    "accesstoken",
+    "credentials",
+];
 
 /// Headers that are ids by which traces are followed: never redacted, whatever the names say.
 const CORRELATION: [&str; 5] = [
@@ -84,7 +90,8 @@ fn find(name: &str, word: &str, from: usize) -> Option<usize> {
         name.as_bytes()
             .get(at..at + word.len())
             .is_some_and(|part| {
-                part.first().is_some_and(|byte| byte.eq_ignore_ascii_case(first))
+                part.first()
+                    .is_some_and(|byte| byte.eq_ignore_ascii_case(first))
                     && part.eq_ignore_ascii_case(word.as_bytes())
             })
     })
@@ -131,9 +138,8 @@ pub fn url<'a>(url: &'a str, names: &Names) -> Cow<'a, str> {
         None => (query, None),
     };
     let secret = |pair: &str| {
-        pair.split_once('=').is_some_and(|(name, value)| {
-            !value.is_empty() && names.marks(&percent_decoded(name))
-        })
+        pair.split_once('=')
+            .is_some_and(|(name, value)| !value.is_empty() && names.marks(&percent_decoded(name)))
     };
     let separators = ['&', ';'];
     if !query.split(separators).any(secret) {
@@ -203,12 +209,28 @@ mod tests {
     fn headers_and_parameters_are_judged_by_any_part_of_their_name() {
         let names = Names::new(["X-Inner".to_owned()], true);
         for name in [
-            "authorization", "Proxy-Authorization", "cookie", "set-cookie", "x-api-key", "cf-access-jwt-assertion",
-            "clientSecret", "X-TOKEN", "password", "x-inner-id",
+            "authorization",
+            "Proxy-Authorization",
+            "cookie",
+            "set-cookie",
+            "x-api-key",
+            "cf-access-jwt-assertion",
+            "clientSecret",
+            "X-TOKEN",
+            "password",
+            "x-inner-id",
         ] {
             assert!(names.marks(name), "{name}");
         }
-        for name in ["accept", "user-agent", "", "toke", "x-correlation-id", "traceparent", "cf-ray"] {
+        for name in [
+            "accept",
+            "user-agent",
+            "",
+            "toke",
+            "x-correlation-id",
+            "traceparent",
+            "cf-ray",
+        ] {
             assert!(!names.marks(name), "{name}");
         }
         assert!(!Names::new(["id".to_owned()], true).marks("X-Correlation-Id"));
@@ -218,12 +240,30 @@ mod tests {
     fn logged_members_are_judged_by_whole_words() {
         let names = Names::new(["iban".to_owned()], true);
         for name in [
-            "password", "api_token", "apiToken", "API-KEY", "userTokens", "auth", "jwt", "token2", "secrets",
-            "Authorization", "apikey", "customer_iban",
+            "password",
+            "api_token",
+            "apiToken",
+            "API-KEY",
+            "userTokens",
+            "auth",
+            "jwt",
+            "token2",
+            "secrets",
+            "Authorization",
+            "apikey",
+            "customer_iban",
         ] {
             assert!(names.marks_field(name), "{name}");
         }
-        for name in ["author", "monkey", "keyboard", "tokenizer", "secretary", "user", ""] {
+        for name in [
+            "author",
+            "monkey",
+            "keyboard",
+            "tokenizer",
+            "secretary",
+            "user",
+            "",
+        ] {
             assert!(!names.marks_field(name), "{name}");
         }
         assert!(!Names::new([], false).marks_field("password"));
@@ -238,8 +278,14 @@ mod tests {
                 "https://a.example/p?token=abc&x=1;apiKey=2&empty_token=#f",
                 "https://a.example/p?token=REDACTED&x=1;apiKey=REDACTED&empty_token=#f",
             ),
-            ("https://a.example/?%74oken=abc", "https://a.example/?%74oken=REDACTED"),
-            ("https://u:p@a.example/x@y:z", "https://u:REDACTED@a.example/x@y:z"),
+            (
+                "https://a.example/?%74oken=abc",
+                "https://a.example/?%74oken=REDACTED",
+            ),
+            (
+                "https://u:p@a.example/x@y:z",
+                "https://u:REDACTED@a.example/x@y:z",
+            ),
             ("?password=a=b", "?password=REDACTED"),
             ("not a url", "not a url"),
             ("", ""),

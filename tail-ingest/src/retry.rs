@@ -51,7 +51,10 @@ mod tests {
         let delays: Vec<_> = Delays::default().map(|delay| delay.as_millis()).collect();
         assert_eq!(delays.len(), RETRIES);
         for (delay, about) in delays.iter().zip([100, 200, 400]) {
-            assert!((about * 3 / 4 - 1..=about * 5 / 4).contains(delay), "{delays:?}");
+            assert!(
+                (about * 3 / 4 - 1..=about * 5 / 4).contains(delay),
+                "{delays:?}"
+            );
         }
     }
 }

@@ -46,14 +46,19 @@ pub struct Delivery {
     pub kv_error: Option<String>,
 }
 
-/// Sends every body down the ladder.
+/// Sends every body down the ladder. `refused` is what the queue said to a first try that the caller made with all of
+/// them at once, if it made one.
 ///
 /// If the isolate dies at an `.await` here, the bodies not yet taken are gone: the runtime delivers a trace event once.
 /// What a refusing queue or KV has taken all the same comes twice, with the same `log_id`s, of which D1 keeps one.
-pub async fn deliver(outlets: &impl Outlets, bodies: &[Body]) -> Delivery {
+pub async fn deliver(
+    outlets: &impl Outlets,
+    bodies: &[Body],
+    mut refused: Option<Refused>,
+) -> Delivery {
     let mut delivery = Delivery::default();
     for group in groups(bodies) {
-        let Err(error) = offer(outlets, group).await else {
+        let Err(error) = offer(outlets, group, refused.take()).await else {
             delivery.queued += records(group);
             continue;
         };
@@ -72,12 +77,19 @@ pub async fn deliver(outlets: &impl Outlets, bodies: &[Body]) -> Delivery {
 }
 
 /// Offers a group to the queue until it is taken or the tries are used up.
-async fn offer(outlets: &impl Outlets, group: &[Body]) -> Result<(), Refused> {
+async fn offer(
+    outlets: &impl Outlets,
+    group: &[Body],
+    mut refused: Option<Refused>,
+) -> Result<(), Refused> {
     let mut delays = Delays::default();
     loop {
-        let refused = match outlets.queue(group).await {
-            Ok(()) => return Ok(()),
-            Err(refused) => refused,
+        let refused = match refused.take() {
+            Some(refused) => refused,
+            None => match outlets.queue(group).await {
+                Ok(()) => return Ok(()),
+                Err(refused) => refused,
+            },
         };
         match (&refused, delays.next()) {
             (Refused::Transient(_), Some(delay)) => outlets.sleep(delay).await,

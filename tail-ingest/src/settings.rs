@@ -180,6 +180,13 @@ impl Settings {
         (settings, malformed)
     }
 
+    /// How long KV keeps what the queue refused, in days: a day longer than logs are kept, so that nothing expires that
+    /// could still be brought back in time.
+    #[must_use]
+    pub fn keep_days(&self) -> u32 {
+        self.retention_days + 1
+    }
+
     /// Whether `worker` is one of the pipeline's own, or excluded.
     #[must_use]
     pub fn excludes(&self, worker: &str) -> bool {

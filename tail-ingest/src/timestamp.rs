@@ -17,7 +17,11 @@ impl Clock {
     pub(crate) fn write(&mut self, out: &mut Vec<u8>, ms: u64) {
         let ms = ms.min(LAST_MS);
         let second = ms / 1_000;
-        if self.cached.as_ref().is_none_or(|(cached, _)| *cached != second) {
+        if self
+            .cached
+            .as_ref()
+            .is_none_or(|(cached, _)| *cached != second)
+        {
             // In range, so there is such a time.
             let text = DateTime::from_timestamp(i64::try_from(second).unwrap_or_default(), 0)
                 .unwrap_or_default()
@@ -30,8 +34,22 @@ impl Clock {
         }
         let millis = ms % 1_000;
         let digit = |value: u64| b'0' + u8::try_from(value % 10).unwrap_or_default();
-        out.extend_from_slice(&[b'.', digit(millis / 100), digit(millis / 10), digit(millis), b'Z']);
+        out.extend_from_slice(&[
+            b'.',
+            digit(millis / 100),
+            digit(millis / 10),
+            digit(millis),
+            b'Z',
+        ]);
     }
+}
+
+/// `ms` since 1970 as text.
+#[cfg(target_arch = "wasm32")] // only the edge asks for one time alone
+pub(crate) fn text(ms: u64) -> String {
+    let mut out = Vec::new();
+    Clock::default().write(&mut out, ms);
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// A JSON number token of milliseconds since 1970 as whole milliseconds, if it names a time that can be stored.
@@ -74,7 +92,16 @@ mod tests {
     fn only_storable_numbers_are_times() {
         assert_eq!(from_token("1795456626376"), Some(1_795_456_626_376));
         assert_eq!(from_token("1795456626376.75"), Some(1_795_456_626_376));
-        for token in ["-1", "null", "\"1\"", "1e300", "{}", "253402300800000", "", "NaN"] {
+        for token in [
+            "-1",
+            "null",
+            "\"1\"",
+            "1e300",
+            "{}",
+            "253402300800000",
+            "",
+            "NaN",
+        ] {
             assert_eq!(from_token(token), None, "{token}");
         }
     }

@@ -41,6 +41,35 @@ pub(crate) struct TraceLog<'a> {
     pub(crate) unknown: Vec<(&'a str, &'a str)>,
 }
 
+/// The prefix that the local runtime puts before the arguments of `console.log`, `info` and `debug` where several
+/// Workers run: `[worker-name]`, an argument of its own. The same on every line of an invocation.
+pub(crate) fn worker_prefix<'i>(item: &'i TraceItem<'_>) -> Option<&'i str> {
+    if item.script_name.is_some() {
+        // Deployed, the runtime knows the name and adds no prefix: "[db]" is then the line's own.
+        return None;
+    }
+    item.logs.iter().find_map(|log| {
+        let args = item.args.get(log.args.clone())?;
+        let (Arg::Text(first), true) = (args.first()?, log.may_be_prefixed() && args.len() > 1)
+        else {
+            return None;
+        };
+        let name = first.strip_prefix('[')?.strip_suffix(']')?;
+        let valid = !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        valid.then_some(first.as_ref())
+    })
+}
+
+impl TraceLog<'_> {
+    /// Whether the local runtime would prefix such a line.
+    pub(crate) fn may_be_prefixed(&self) -> bool {
+        matches!(self.level.as_ref(), "log" | "info" | "debug")
+    }
+}
+
 /// One trace event. Fields are tokens; `None` is missing or null.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TraceItem<'a> {
@@ -159,6 +188,16 @@ impl<'a> TraceItem<'a> {
         }
         log.args = start..self.args.len();
         self.logs.push(log);
+    }
+
+    /// Takes text that is no console line as one.
+    pub(crate) fn text(&mut self, text: &'a str) {
+        let start = self.args.len();
+        self.args.push(Arg::Text(Cow::Borrowed(text)));
+        self.logs.push(TraceLog {
+            args: start..self.args.len(),
+            ..TraceLog::default()
+        });
     }
 
     /// How many records the item gives before any setting filters them.

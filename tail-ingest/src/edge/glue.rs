@@ -1,41 +1,33 @@
-//! JavaScript's side: reading the trace events and the environment.
+//! The boundary to JavaScript; `glue.js` is the other side of it.
 
 use std::cell::RefCell;
 
-use js_sys::JsString;
+use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::*;
 
-#[wasm_bindgen(inline_js = r#"
-const encoder = new TextEncoder();
-const json = (value) => {
-  try { return JSON.stringify(value) ?? "null"; } catch { return "null"; }
-};
-export function collect(events) {
-  return json(events);
-}
-export function encode(text, memory, start, length) {
-  return encoder.encodeInto(text, new Uint8Array(memory.buffer, start, length)).written;
-}
-export function seed() {
-  const words = crypto.getRandomValues(new Uint32Array(2));
-  return words[0] * 2097152 + (words[1] >>> 11);
-}
-export function variable(env, name) {
-  try {
-    const value = env[name];
-    return value === undefined || value === null ? undefined : String(value);
-  } catch { return undefined; }
-}
-"#)]
+#[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
-    #[wasm_bindgen(js_name = collect)]
-    fn js_collect(events: &JsValue) -> JsString;
-    #[wasm_bindgen(js_name = encode)]
-    fn js_encode(text: &JsString, memory: &JsValue, start: *mut u8, length: usize) -> usize;
-    #[wasm_bindgen(js_name = seed)]
-    fn js_seed() -> f64;
+    fn collect(events: &JsValue, memory: &JsValue, start: *mut u8, length: usize) -> f64;
+    fn again(memory: &JsValue, start: *mut u8, length: usize) -> f64;
+    /// Offers one body to the queue; `refused(body, records, error)` takes over from a refusal.
+    pub(super) fn send(queue: &JsValue, body: &str, records: usize, refused: &JsValue) -> JsValue;
+    #[wasm_bindgen(catch, js_name = sendBatch)]
+    pub(super) fn send_batch(queue: &JsValue, bodies: &Array) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch)]
+    pub(super) fn put(
+        kv: &JsValue,
+        key: &str,
+        value: &str,
+        expiration_ttl_s: f64,
+    ) -> Result<Promise, JsValue>;
+    /// What an error says, cut to a sensible length.
+    pub(super) fn describe(error: &JsValue) -> String;
     #[wasm_bindgen(js_name = variable)]
     fn js_variable(env: &JsValue, name: &str) -> Option<String>;
+    #[wasm_bindgen(js_name = binding)]
+    fn js_binding(env: &JsValue, name: &str) -> Option<JsValue>;
+    #[wasm_bindgen(js_name = random)]
+    fn js_random() -> f64;
 }
 
 #[wasm_bindgen]
@@ -49,25 +41,64 @@ extern "C" {
 #[wasm_bindgen(module = "cloudflare:workers")]
 extern "C" {
     #[wasm_bindgen(thread_local_v2, js_name = env)]
-    pub(super) static ENV: JsValue;
+    static ENV: JsValue;
 }
 
-pub(super) fn collect(events: &JsValue) -> Vec<u8> {
-    let text = js_collect(events);
-    let mut buffer = vec![0_u8; text.length() as usize * 3];
-    let written = js_encode(&text, &wasm_bindgen::memory(), buffer.as_mut_ptr(), buffer.len());
-    buffer.truncate(written);
-    buffer
+/// The buffer that events cross in, in bytes: about what a call with a hundred lines takes.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// A buffer that grew beyond this is let go after the call.
+const BUFFER_KEPT_BYTES: usize = 2 * 1024 * 1024;
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-pub(super) fn seed() -> u64 {
-    js_seed().to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15)
+/// Brings the events across and gives their text (see `frame`) to `run`.
+pub(super) fn with_events<T>(events: &JsValue, run: impl FnOnce(&str) -> T) -> T {
+    BUFFER.with_borrow_mut(|buffer| {
+        let memory = wasm_bindgen::memory();
+        if buffer.is_empty() {
+            buffer.resize(BUFFER_BYTES, 0);
+        }
+        let mut written = collect(events, &memory, buffer.as_mut_ptr(), buffer.len());
+        if written < 0.0 {
+            buffer.resize(whole(-written), 0);
+            written = again(&memory, buffer.as_mut_ptr(), buffer.len());
+        }
+        let bytes = buffer.get(..whole(written)).unwrap_or_default();
+        // The encoder writes UTF-8 and nothing else.
+        let result = run(&String::from_utf8_lossy(bytes));
+        if buffer.len() > BUFFER_KEPT_BYTES {
+            *buffer = Vec::new();
+        }
+        result
+    })
 }
 
+/// A whole number that JavaScript gave: a length, or a time.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it is neither negative nor near 2^53
+fn whole(number: f64) -> usize {
+    number as usize
+}
+
+/// 53 random bits. Not to be called in global scope.
+pub(super) fn random() -> u64 {
+    js_random().to_bits()
+}
+
+/// Milliseconds since 1970.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // good for 280,000 years
 pub(super) fn now_ms() -> u64 {
     js_sys::Date::now() as u64
 }
 
+/// The text of a variable.
 pub(super) fn variable(name: &str) -> Option<String> {
     ENV.with(|env| js_variable(env, name))
+}
+
+/// A binding, if there is one of that name.
+pub(super) fn binding(name: &str) -> Option<JsValue> {
+    ENV.with(|env| js_binding(env, name))
 }

@@ -1,73 +1,65 @@
-//! The runtime's queue, KV and timer.
+//! The runtime's queue, KV and timer, as `send` wants them.
 
 use std::time::Duration;
 
-use js_sys::{Array, Object, Promise, Reflect};
+use js_sys::{Array, Promise};
 use log_record::fallback;
-use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::glue;
 use crate::pack::Body;
 use crate::send::{Outlets, Refused};
+use crate::{ids, timestamp};
 
-#[wasm_bindgen]
-extern "C" {
-    type Queue;
-    #[wasm_bindgen(method, catch, js_name = sendBatch)]
-    fn send_batch(this: &Queue, messages: &Array) -> Result<Promise, JsValue>;
-    type Kv;
-    #[wasm_bindgen(method, catch)]
-    fn put(this: &Kv, key: &str, value: &str, options: &Object) -> Result<Promise, JsValue>;
+/// The queue's binding.
+pub(super) const QUEUE: &str = "TAIL_LOGS";
+/// The KV fallback's binding.
+const FALLBACK: &str = "FALLBACK";
+
+const DAY_S: f64 = 86_400.0;
+
+/// The bindings of this Worker.
+pub(super) struct Runtime {
+    /// How long KV keeps what the queue refused, in days.
+    pub(super) keep_days: u32,
 }
 
-pub(super) struct Runtime {}
-
-impl Runtime {
-    pub(super) fn new() -> Self {
-        Self {}
-    }
-}
-
-fn binding(name: &str) -> Result<JsValue, Refused> {
-    glue::ENV
-        .with(|env| Reflect::get(env, &JsValue::from_str(name)))
-        .ok()
-        .filter(JsValue::is_object)
-        .ok_or_else(|| Refused::Permanent(format!("binding {name} is missing")))
+fn missing(name: &str) -> Refused {
+    Refused::Permanent(format!("binding {name} is missing"))
 }
 
 fn refused(error: &JsValue) -> Refused {
-    let text = error
-        .dyn_ref::<js_sys::Error>()
-        .map_or_else(|| format!("{error:?}"), |error| String::from(error.message()));
-    Refused::Transient(text)
+    Refused::Transient(glue::describe(error))
+}
+
+async fn settled(promise: Result<Promise, JsValue>) -> Result<(), Refused> {
+    let promise = promise.map_err(|error| refused(&error))?;
+    JsFuture::from(promise)
+        .await
+        .map(|_| ())
+        .map_err(|error| refused(&error))
 }
 
 impl Outlets for Runtime {
     async fn queue(&self, bodies: &[Body]) -> Result<(), Refused> {
-        let queue: Queue = binding("TAIL_LOGS")?.unchecked_into();
-        let messages = Array::new();
-        for body in bodies {
-            let message = Object::new();
-            let _ = Reflect::set(&message, &"body".into(), &body.text.as_str().into());
-            let _ = Reflect::set(&message, &"contentType".into(), &"text".into());
-            messages.push(&message);
-        }
-        let promise = queue.send_batch(&messages).map_err(|error| refused(&error))?;
-        JsFuture::from(promise).await.map_err(|error| refused(&error))?;
-        Ok(())
+        let queue = glue::binding(QUEUE).ok_or_else(|| missing(QUEUE))?;
+        let texts: Array = bodies
+            .iter()
+            .map(|body| JsValue::from_str(&body.text))
+            .collect();
+        settled(glue::send_batch(&queue, &texts)).await
     }
 
     async fn keep(&self, body: &Body) -> Result<(), Refused> {
-        let kv: Kv = binding("FALLBACK")?.unchecked_into();
-        let key = fallback::key(fallback::ENVELOPES, "x", "y");
-        let promise = kv
-            .put(&key, &body.text, &Object::new())
-            .map_err(|error| refused(&error))?;
-        JsFuture::from(promise).await.map_err(|error| refused(&error))?;
-        Ok(())
+        let kv = glue::binding(FALLBACK).ok_or_else(|| missing(FALLBACK))?;
+        let key = fallback::key(
+            fallback::ENVELOPES,
+            &timestamp::text(glue::now_ms()),
+            &ids::Random::new(glue::random()).uuid().to_string(),
+        );
+        let seconds = f64::from(self.keep_days) * DAY_S;
+        settled(glue::put(&kv, &key, &body.text, seconds)).await
     }
 
     async fn sleep(&self, delay: Duration) {

@@ -1,0 +1,68 @@
+//! Trace events as the Worker's glue hands them over: one text of fields divided by NUL, so that console lines cross
+//! from JavaScript without being escaped there and unescaped here. `trace` holds what is read; `input` reads JSON.
+//!
+//! Each field begins with a letter that says what it is:
+//!
+//! | field | then |
+//! | --- | --- |
+//! | `I` | a trace event without its `logs`, JSON |
+//! | `L<timestamp> <level> <n>` | a console line of that event; its arguments, all strings, are the next `n` fields |
+//! | `J` | a console line of that event, JSON: whatever does not fit the form above, so also any text with a NUL in it |
+//! | `X` | something in place of a trace event, JSON |
+
+use std::borrow::Cow;
+
+use crate::json;
+use crate::trace::{Arg, TraceItem, TraceLog};
+
+/// Reads the events of `text`, and gives each to `take`. The text comes from this crate's own glue: a field that it does
+/// not write is kept as a console line.
+pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) {
+    let mut item: Option<TraceItem<'a>> = None;
+    let mut fields = text.split('\0');
+    while let Some(field) = fields.next() {
+        let (kind, rest) = field.split_at_checked(1).unwrap_or((field, ""));
+        match kind {
+            "" => {}
+            "I" | "X" => {
+                if let Some(done) =
+                    item.replace(TraceItem::read(json::check(rest).unwrap_or("null")))
+                {
+                    take(&done);
+                }
+            }
+            _ => {
+                let item = item.get_or_insert_default();
+                match (kind, header(rest), json::check(rest)) {
+                    ("L", Some((timestamp, level, count)), _) => {
+                        let start = item.args.len();
+                        item.args.extend(
+                            fields
+                                .by_ref()
+                                .take(count)
+                                .map(|text| Arg::Text(Cow::Borrowed(text))),
+                        );
+                        item.logs.push(TraceLog {
+                            timestamp,
+                            level: Cow::Borrowed(level),
+                            args: start..item.args.len(),
+                            ..TraceLog::default()
+                        });
+                    }
+                    ("J", _, Some(token)) => item.log(token),
+                    _ => item.text(field),
+                }
+            }
+        }
+    }
+    if let Some(done) = item {
+        take(&done);
+    }
+}
+
+/// `<timestamp> <level> <n>`.
+fn header(field: &str) -> Option<(&str, &str, usize)> {
+    let (timestamp, rest) = field.split_once(' ')?;
+    let (level, count) = rest.split_once(' ')?;
+    Some((timestamp, level, count.parse().ok()?))
+}
