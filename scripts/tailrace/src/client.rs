@@ -1,0 +1,449 @@
+//! The Cloudflare API, and the local runtime's explorer, which answers the same shapes without credentials. [`d1`],
+//! [`kv`] and [`queues`] know the endpoints; this knows requests, answers and failures, and `retry` when to call again.
+
+pub mod d1;
+pub mod kv;
+pub mod queues;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::{Method, StatusCode, header};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::credentials::Token;
+use crate::retry::{Failure, Policy, retry};
+use crate::{Error, credentials};
+
+/// Where the API is unless `CLOUDFLARE_API_BASE_URL` says otherwise, as for wrangler.
+const API: &str = "https://api.cloudflare.com/client/v4";
+
+/// A connection to one account, or to the local runtime.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    /// The root of the account's resources, without a trailing slash.
+    root: String,
+    token: Option<Token>,
+    policy: Policy,
+    local: bool,
+}
+
+/// One call.
+#[derive(Debug)]
+struct Call<'a> {
+    /// What it is for, as in "could not {what}".
+    what: &'static str,
+    method: Method,
+    /// Below the root, starting with a slash; segments already encoded.
+    path: String,
+    query: Vec<(&'static str, &'a str)>,
+    json: Option<serde_json::Value>,
+}
+
+impl<'a> Call<'a> {
+    fn get(what: &'static str, path: impl Into<String>) -> Self {
+        Self::new(what, Method::GET, path, None)
+    }
+
+    fn post(what: &'static str, path: impl Into<String>, json: serde_json::Value) -> Self {
+        Self::new(what, Method::POST, path, Some(json))
+    }
+
+    fn delete(what: &'static str, path: impl Into<String>) -> Self {
+        Self::new(what, Method::DELETE, path, None)
+    }
+
+    fn new(
+        what: &'static str,
+        method: Method,
+        path: impl Into<String>,
+        json: Option<serde_json::Value>,
+    ) -> Self {
+        Self {
+            what,
+            method,
+            path: path.into(),
+            query: Vec::new(),
+            json,
+        }
+    }
+
+    fn query(mut self, name: &'static str, value: &'a str) -> Self {
+        self.query.push((name, value));
+        self
+    }
+}
+
+/// What every JSON answer has around its result.
+#[derive(Deserialize)]
+struct Frame<T> {
+    success: bool,
+    #[serde(default)]
+    errors: Vec<Message>,
+    result: Option<T>,
+    #[serde(default)]
+    result_info: Option<ResultInfo>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    #[serde(default)]
+    code: i64,
+    #[serde(default)]
+    message: String,
+}
+
+/// Where a list goes on.
+#[derive(Default, Deserialize)]
+struct ResultInfo {
+    #[serde(default)]
+    cursor: Option<String>,
+    #[serde(default)]
+    total_pages: Option<u64>,
+}
+
+/// A successful answer.
+struct Answer<T> {
+    result: T,
+    info: ResultInfo,
+    /// The server's clock.
+    date: Option<DateTime<Utc>>,
+}
+
+impl Client {
+    /// Connects to the account that the environment names (see [`credentials`]); asks the API for it where only one can
+    /// be meant.
+    ///
+    /// # Errors
+    /// No usable token, no account, or no network.
+    pub async fn remote(policy: Policy) -> Result<Self, Error> {
+        let base = std::env::var("CLOUDFLARE_API_BASE_URL").unwrap_or_else(|_| API.to_owned());
+        let base = base.trim_end_matches('/');
+        let mut client = Self {
+            http: http()?,
+            root: base.to_owned(),
+            token: Some(credentials::token(Utc::now())?),
+            policy,
+            local: false,
+        };
+        let account = match credentials::account() {
+            Some(account) => account,
+            None => client.only_account().await?,
+        };
+        client.root = format!("{base}/accounts/{}", encode(&account));
+        Ok(client)
+    }
+
+    /// Connects to the local runtime on `port`.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn local(port: u16, policy: Policy) -> Result<Self, Error> {
+        Ok(Self {
+            http: http()?,
+            root: format!("http://127.0.0.1:{port}/cdn-cgi/local/explorer/api"),
+            token: None,
+            policy,
+            local: true,
+        })
+    }
+
+    /// Whether this is the local runtime.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.local
+    }
+
+    async fn only_account(&self) -> Result<String, Error> {
+        #[derive(Deserialize)]
+        struct Account {
+            id: String,
+            #[serde(default)]
+            name: String,
+        }
+        let answer: Answer<Vec<Account>> = self
+            .call(&Call::get("list the accounts", "/accounts"))
+            .await?;
+        match answer.result.as_slice() {
+            [account] => Ok(account.id.clone()),
+            accounts => Err(Error::AccountUnclear {
+                seen: accounts
+                    .iter()
+                    .map(|account| format!("{} ({})", account.name, account.id))
+                    .collect(),
+            }),
+        }
+    }
+
+    /// Makes a call whose answer has a result, again where that may help.
+    async fn call<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<Answer<T>, Error> {
+        let answer: Answer<Option<T>> = self.answer(call).await?;
+        let result = answer.result.ok_or(Error::Unreadable {
+            what: call.what,
+            reason: "the answer has no result".to_owned(),
+        })?;
+        Ok(Answer {
+            result,
+            info: answer.info,
+            date: answer.date,
+        })
+    }
+
+    /// Makes a call of which only the success matters.
+    async fn done(&self, call: &Call<'_>) -> Result<(), Error> {
+        self.answer::<serde_json::Value>(call).await.map(|_| ())
+    }
+
+    async fn answer<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Answer<Option<T>>, Error> {
+        retry(self.policy, || async {
+            let response = self.send(call).await?;
+            let date = date(&response);
+            let body = response
+                .bytes()
+                .await
+                .map_err(|error| self.transport(call, &error))?;
+            let frame: Frame<T> = serde_json::from_slice(&body).map_err(|error| {
+                Failure::Permanent(Error::Unreadable {
+                    what: call.what,
+                    reason: error.to_string(),
+                })
+            })?;
+            if frame.success {
+                Ok(Answer {
+                    result: frame.result,
+                    info: frame.result_info.unwrap_or_default(),
+                    date,
+                })
+            } else {
+                Err(self.refused(call, StatusCode::OK, &frame.errors, None))
+            }
+        })
+        .await
+    }
+
+    /// Makes a call whose answer is the value itself; `None` where there is none.
+    async fn value(&self, call: &Call<'_>) -> Result<Option<Vec<u8>>, Error> {
+        let value = retry(self.policy, || async {
+            let body = self.send(call).await?.bytes().await;
+            body.map_err(|error| self.transport(call, &error))
+        })
+        .await;
+        match value {
+            Ok(value) => Ok(Some(value.to_vec())),
+            Err(Error::Api { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn send(&self, call: &Call<'_>) -> Result<reqwest::Response, Failure> {
+        let mut request = self
+            .http
+            .request(call.method.clone(), format!("{}{}", self.root, call.path))
+            .query(&call.query);
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, token.bearer());
+        }
+        if let Some(json) = &call.json {
+            request = request.json(json);
+        }
+        let response = request
+            .send()
+            .await
+            .map_err(|error| self.transport(call, &error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let after = retry_after(&response);
+        let body = response.bytes().await.unwrap_or_default();
+        let errors = serde_json::from_slice::<Frame<serde_json::Value>>(&body)
+            .map(|frame| frame.errors)
+            .unwrap_or_default();
+        Err(self.refused(call, status, &errors, after))
+    }
+
+    /// What a refusal means.
+    fn refused(
+        &self,
+        call: &Call<'_>,
+        status: StatusCode,
+        errors: &[Message],
+        after: Option<Duration>,
+    ) -> Failure {
+        let message = if errors.is_empty() {
+            status.canonical_reason().unwrap_or("no reason given").to_owned()
+        } else {
+            let parts: Vec<_> = errors
+                .iter()
+                .map(|error| {
+                    if error.code == 0 {
+                        error.message.clone()
+                    } else {
+                        format!("{} [{}]", error.message, error.code)
+                    }
+                })
+                .collect();
+            parts.join("; ")
+        };
+        let message = self
+            .token
+            .as_ref()
+            .map_or_else(|| message.clone(), |token| token.redact(&message));
+        // 6003, 6111: malformed credentials, as status 400. 7003: no such account in the path.
+        let credentials = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+            || errors.iter().any(|error| matches!(error.code, 6003 | 6111 | 7003 | 9109 | 10000))
+                && !self.local;
+        let transient = status == StatusCode::TOO_MANY_REQUESTS
+            || status.is_server_error() && !is_query_error(&message)
+            || is_passing_trouble(&message);
+        let error = if credentials && !transient {
+            Error::Refused {
+                what: call.what,
+                status: status.as_u16(),
+                message,
+            }
+        } else {
+            Error::Api {
+                what: call.what,
+                status: status.as_u16(),
+                message,
+            }
+        };
+        if transient {
+            Failure::Transient { error, after }
+        } else {
+            Failure::Permanent(error)
+        }
+    }
+
+    fn transport(&self, call: &Call<'_>, error: &reqwest::Error) -> Failure {
+        let host = reqwest::Url::parse(&self.root)
+            .ok()
+            .and_then(|url| {
+                let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                Some(format!("{}{port}", url.host_str()?))
+            })
+            .unwrap_or_else(|| self.root.clone());
+        // The cause at the end of the chain is what helps: "Connection refused", "dns error", …
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        let network = Error::Network {
+            host,
+            what: call.what,
+            reason: cause.to_string(),
+            local: self.local,
+        };
+        // A local runtime that is not there will not come by waiting a second.
+        if error.is_builder() || (self.local && error.is_connect()) {
+            Failure::Permanent(network)
+        } else {
+            Failure::Transient {
+                error: network,
+                after: None,
+            }
+        }
+    }
+}
+
+fn http() -> Result<reqwest::Client, Error> {
+    reqwest::Client::builder()
+        .user_agent(concat!("tailrace/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_secs(10))
+        // D1 gives a query 30 seconds; more than that is a lost connection.
+        .timeout(Duration::from_secs(60))
+        .build()
+        .map_err(|error| Error::Network {
+            host: "the network".to_owned(),
+            what: "set up connections",
+            reason: error.to_string(),
+            local: false,
+        })
+}
+
+/// D1's words for a statement that fails again however often it is sent. The local runtime answers these with 500.
+fn is_query_error(message: &str) -> bool {
+    ["no such table", "no such column", "syntax error", "SQLITE_ERROR", "SQLITE_CONSTRAINT"]
+        .iter()
+        .any(|text| message.contains(text))
+}
+
+/// D1's words for what passes, whatever the status (D1: debugging, error list).
+fn is_passing_trouble(message: &str) -> bool {
+    [
+        "Network connection lost",
+        "storage caused object to be reset",
+        "starting up D1 DB storage",
+        "Cannot resolve D1 DB due to transient issue",
+        "reset because its code was updated",
+        "is overloaded",
+        "database is locked",
+    ]
+    .iter()
+    .any(|text| message.contains(text))
+}
+
+fn header_text(response: &reqwest::Response, name: header::HeaderName) -> Option<&str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
+fn date(response: &reqwest::Response) -> Option<DateTime<Utc>> {
+    let text = header_text(response, header::DATE)?;
+    Some(DateTime::parse_from_rfc2822(text).ok()?.to_utc())
+}
+
+/// `Retry-After` in seconds, or as a date by the server's own clock.
+fn retry_after(response: &reqwest::Response) -> Option<Duration> {
+    let text = header_text(response, header::RETRY_AFTER)?;
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = DateTime::parse_from_rfc2822(text).ok()?.to_utc();
+    let now = date(response).unwrap_or_else(Utc::now);
+    (until - now).to_std().ok()
+}
+
+/// `text` as one path segment.
+fn encode(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_stays_one_path_segment() {
+        assert_eq!(
+            encode("dead-letter/2026-11-23T17:57:06.376Z-ü"),
+            "dead-letter%2F2026-11-23T17%3A57%3A06.376Z-%C3%BC"
+        );
+    }
+
+    #[test]
+    fn a_client_does_not_show_its_token() {
+        let client = Client {
+            http: http().unwrap(),
+            root: API.to_owned(),
+            token: Some(Token::new("s3cret-value")),
+            policy: Policy::default(),
+            local: false,
+        };
+        assert!(!format!("{client:?}").contains("s3cret"));
+    }
+}

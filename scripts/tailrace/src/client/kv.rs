@@ -1,0 +1,113 @@
+//! KV: finding the fallback namespace by title, and its keys and values.
+
+use serde::Deserialize;
+
+use super::{Answer, Call, Client, encode};
+use crate::Error;
+
+/// A namespace.
+#[derive(Debug)]
+pub struct Namespace<'a> {
+    client: &'a Client,
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    id: String,
+    title: String,
+}
+
+/// One page of keys, and where the next begins.
+#[derive(Debug)]
+pub struct Keys {
+    /// The keys, in order.
+    pub names: Vec<String>,
+    /// For the next page; `None` on the last.
+    pub cursor: Option<String>,
+}
+
+impl<'a> Namespace<'a> {
+    /// The namespace of `title`. Locally it goes by the name of its binding, `FALLBACK`.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] with the titles there are.
+    pub async fn find(client: &'a Client, title: &str) -> Result<Self, Error> {
+        let mut seen = Vec::new();
+        for page in 1_u64.. {
+            let number = page.to_string();
+            let mut call = Call::get("find the KV namespace", "/storage/kv/namespaces");
+            if !client.is_local() {
+                call = call.query("per_page", "100").query("page", &number);
+            }
+            let Answer { result, info, .. }: Answer<Vec<Listed>> = client.call(&call).await?;
+            for listed in result {
+                let meant = listed.title == title
+                    || (client.is_local() && [&listed.title, &listed.id].iter().any(|name| *name == "FALLBACK"));
+                if meant {
+                    return Ok(Self {
+                        client,
+                        id: listed.id,
+                    });
+                }
+                seen.push(listed.title);
+            }
+            if page >= info.total_pages.unwrap_or(1) {
+                break;
+            }
+        }
+        Err(Error::Missing {
+            kind: "KV namespace",
+            name: title.to_owned(),
+            available: seen,
+            option: "--fallback",
+        })
+    }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/storage/kv/namespaces/{}/{rest}", encode(&self.id))
+    }
+
+    /// One page of the keys that begin with `prefix`.
+    ///
+    /// # Errors
+    /// As the API has them.
+    pub async fn keys(&self, prefix: &str, cursor: Option<&str>) -> Result<Keys, Error> {
+        #[derive(Deserialize)]
+        struct Key {
+            name: String,
+        }
+        let mut call = Call::get("list the fallback's keys", self.path("keys")).query("prefix", prefix);
+        if let Some(cursor) = cursor {
+            call = call.query("cursor", cursor);
+        }
+        let Answer { result, info, .. }: Answer<Vec<Key>> = self.client.call(&call).await?;
+        Ok(Keys {
+            names: result.into_iter().map(|key| key.name).collect(),
+            cursor: info.cursor.filter(|cursor| !cursor.is_empty()),
+        })
+    }
+
+    /// The value of `key`; `None` where it is gone.
+    ///
+    /// # Errors
+    /// As the API has them.
+    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.path(&format!("values/{}", encode(key)));
+        self.client
+            .value(&Call::get("read a value of the fallback", path))
+            .await
+    }
+
+    /// Deletes `key`, whether it is there or not.
+    ///
+    /// # Errors
+    /// As the API has them.
+    pub async fn delete(&self, key: &str) -> Result<(), Error> {
+        let path = self.path(&format!("values/{}", encode(key)));
+        self.client
+            .value(&Call::delete("delete a key of the fallback", path))
+            .await
+            .map(|_| ())
+    }
+}

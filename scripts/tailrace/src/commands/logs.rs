@@ -1,0 +1,292 @@
+//! `tailrace logs`: the newest records that match, oldest of them first; [`follow`] goes on with new ones.
+
+pub mod follow;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::cli::{Logs, Place};
+use crate::client::d1::Database;
+use crate::record::Row;
+use crate::sql::{self, FIRST_TIME, Filter, LAST_TIME, Position};
+use crate::time::{self, Zone};
+use crate::{Error, output};
+
+use follow::Follower;
+
+/// Rows of one query. A row is at most 124 KB, usually under 1 KB.
+const PAGE_ROWS: usize = 500;
+
+/// Runs the command.
+///
+/// # Errors
+/// As [`Error`] has them.
+pub async fn run(args: &Logs, place: &Place, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    let now = Utc::now();
+    let zone = if args.utc { Zone::Utc } else { Zone::Local };
+    let when = |option, text: &Option<String>| {
+        text.as_deref()
+            .map(|text| time::parse(option, text, now, zone))
+            .transpose()
+    };
+    let since = when("--since", &args.since)?;
+    let until = when("--until", &args.until)?;
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        return Err(Error::Usage("--since is not before --until".to_owned()));
+    }
+    let late = now - time::parse("--late", &args.late, now, zone)?;
+    let filter = Filter {
+        workers: args.worker.clone(),
+        level: args.level,
+        correlation_id: args.correlation_id.clone(),
+        request_id: args.request_id.clone(),
+        grep: args.grep.clone(),
+    };
+    let client = super::connect(place).await?;
+    let database = Database::find(&client, &place.database()).await?;
+    let mut printer = Printer {
+        json: args.json,
+        wrap: args.wrap,
+        zone,
+        width: output::width(),
+    };
+
+    let mut follower = if args.follow {
+        let late = u32::try_from(late.num_seconds()).unwrap_or(u32::MAX);
+        Some(Follower::start(&database, filter.clone(), late).await?)
+    } else {
+        None
+    };
+    let rows = newest(&database, &filter, since, until, args.limit).await?;
+    for row in &rows {
+        printer.print(row, out)?;
+    }
+    out.flush().map_err(Error::io("standard output"))?;
+    if let Some(follower) = &mut follower {
+        follower.shown(&database, &rows).await?;
+        return go_on(follower, &database, args, &mut printer, out).await;
+    }
+    if rows.is_empty() {
+        output::note(&nothing(args));
+    } else if rows.len() == args.limit && args.since.is_some() {
+        output::note(&format!(
+            "the newest {}; there may be more: --limit shows more of them",
+            output::counted(args.limit as u64, "record", "records")
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn nothing(args: &Logs) -> String {
+    let filtered = !args.worker.is_empty()
+        || args.level.is_some()
+        || args.grep.is_some()
+        || args.correlation_id.is_some()
+        || args.request_id.is_some()
+        || args.since.is_some()
+        || args.until.is_some();
+    if filtered {
+        "no record matches; widen --since or leave a filter out (records are kept for 7 days unless RETENTION_DAYS says \
+         otherwise)"
+            .to_owned()
+    } else {
+        "no records yet; attach a Worker with tail_consumers = [{ service = \"tail-ingest\" }], send it a request, and \
+         wait some seconds"
+            .to_owned()
+    }
+}
+
+async fn go_on(
+    follower: &mut Follower,
+    database: &Database<'_>,
+    args: &Logs,
+    printer: &mut Printer,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
+    let started = tokio::time::Instant::now();
+    loop {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+            () = tokio::time::sleep(Duration::from_secs(args.interval)) => {}
+        }
+        match follower.poll(database, started.elapsed()).await {
+            Ok(rows) => {
+                for row in &rows {
+                    printer.print(row, out)?;
+                }
+                out.flush().map_err(Error::io("standard output"))?;
+            }
+            // Nothing is lost by going on: the next look begins where the last successful one did.
+            Err(error @ (Error::Network { .. } | Error::Api { .. })) => {
+                output::note(&format!("{error}; still following"));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The newest `limit` rows that match, oldest first.
+///
+/// # Errors
+/// As the API has them.
+pub async fn newest(
+    database: &Database<'_>,
+    filter: &Filter,
+    since: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+    limit: usize,
+) -> Result<Vec<Row>, Error> {
+    let from = since.map_or_else(|| FIRST_TIME.to_owned(), time::stored);
+    let to = until.map_or_else(|| LAST_TIME.to_owned(), time::stored);
+    let mut rows = Vec::new();
+    if filter.reads_past_rows() {
+        sliced(database, filter, &from, &to, limit, &mut rows).await?;
+    } else {
+        paged(database, filter, &from, &to, limit, &mut rows).await?;
+    }
+    rows.reverse();
+    Ok(rows)
+}
+
+/// Adds the newest rows of `[from, to)` until there are `limit`, newest first.
+async fn paged(
+    database: &Database<'_>,
+    filter: &Filter,
+    from: &str,
+    to: &str,
+    limit: usize,
+    rows: &mut Vec<Row>,
+) -> Result<(), Error> {
+    let mut before: Option<Position> = None;
+    while rows.len() < limit {
+        let wanted = PAGE_ROWS.min(limit - rows.len());
+        let statement = sql::newest(filter, from, to, before.as_ref(), wanted);
+        let page = read(database.query(&statement).await?)?;
+        let full = page.len() == wanted;
+        before = page.last().map(position);
+        rows.extend(page);
+        if !full {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// As [`paged`], but going back slice by slice of time, so that no query reads more than a slice.
+async fn sliced(
+    database: &Database<'_>,
+    filter: &Filter,
+    from: &str,
+    to: &str,
+    limit: usize,
+    rows: &mut Vec<Row>,
+) -> Result<(), Error> {
+    const HOUR_MS: i64 = 3_600_000;
+    let oldest = database.query(&sql::oldest_timestamp()).await?;
+    let Some(oldest) = oldest
+        .first()
+        .and_then(|cells| cells.first()?.as_str())
+        .and_then(time::millis)
+    else {
+        return Ok(());
+    };
+    let first = time::millis(from).map_or(oldest, |from| from.max(oldest));
+    let mut step = HOUR_MS;
+    let mut end = to.to_owned();
+    let mut end_ms = time::millis(to).unwrap_or_else(|| Utc::now().timestamp_millis());
+    while rows.len() < limit {
+        let start_ms = (end_ms - step).max(first);
+        let start = stored_ms(start_ms);
+        let had = rows.len();
+        match paged(database, filter, &start, &end, limit, rows).await {
+            Ok(()) => step = step.saturating_mul(2).min(24 * HOUR_MS),
+            // Too much for one query: take less of it.
+            Err(error) if error.is_too_slow() && step > HOUR_MS / 64 => {
+                rows.truncate(had);
+                step /= 4;
+                continue;
+            }
+            Err(error) => return Err(error),
+        }
+        if start_ms <= first {
+            break;
+        }
+        end = start;
+        end_ms = start_ms;
+    }
+    Ok(())
+}
+
+/// Milliseconds since 1970 in the stored form.
+pub(crate) fn stored_ms(millis: i64) -> String {
+    time::stored(DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::UNIX_EPOCH))
+}
+
+/// Reads the rows of an answer.
+pub(crate) fn read(rows: Vec<Vec<serde_json::Value>>) -> Result<Vec<Row>, Error> {
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// Where a row stands.
+pub(crate) fn position(row: &Row) -> Position {
+    Position {
+        timestamp: row.timestamp.clone(),
+        log_id: row.log_id.clone(),
+    }
+}
+
+/// How rows are written.
+struct Printer {
+    json: bool,
+    wrap: bool,
+    zone: Zone,
+    width: Option<usize>,
+}
+
+/// From this many columns on a whole correlation id has its place in a line.
+const WIDE: usize = 120;
+
+impl Printer {
+    fn print(&mut self, row: &Row, out: &mut dyn Write) -> Result<(), Error> {
+        if self.json {
+            return super::json_line(out, row);
+        }
+        let time = time::shown(&row.timestamp, self.zone);
+        let level = output::pad(&row.log_level, 5);
+        let worker = output::safe(&row.worker_name);
+        let mut correlation = output::safe(row.correlation_id.as_deref().unwrap_or("-"));
+        if self.width.is_some_and(|width| width < WIDE) {
+            correlation = output::cut(&correlation, 9);
+        }
+        let head = format!("{time} {level} {worker} {correlation} ");
+        let message = output::safe(&row.message);
+        let painted = format!(
+            "{} {} {} {} ",
+            output::paint(output::FAINT, &time),
+            output::paint(output::level_style(&row.log_level), &level),
+            output::paint(output::WORKER, &worker),
+            output::paint(output::FAINT, &correlation),
+        );
+        let Some(width) = self.width else {
+            return super::line(out, &format!("{painted}{message}"));
+        };
+        let used = output::columns(&head);
+        let room = width.saturating_sub(used).max(20);
+        if !self.wrap {
+            return super::line(out, &format!("{painted}{}", output::cut(&message, room)));
+        }
+        for (index, part) in output::wrap(&message, room).iter().enumerate() {
+            if index == 0 {
+                super::line(out, &format!("{painted}{part}"))?;
+            } else {
+                super::line(out, &format!("{:used$}{part}", ""))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,366 @@
+//! `tailrace trace ID`: everything under one correlation id, or one request id, as a tree in time order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use super::logs::{position, read};
+use crate::cli::{Place, Trace};
+use crate::client::d1::Database;
+use crate::record::Row;
+use crate::sql::{self, FIRST_TIME, Filter, Position};
+use crate::time::{self, Zone};
+use crate::{Error, error, output};
+
+/// Rows of one query.
+const PAGE_ROWS: usize = 500;
+
+/// Columns of a latency bar.
+const BAR_COLUMNS: u32 = 24;
+
+/// Runs the command.
+///
+/// # Errors
+/// As [`Error`] has them.
+pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    let client = super::connect(place).await?;
+    let database = Database::find(&client, &place.database()).await?;
+    let found = find(&database, args.id.trim(), args.limit).await?;
+    if found.rows.is_empty() {
+        output::note(&format!(
+            "nothing has the correlation or request id \"{}\"; logs arrive some seconds after the request and are kept \
+             for 7 days unless RETENTION_DAYS says otherwise; `tailrace logs` shows the ids there are",
+            args.id
+        ));
+        return Ok(ExitCode::from(error::FAILED));
+    }
+    if args.json {
+        for row in &found.rows {
+            super::json_line(out, row)?;
+        }
+    } else {
+        let zone = if args.utc { Zone::Utc } else { Zone::Local };
+        for text in render(&found, zone, output::width()) {
+            super::line(out, &text)?;
+        }
+    }
+    if found.rows.len() >= args.limit {
+        output::note(&format!(
+            "the oldest {}; there may be more: --limit shows more of them",
+            output::counted(args.limit as u64, "record", "records")
+        ));
+    }
+    let others: BTreeSet<_> = found
+        .rows
+        .iter()
+        .filter_map(|row| row.correlation_id.as_deref())
+        .collect();
+    if found.by_request && !others.is_empty() {
+        let mut ids: Vec<_> = others.into_iter().take(5).map(str::to_owned).collect();
+        ids.sort_unstable();
+        output::note(&format!(
+            "one invocation only; across Workers: tailrace trace {}",
+            ids.join(" (or) ")
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is known of an id.
+#[derive(Debug)]
+pub struct Found {
+    /// The id.
+    pub id: String,
+    /// Whether it is a request id.
+    pub by_request: bool,
+    /// Its records, by time.
+    pub rows: Vec<Row>,
+    /// Invocation records of other correlation ids that some of `rows` belong to, by request id: a queue consumer
+    /// handles many requests in one invocation, and its invocation record can be of only one.
+    pub invocations: BTreeMap<String, Row>,
+}
+
+/// Looks `id` up as a correlation id, then as a request id.
+///
+/// # Errors
+/// As the API has them.
+pub async fn find(database: &Database<'_>, id: &str, limit: usize) -> Result<Found, Error> {
+    let by_correlation = Filter {
+        correlation_id: Some(id.to_owned()),
+        ..Filter::default()
+    };
+    let by_request = Filter {
+        request_id: Some(id.to_owned()),
+        ..Filter::default()
+    };
+    let mut found = Found {
+        id: id.to_owned(),
+        by_request: false,
+        rows: all(database, &by_correlation, limit).await?,
+        invocations: BTreeMap::new(),
+    };
+    if found.rows.is_empty() {
+        found.by_request = true;
+        found.rows = all(database, &by_request, limit).await?;
+    }
+    let known: BTreeSet<_> = found
+        .rows
+        .iter()
+        .filter(|row| row.kind() == "invocation")
+        .filter_map(|row| row.request_id.clone())
+        .collect();
+    let missing: BTreeSet<_> = found
+        .rows
+        .iter()
+        .filter_map(|row| row.request_id.clone())
+        .filter(|id| !known.contains(id))
+        .collect();
+    let missing: Vec<_> = missing.into_iter().collect();
+    for ids in missing.chunks(PAGE_ROWS) {
+        for row in read(database.query(&sql::invocations(ids)).await?)? {
+            if let Some(id) = row.request_id.clone() {
+                found.invocations.insert(id, row);
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn all(database: &Database<'_>, filter: &Filter, limit: usize) -> Result<Vec<Row>, Error> {
+    let mut rows: Vec<Row> = Vec::new();
+    while rows.len() < limit {
+        let after = rows.last().map_or_else(
+            || Position {
+                timestamp: FIRST_TIME.to_owned(),
+                log_id: String::new(),
+            },
+            position,
+        );
+        let wanted = PAGE_ROWS.min(limit - rows.len());
+        let page = read(database.query(&sql::oldest(filter, &after, wanted)).await?)?;
+        let full = page.len() == wanted;
+        rows.extend(page);
+        if !full {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
+/// One invocation of one Worker.
+struct Invocation<'a> {
+    worker: &'a str,
+    record: Option<&'a Row>,
+    /// Whether the record is of this id, and not only of this invocation.
+    own: bool,
+    lines: Vec<&'a Row>,
+    start_ms: i64,
+}
+
+/// The tree, line by line.
+#[must_use]
+pub fn render(found: &Found, zone: Zone, width: Option<usize>) -> Vec<String> {
+    let mut invocations: Vec<Invocation<'_>> = Vec::new();
+    let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for row in &found.rows {
+        let request = row.request_id.as_deref().unwrap_or_default();
+        let index = *places.entry((request, &row.worker_name)).or_insert_with(|| {
+            invocations.push(Invocation {
+                worker: &row.worker_name,
+                record: None,
+                own: false,
+                lines: Vec::new(),
+                start_ms: time::millis(&row.timestamp).unwrap_or_default(),
+            });
+            invocations.len() - 1
+        });
+        let Some(invocation) = invocations.get_mut(index) else {
+            continue;
+        };
+        if row.kind() == "invocation" && invocation.record.is_none() {
+            invocation.record = Some(row);
+            invocation.own = true;
+            invocation.start_ms = time::millis(&row.timestamp)
+                .unwrap_or_default()
+                .min(invocation.start_ms);
+        } else {
+            invocation.lines.push(row);
+        }
+    }
+    for ((request, _), index) in &places {
+        if let Some(invocation) = invocations.get_mut(*index)
+            && invocation.record.is_none()
+        {
+            invocation.record = found.invocations.get(*request);
+        }
+    }
+    invocations.sort_by_key(|invocation| invocation.start_ms);
+
+    let start = invocations.iter().map(|one| one.start_ms).min().unwrap_or_default();
+    let end = invocations.iter().map(|one| one.end_ms()).max().unwrap_or(start);
+    let span = (end - start).max(1);
+    let workers: BTreeSet<_> = invocations.iter().map(|one| one.worker).collect();
+    let label = workers.iter().map(|name| output::columns(&output::safe(name))).max();
+    let label = label.unwrap_or_default().min(32);
+
+    let first = found.rows.first().map(|row| row.timestamp.as_str()).unwrap_or_default();
+    let mut lines = vec![
+        format!(
+            "{} {}",
+            if found.by_request { "request" } else { "correlation" },
+            output::paint(output::STRONG, &output::safe(&found.id))
+        ),
+        output::paint(
+            output::FAINT,
+            &format!(
+                "{}  {}  {}  {}  {}",
+                time::shown(first, zone),
+                output::counted(workers.len() as u64, "Worker", "Workers"),
+                output::counted(invocations.len() as u64, "invocation", "invocations"),
+                output::counted(found.rows.len() as u64, "record", "records"),
+                milliseconds(end - start),
+            ),
+        ),
+    ];
+    for invocation in &invocations {
+        lines.push(String::new());
+        invocation.render(start, span, label, width, &mut lines);
+    }
+    lines
+}
+
+impl Invocation<'_> {
+    fn latency_ms(&self) -> Option<i64> {
+        #[allow(clippy::cast_possible_truncation)] // saturates
+        self.record.and_then(Row::latency_ms).map(|ms| ms.round() as i64)
+    }
+
+    /// When it ended, or logged last.
+    fn end_ms(&self) -> i64 {
+        let began = self.own.then(|| self.start_ms + self.latency_ms().unwrap_or_default());
+        let last = self.lines.iter().filter_map(|row| time::millis(&row.timestamp)).max();
+        began.max(last).unwrap_or(self.start_ms)
+    }
+
+    fn render(
+        &self,
+        start: i64,
+        span: i64,
+        label: usize,
+        width: Option<usize>,
+        lines: &mut Vec<String>,
+    ) {
+        let worker = output::pad(&output::safe(self.worker), label);
+        let offset = output::pad(&format!("+{} ms", self.start_ms - start), 10);
+        let latency = self.latency_ms().map_or_else(|| "? ms".to_owned(), milliseconds);
+        let (message, level) = self.record.map_or_else(
+            || ("(its invocation record is not stored)".to_owned(), "info"),
+            |row| (output::safe(&row.message), row.log_level.as_str()),
+        );
+        let head = label + 1 + 10 + 1 + BAR_COLUMNS as usize + 1 + 9 + 1;
+        let message = match width {
+            Some(width) => output::cut(&message, width.saturating_sub(head).max(20)),
+            None => message,
+        };
+        lines.push(format!(
+            "{} {} {} {} {}",
+            output::paint(output::WORKER, &worker),
+            output::paint(output::FAINT, &offset),
+            output::paint(
+                if level == "error" { output::BAD } else { output::BAR },
+                &bar(self.start_ms - start, self.end_ms() - start, span)
+            ),
+            output::pad(&latency, 9),
+            output::paint(
+                if level == "error" { output::BAD } else { output::STRONG },
+                &message
+            ),
+        ));
+        for (index, row) in self.lines.iter().enumerate() {
+            let last = index + 1 == self.lines.len();
+            render_line(row, start, last, width, lines);
+        }
+    }
+}
+
+fn render_line(row: &Row, start: i64, last: bool, width: Option<usize>, lines: &mut Vec<String>) {
+    let branch = if last { "└─" } else { "├─" };
+    let stem = if last { "  " } else { "│ " };
+    let at = time::millis(&row.timestamp).unwrap_or(start) - start;
+    let offset = output::pad(&format!("+{at} ms"), 10);
+    let level = output::pad(&row.log_level, 5);
+    let fit = |text: &str, used: usize| match width {
+        Some(width) => output::cut(&output::safe(text), width.saturating_sub(used).max(20)),
+        None => output::safe(text),
+    };
+    let mark = match row.kind() {
+        "exception" => "exception: ",
+        "diagnostic" => "diagnostic: ",
+        _ => "",
+    };
+    lines.push(format!(
+        "{} {} {} {}",
+        output::paint(output::FAINT, branch),
+        output::paint(output::FAINT, &offset),
+        output::paint(output::level_style(&row.log_level), &level),
+        fit(&format!("{mark}{}", row.message), 20),
+    ));
+    for frame in stacks(row) {
+        lines.push(format!(
+            "{}              {}",
+            output::paint(output::FAINT, stem),
+            output::paint(output::FAINT, &fit(&frame, 20)),
+        ));
+    }
+}
+
+/// The stack of an exception, and those of the errors among a line's arguments: one frame a line, without what the
+/// message says already.
+fn stacks(row: &Row) -> Vec<String> {
+    let errors = row.context.get("errors").and_then(Value::as_array);
+    let own = row.fact("stack").into_iter();
+    own.chain(
+        errors
+            .into_iter()
+            .flatten()
+            .filter_map(|error| error.get("stack").and_then(Value::as_str)),
+    )
+    .flat_map(str::lines)
+    .map(str::trim)
+    .filter(|line| !line.is_empty() && !row.message.contains(line))
+    .map(str::to_owned)
+    .collect()
+}
+
+/// `from..to` milliseconds within `span`, as a bar: at least one block, so that nothing is invisible.
+fn bar(from: i64, to: i64, span: i64) -> String {
+    let columns = i64::from(BAR_COLUMNS);
+    let begin = (from * columns / span).clamp(0, columns - 1);
+    let end = ((to * columns + span - 1) / span).clamp(begin + 1, columns);
+    (0..columns)
+        .map(|column| if (begin..end).contains(&column) { '█' } else { '·' })
+        .collect()
+}
+
+fn milliseconds(ms: i64) -> String {
+    if ms < 10_000 {
+        format!("{ms} ms")
+    } else {
+        format!("{}.{} s", ms / 1000, ms % 1000 / 100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_shows_where_and_how_long_and_never_nothing() {
+        assert_eq!(bar(0, 100, 100), "█".repeat(24));
+        assert_eq!(bar(0, 50, 100), "█".repeat(12) + &"·".repeat(12));
+        assert_eq!(bar(100, 100, 100), "·".repeat(23) + "█");
+        assert_eq!(bar(0, 0, 100), "█".to_owned() + &"·".repeat(23));
+    }
+}

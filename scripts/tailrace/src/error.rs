@@ -1,0 +1,193 @@
+//! What can go wrong, in words for whoever ran the command; each error knows the next step and the exit code.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use thiserror::Error;
+
+/// Exit code: everything asked for was done.
+pub const DONE: u8 = 0;
+/// Exit code: something failed, or (replay) something was left behind, or (trace) the id is unknown.
+pub const FAILED: u8 = 1;
+/// Exit code: the command line or an input file cannot be used.
+pub const USAGE: u8 = 2;
+
+/// Why a command stopped. Never carries a token or a stored payload.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The command line or an input cannot be used.
+    #[error("{0}")]
+    Usage(String),
+    /// Neither the environment nor wrangler has a token.
+    #[error("no API token")]
+    NoToken,
+    /// Wrangler's login is there, but too old to use.
+    #[error("wrangler's login has expired")]
+    LoginExpired,
+    /// The account is not named and the token sees none, or several.
+    #[error("{} accounts can be seen with this token, and none is chosen", .seen.len())]
+    AccountUnclear {
+        /// `name (id)` of each account.
+        seen: Vec<String>,
+    },
+    /// Cloudflare does not accept the token for this.
+    #[error("Cloudflare refused to {what} ({status}: {message})")]
+    Refused {
+        /// What was tried, as in "to {what}".
+        what: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// Cloudflare's words.
+        message: String,
+    },
+    /// No answer.
+    #[error("no answer from {host} while trying to {what}: {reason}")]
+    Network {
+        /// Whom we asked.
+        host: String,
+        /// What was tried, as in "to {what}".
+        what: &'static str,
+        /// The transport's words.
+        reason: String,
+        /// Whether it is the local runtime.
+        local: bool,
+    },
+    /// Something that should be there is not.
+    #[error("no {kind} named \"{name}\"")]
+    Missing {
+        /// `D1 database`, `queue` or `KV namespace`.
+        kind: &'static str,
+        /// The name looked for.
+        name: String,
+        /// The names there are.
+        available: Vec<String>,
+        /// The option that names another.
+        option: &'static str,
+    },
+    /// The dead-letter queue cannot be pulled from.
+    #[error("the queue \"{queue}\" has no HTTP pull consumer")]
+    NoPullConsumer {
+        /// The queue's name.
+        queue: String,
+    },
+    /// Any other refusal by the API.
+    #[error("could not {what} ({status}: {message})")]
+    Api {
+        /// What was tried, as in "could not {what}".
+        what: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// Cloudflare's words.
+        message: String,
+    },
+    /// An answer that is not what the API documents.
+    #[error("an answer was not understood while trying to {what}: {reason}")]
+    Unreadable {
+        /// What was tried, as in "to {what}".
+        what: &'static str,
+        /// Where reading stopped.
+        reason: String,
+    },
+    /// A file or stream of this machine.
+    #[error("{what}: {source}")]
+    Io {
+        /// Which, and what was tried.
+        what: String,
+        /// The system's words.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// The next step to take, where there is a good one.
+    #[must_use]
+    pub fn next_step(&self) -> Option<String> {
+        Some(match self {
+            Self::NoToken => "set CLOUDFLARE_API_TOKEN (a token with D1, Queues and Workers KV edit permission), or run \
+                `npx wrangler login`; for a running `cargo xtask dev` add --local"
+                .to_owned(),
+            Self::LoginExpired => {
+                "run `npx wrangler whoami`, which renews it, or set CLOUDFLARE_API_TOKEN".to_owned()
+            }
+            Self::AccountUnclear { seen } if seen.is_empty() => {
+                "set CLOUDFLARE_ACCOUNT_ID, and check that the token covers that account".to_owned()
+            }
+            Self::AccountUnclear { seen } => {
+                format!("set CLOUDFLARE_ACCOUNT_ID to one of: {}", seen.join(", "))
+            }
+            Self::Refused { .. } => "check that CLOUDFLARE_API_TOKEN is valid, that CLOUDFLARE_ACCOUNT_ID is the account \
+                it belongs to, and that it has D1, Queues and Workers KV edit permission"
+                .to_owned(),
+            Self::Network { local: true, .. } => {
+                "start the system with `cargo xtask dev`, or name its port: --local PORT".to_owned()
+            }
+            Self::Network { .. } => {
+                "check the network, proxies and https://www.cloudflarestatus.com, then run the command again".to_owned()
+            }
+            Self::Missing {
+                available, option, ..
+            } => {
+                let mut text = String::new();
+                if !available.is_empty() {
+                    let _ = write!(text, "there are: {}; ", available.join(", "));
+                }
+                let _ = write!(
+                    text,
+                    "name another with {option} (or --env), check CLOUDFLARE_ACCOUNT_ID, or deploy first: cargo xtask deploy"
+                );
+                text
+            }
+            Self::NoPullConsumer { queue } => format!(
+                "run `cargo xtask deploy`, or `npx wrangler queues consumer http add {queue} --message-retries 100`"
+            ),
+            Self::Api { message, .. } if message.contains("no such table") => {
+                "the database has no tables yet: run `cargo xtask deploy` (or `cargo xtask dev` for --local), which \
+                 applies the migrations"
+                    .to_owned()
+            }
+            Self::Api { status: 429 | 500.., .. } => {
+                "Cloudflare is busy or failing; wait a little and run the command again".to_owned()
+            }
+            Self::Usage(_) | Self::Api { .. } | Self::Unreadable { .. } | Self::Io { .. } => {
+                return None;
+            }
+        })
+    }
+
+    /// Whether D1 gave up on a query that asked for too much at once, so that asking for less may work.
+    #[must_use]
+    pub fn is_too_slow(&self) -> bool {
+        match self {
+            Self::Api { message, .. } => ["exceeded", "timed out", "too large", "too many rows"]
+                .iter()
+                .any(|text| message.to_ascii_lowercase().contains(text)),
+            Self::Network { reason, .. } => reason.contains("timed out"),
+            _ => false,
+        }
+    }
+
+    /// The error and the next step, as printed.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let mut text = format!("error: {}", crate::output::safe(&self.to_string()));
+        if let Some(step) = self.next_step() {
+            let _ = write!(text, "\n next: {}", crate::output::safe(&step));
+        }
+        text
+    }
+
+    /// The exit code: [`USAGE`] for what the user can mend in the command, else [`FAILED`].
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Usage(_) => USAGE,
+            _ => FAILED,
+        })
+    }
+
+    /// An [`Error::Io`].
+    pub fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+}

@@ -1,0 +1,200 @@
+//! Colours, widths, and text that is safe to print. What Workers log is not trusted: a log line must not move the
+//! cursor, change the title or recolour the terminal of whoever reads it.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+
+use anstyle::{AnsiColor, Effects, Style};
+use log_record::Level;
+use unicode_width::UnicodeWidthChar as _;
+
+/// Worker names.
+pub const WORKER: Style = AnsiColor::Cyan.on_default();
+/// What matters less: times, ids, frames.
+pub const FAINT: Style = Style::new().effects(Effects::DIMMED);
+/// Headings.
+pub const STRONG: Style = Style::new().effects(Effects::BOLD);
+/// Failures.
+pub const BAD: Style = AnsiColor::Red.on_default();
+/// Bars.
+pub const BAR: Style = AnsiColor::Green.on_default();
+
+/// A level's colour.
+#[must_use]
+pub fn level_style(level: &str) -> Style {
+    match Level::from_alias(level) {
+        Some(Level::Debug) => FAINT,
+        Some(Level::Info) => AnsiColor::Green.on_default(),
+        Some(Level::Warn) => AnsiColor::Yellow.on_default(),
+        Some(Level::Error) => BAD.effects(Effects::BOLD),
+        None => Style::new(),
+    }
+}
+
+/// `text` between the codes of `style`. Whether the codes reach the reader is decided where it is written: see
+/// [`stdout`].
+#[must_use]
+pub fn paint(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Standard output: codes are dropped unless it is a terminal (or `--color` or `CLICOLOR_FORCE` says otherwise;
+/// `NO_COLOR` is honoured).
+#[must_use]
+pub fn stdout() -> Box<dyn std::io::Write> {
+    Box::new(std::io::BufWriter::new(anstream::stdout()))
+}
+
+/// Says something beside the results, on standard error.
+pub fn note(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{}", paint(FAINT, &safe(text)));
+}
+
+/// Whether standard error is read by a person at a terminal.
+#[must_use]
+pub fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Columns of the terminal behind standard output; `None` in a pipe or a file, where nothing is cut.
+#[must_use]
+pub fn width() -> Option<usize> {
+    if let Some(columns) = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok())
+        && std::io::stdout().is_terminal()
+    {
+        return Some(columns);
+    }
+    std::io::stdout().is_terminal().then(|| {
+        terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
+    })
+}
+
+/// `text` on one line and without control characters: a line end becomes `⏎`, a tab a space, any other control
+/// character, and those that reorder text, their code in braces.
+#[must_use]
+pub fn safe(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.replace("\r\n", "\n").chars() {
+        match c {
+            '\n' => safe.push('⏎'),
+            '\t' => safe.push(' '),
+            c if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+                let _ = write!(safe, "{{{:x}}}", u32::from(c));
+            }
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// Columns that `text` takes. Only for text that is [`safe`] and not painted.
+#[must_use]
+pub fn columns(text: &str) -> usize {
+    text.chars().map(|c| c.width().unwrap_or(0)).sum()
+}
+
+/// `text` cut to `width` columns, the last of them `…` where something is missing.
+#[must_use]
+pub fn cut(text: &str, width: usize) -> String {
+    if columns(text) <= width {
+        return text.to_owned();
+    }
+    let mut cut = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used >= width {
+            break;
+        }
+        cut.push(c);
+    }
+    cut.push('…');
+    cut
+}
+
+/// `text` in lines of at most `width` columns, broken at spaces where there are any.
+#[must_use]
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(10);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_inclusive(' ') {
+        if columns(&line) + columns(word.trim_end()) > width && !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        }
+        for c in word.chars() {
+            if columns(&line) + c.width().unwrap_or(0) > width && c != ' ' {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(c);
+        }
+    }
+    lines.push(line);
+    lines
+        .into_iter()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+/// `text` padded with spaces to `width` columns.
+#[must_use]
+pub fn pad(text: &str, width: usize) -> String {
+    let missing = width.saturating_sub(columns(text));
+    format!("{text}{:missing$}", "")
+}
+
+/// A whole number with separators: `1,204`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 row`, `2 rows`.
+#[must_use]
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_cannot_drive_the_terminal() {
+        let shown = safe("a\u{1b}[31mred\u{1b}]0;title\u{7}\r\nb\tc\u{202e}d\u{9b}e\0");
+        assert_eq!(shown, "a{1b}[31mred{1b}]0;title{7}⏎b c{202e}d{9b}e{0}");
+    }
+
+    #[test]
+    fn a_cut_line_fits_and_says_so() {
+        assert_eq!(cut("hello", 5), "hello");
+        assert_eq!(cut("hello!", 5), "hell…");
+        // Two columns each.
+        assert_eq!(cut("日本語文", 5), "日本…");
+        assert!(columns(&cut("日本語文", 5)) <= 5);
+    }
+
+    #[test]
+    fn wrapping_loses_nothing_and_keeps_to_the_width() {
+        let text = "the quick brown fox jumps over averyveryverylongwordthatfitsnowhere and on";
+        let lines = wrap(text, 12);
+        assert!(lines.iter().all(|line| columns(line) <= 12), "{lines:?}");
+        assert_eq!(
+            lines.concat().replace(' ', ""),
+            text.replace(' ', "")
+        );
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+}

@@ -1,0 +1,103 @@
+//! A stored row as it is read back. `sql` selects the columns in the order this reads them.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Error;
+
+/// The columns of a [`Row`], as selected.
+pub const COLUMNS: &str = "log_id, worker_name, request_id, correlation_id, log_level, message, context_json, timestamp, execution_time_ms";
+
+/// A row of `tail_logs`. Its JSON form is that of [`log_record::LogRecord`]: one object by name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// The record's id.
+    pub log_id: String,
+    /// The Worker that ran.
+    pub worker_name: String,
+    /// The invocation.
+    pub request_id: Option<String>,
+    /// The request that caused it.
+    pub correlation_id: Option<String>,
+    /// `debug`, `info`, `warn` or `error`.
+    pub log_level: String,
+    /// What a person reads.
+    pub message: String,
+    /// The context as JSON; text where the column holds none.
+    pub context: Value,
+    /// ISO-8601, UTC, milliseconds.
+    pub timestamp: String,
+    /// CPU time of the invocation.
+    pub execution_time_ms: Option<f64>,
+}
+
+impl Row {
+    /// Reads one row of an answer, in the order of [`COLUMNS`].
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] where a column is missing or of another type.
+    pub fn read(cells: Vec<Value>) -> Result<Self, Error> {
+        let mut cells = cells.into_iter();
+        let mut next = || cells.next().unwrap_or_default();
+        let mut required = |name| text(next()).ok_or_else(|| bad(name));
+        let log_id = required("log_id")?;
+        let worker_name = required("worker_name")?;
+        let request_id = text(next());
+        let correlation_id = text(next());
+        let mut required = |name| text(next()).ok_or_else(|| bad(name));
+        let log_level = required("log_level")?;
+        let message = required("message")?;
+        let context = match next() {
+            Value::String(json) => {
+                serde_json::from_str(&json).unwrap_or(Value::String(json))
+            }
+            other => other,
+        };
+        let timestamp = text(next()).ok_or_else(|| bad("timestamp"))?;
+        let execution_time_ms = next().as_f64();
+        Ok(Self {
+            log_id,
+            worker_name,
+            request_id,
+            correlation_id,
+            log_level,
+            message,
+            context,
+            timestamp,
+            execution_time_ms,
+        })
+    }
+
+    /// A text of the context.
+    #[must_use]
+    pub fn fact(&self, key: &str) -> Option<&str> {
+        self.context.get(key).and_then(Value::as_str)
+    }
+
+    /// `invocation`, `log`, `exception` or `diagnostic`; empty where the context does not say.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.fact("kind").unwrap_or_default()
+    }
+
+    /// Wall time in milliseconds, on an invocation record.
+    #[must_use]
+    pub fn latency_ms(&self) -> Option<f64> {
+        self.context.get("latency_ms").and_then(Value::as_f64)
+    }
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn bad(column: &str) -> Error {
+    Error::Unreadable {
+        what: "read stored records",
+        reason: format!("column {column} is missing or of another type"),
+    }
+}

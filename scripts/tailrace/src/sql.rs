@@ -1,0 +1,324 @@
+//! Every query, with bound parameters. `migrations/README.md` has the index behind each shape, and `tests/query_plans.rs`
+//! proves that SQLite takes it: never a scan of the table, never a sort for an order.
+//!
+//! Parameters are text, which is what the REST API takes; where SQLite wants a number the statement casts. A unary `+`
+//! keeps SQLite from choosing a column's index where another index is the better one.
+
+use std::fmt::Write as _;
+
+use log_record::Level;
+
+use crate::record::COLUMNS;
+
+/// A statement and its parameters: `?1` is the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// SQL text; nothing a user wrote is in it.
+    pub sql: String,
+    /// The values, in order.
+    pub params: Vec<String>,
+}
+
+/// Before every stored time, which starts with a digit.
+pub const FIRST_TIME: &str = "0";
+/// After every stored time.
+pub const LAST_TIME: &str = "~";
+
+/// The place of a row in the order of all rows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The row's timestamp.
+    pub timestamp: String,
+    /// The row's id, which orders rows of one millisecond.
+    pub log_id: String,
+}
+
+/// Which rows: every condition that is set must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Any of these Workers; empty is all.
+    pub workers: Vec<String>,
+    /// This level or above.
+    pub level: Option<Level>,
+    /// This correlation id.
+    pub correlation_id: Option<String>,
+    /// This request id.
+    pub request_id: Option<String>,
+    /// The message holds this text: in any ASCII case if it has no capital, else exactly.
+    pub grep: Option<String>,
+}
+
+impl Filter {
+    /// Whether only a few rows can match and an index leads straight to them, so that a time range saves nothing.
+    #[must_use]
+    pub fn is_narrow(&self) -> bool {
+        self.correlation_id.is_some() || self.request_id.is_some()
+    }
+
+    /// Whether rows that do not match may have to be read, in any number, to find one that does: then a caller reads
+    /// slice by slice of time, so that no single query runs into D1's limit of 30 seconds.
+    #[must_use]
+    pub fn reads_past_rows(&self) -> bool {
+        !self.is_narrow()
+            && (self.grep.is_some()
+                || self.workers.len() > 1
+                || (self.workers.len() == 1 && self.level.is_some_and(|level| level > Level::Debug)))
+    }
+}
+
+/// Collects parameters.
+#[derive(Default)]
+struct Params(Vec<String>);
+
+impl Params {
+    fn bind(&mut self, value: impl Into<String>) -> String {
+        self.0.push(value.into());
+        format!("?{}", self.0.len())
+    }
+}
+
+/// The conditions of `filter` over `[from, to)` and beyond `extra`, as one or two `WHERE` bodies: two where warnings and
+/// errors come from an index each. `select` is put before every body.
+fn source(select: &str, filter: &Filter, conditions: &[String], params: &mut Params) -> String {
+    let mut common: Vec<String> = Vec::new();
+    // The access path: the first of these that is set; the others are judged row by row.
+    let mut index_taken = false;
+    for (column, value) in [
+        ("correlation_id", &filter.correlation_id),
+        ("request_id", &filter.request_id),
+    ] {
+        if let Some(value) = value {
+            let plus = if index_taken { "+" } else { "" };
+            common.push(format!("{plus}{column} = {}", params.bind(value)));
+            index_taken = true;
+        }
+    }
+    let levels_have_index = !index_taken && filter.level >= Some(Level::Warn);
+    match filter.workers.as_slice() {
+        [] => {}
+        [worker] => {
+            let plus = if index_taken || levels_have_index { "+" } else { "" };
+            common.push(format!("{plus}worker_name = {}", params.bind(worker)));
+        }
+        workers => {
+            let list: Vec<_> = workers.iter().map(|worker| params.bind(worker)).collect();
+            common.push(format!("+worker_name IN ({})", list.join(", ")));
+        }
+    }
+    if let Some(text) = &filter.grep {
+        // Not LIKE: D1 takes patterns of at most 50 bytes.
+        let column = if text.chars().any(char::is_uppercase) {
+            "message"
+        } else {
+            "lower(message)"
+        };
+        common.push(format!("instr({column}, {}) > 0", params.bind(text)));
+    }
+    common.extend_from_slice(conditions);
+    let body = |level: Option<&str>| {
+        let mut all = common.clone();
+        all.extend(level.map(str::to_owned));
+        format!("SELECT {select} FROM tail_logs WHERE {}", all.join(" AND "))
+    };
+    match filter.level {
+        None | Some(Level::Debug) => body(None),
+        Some(Level::Info) => body(Some("+log_level <> 'debug'")),
+        Some(Level::Warn) if levels_have_index => format!(
+            "SELECT {select} FROM ({} UNION ALL {})",
+            body(Some("log_level = 'error'")),
+            body(Some("log_level = 'warn'"))
+        ),
+        Some(Level::Warn) => body(Some("+log_level IN ('warn', 'error')")),
+        Some(Level::Error) if levels_have_index => body(Some("log_level = 'error'")),
+        Some(Level::Error) => body(Some("+log_level = 'error'")),
+    }
+}
+
+/// The newest rows in `[from, to)`, newest first, at most `limit`; only those before `before`, where a page was read
+/// already.
+#[must_use]
+pub fn newest(
+    filter: &Filter,
+    from: &str,
+    to: &str,
+    before: Option<&Position>,
+    limit: usize,
+) -> Statement {
+    let mut params = Params::default();
+    let mut conditions = vec![format!("timestamp >= {}", params.bind(from))];
+    conditions.push(match before {
+        None => format!("timestamp < {}", params.bind(to)),
+        Some(position) => format!(
+            "(timestamp, log_id) < ({}, {})",
+            params.bind(&position.timestamp),
+            params.bind(&position.log_id)
+        ),
+    });
+    let source = source(COLUMNS, filter, &conditions, &mut params);
+    let sql = format!(
+        "{source} ORDER BY timestamp DESC, log_id DESC LIMIT CAST({} AS INTEGER)",
+        params.bind(limit.to_string())
+    );
+    Statement {
+        sql,
+        params: params.0,
+    }
+}
+
+/// The rows after `after`, oldest first, at most `limit`.
+#[must_use]
+pub fn oldest(filter: &Filter, after: &Position, limit: usize) -> Statement {
+    let mut params = Params::default();
+    let condition = format!(
+        "(timestamp, log_id) > ({}, {})",
+        params.bind(&after.timestamp),
+        params.bind(&after.log_id)
+    );
+    let source = source(COLUMNS, filter, &[condition], &mut params);
+    let sql = format!(
+        "{source} ORDER BY timestamp, log_id LIMIT CAST({} AS INTEGER)",
+        params.bind(limit.to_string())
+    );
+    Statement {
+        sql,
+        params: params.0,
+    }
+}
+
+/// What was stored at or after `created`, a time of the database's own clock (see [`clock`]), among the rows after
+/// `after`: oldest first, at most `limit`. [`COLUMNS`], then `created_at`.
+#[must_use]
+pub fn stored_since(filter: &Filter, after: &Position, created: &str, limit: usize) -> Statement {
+    let mut params = Params::default();
+    let conditions = [
+        format!(
+            "(timestamp, log_id) > ({}, {})",
+            params.bind(&after.timestamp),
+            params.bind(&after.log_id)
+        ),
+        format!("created_at >= {}", params.bind(created)),
+    ];
+    let select = format!("{COLUMNS}, created_at");
+    let source = source(&select, filter, &conditions, &mut params);
+    let sql = format!(
+        "{source} ORDER BY timestamp, log_id LIMIT CAST({} AS INTEGER)",
+        params.bind(limit.to_string())
+    );
+    Statement {
+        sql,
+        params: params.0,
+    }
+}
+
+/// The database's clock: now, and `seconds_back` before now, as `created_at` has them; then now as `timestamp` has it.
+#[must_use]
+pub fn clock(seconds_back: u32) -> Statement {
+    Statement {
+        sql: format!(
+            "SELECT datetime('now'), datetime('now', '-{seconds_back} seconds'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+        ),
+        params: Vec::new(),
+    }
+}
+
+/// The oldest row's timestamp.
+#[must_use]
+pub fn oldest_timestamp() -> Statement {
+    Statement {
+        sql: "SELECT timestamp FROM tail_logs WHERE timestamp >= ?1 ORDER BY timestamp, log_id LIMIT 1"
+            .to_owned(),
+        params: vec![FIRST_TIME.to_owned()],
+    }
+}
+
+/// The invocation records of `request_ids`, in no order.
+#[must_use]
+pub fn invocations(request_ids: &[String]) -> Statement {
+    let ids = serde_json::Value::from(request_ids.to_vec()).to_string();
+    Statement {
+        sql: format!(
+            "SELECT {COLUMNS} FROM tail_logs WHERE request_id IN (SELECT value FROM json_each(?1)) AND {INVOCATION}"
+        ),
+        params: vec![ids],
+    }
+}
+
+/// An invocation record: a context begins with its kind.
+const INVOCATION: &str = r#"context_json LIKE '{"kind":"invocation",%'"#;
+/// An exception record.
+const EXCEPTION: &str = r#"context_json LIKE '{"kind":"exception",%'"#;
+
+/// A window of time and the Workers asked for.
+fn window(workers: &[String], from: &str, to: &str) -> (String, Params) {
+    let mut params = Params::default();
+    let mut text = format!("timestamp >= {}", params.bind(from));
+    let _ = write!(text, " AND timestamp < {}", params.bind(to));
+    if !workers.is_empty() {
+        let list: Vec<_> = workers.iter().map(|worker| params.bind(worker)).collect();
+        // One Worker has its index; of several, the range is read once.
+        let plus = if workers.len() == 1 { "" } else { "+" };
+        let _ = write!(text, " AND {plus}worker_name IN ({})", list.join(", "));
+    }
+    (text, params)
+}
+
+/// Rows per Worker and level: `worker_name, log_level, count`.
+#[must_use]
+pub fn levels(workers: &[String], from: &str, to: &str) -> Statement {
+    let (window, params) = window(workers, from, to);
+    Statement {
+        sql: format!(
+            "SELECT worker_name, log_level, count(*) FROM tail_logs WHERE {window} GROUP BY worker_name, log_level"
+        ),
+        params: params.0,
+    }
+}
+
+/// What an invocation is measured by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Wall time: `latency_ms` of the context.
+    Latency,
+    /// CPU time: `cpu_time_ms` of the context, else the column `execution_time_ms`.
+    Cpu,
+}
+
+/// Invocations per Worker, level and whole milliseconds: `worker_name, log_level, milliseconds or null, count`.
+#[must_use]
+pub fn durations(measure: Measure, workers: &[String], from: &str, to: &str) -> Statement {
+    let (window, params) = window(workers, from, to);
+    let value = match measure {
+        Measure::Latency => "json_extract(context_json, '$.latency_ms')",
+        Measure::Cpu => "coalesce(json_extract(context_json, '$.cpu_time_ms'), execution_time_ms)",
+    };
+    Statement {
+        sql: format!(
+            "SELECT worker_name, log_level, CAST(round({value}) AS INTEGER) AS ms, count(*) FROM tail_logs \
+             WHERE {window} AND {INVOCATION} GROUP BY worker_name, log_level, ms"
+        ),
+        params: params.0,
+    }
+}
+
+/// Exceptions by how often they occurred, at most `limit` different ones: `worker_name, name or null, message, count`.
+/// Messages are told apart by their first 200 characters.
+#[must_use]
+pub fn exceptions(workers: &[String], from: &str, to: &str, limit: usize) -> Statement {
+    let mut params = Params::default();
+    let mut text = format!("timestamp >= {}", params.bind(from));
+    let _ = write!(text, " AND timestamp < {}", params.bind(to));
+    if !workers.is_empty() {
+        let list: Vec<_> = workers.iter().map(|worker| params.bind(worker)).collect();
+        let _ = write!(text, " AND +worker_name IN ({})", list.join(", "));
+    }
+    Statement {
+        sql: format!(
+            "SELECT worker_name, json_extract(context_json, '$.name') AS name, substr(message, 1, 200) AS message, \
+             count(*) AS times FROM tail_logs WHERE {text} AND log_level = 'error' AND {EXCEPTION} \
+             GROUP BY worker_name, name, substr(message, 1, 200) ORDER BY times DESC \
+             LIMIT CAST({} AS INTEGER)",
+            params.bind(limit.to_string())
+        ),
+        params: params.0,
+    }
+}
