@@ -3,6 +3,7 @@
 
 pub mod completions;
 pub mod logs;
+pub mod normalize;
 pub mod stats;
 pub mod trace;
 
@@ -31,6 +32,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Logs(args) => logs::run(&args, place, &mut out).await,
         Command::Trace(args) => trace::run(&args, place, &mut out).await,
         Command::Stats(args) => stats::run(&args, place, &mut out).await,
+        Command::Normalize(args) => normalize::run(&args, &mut out),
         Command::Completions { shell } => completions::run(shell, &mut out),
         _ => todo!(),
     };
