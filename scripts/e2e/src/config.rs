@@ -85,16 +85,47 @@ impl WorkerConfig {
         self
     }
 
-    /// Writes the configuration into `folder`, as a file named after the Worker.
+    /// Writes the configuration into `folder`, as a file named after the Worker, beside a copy of what it runs: a build
+    /// meanwhile must not reload the Worker.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When a file cannot be read or written, as when the Worker has not been built.
     pub fn render(&self, folder: &Path) -> Result<PathBuf> {
+        let mut document = self.document.clone();
+        let main = document
+            .get("main")
+            .and_then(Item::as_str)
+            .map(PathBuf::from)
+            .with_context(|| format!("{} has no main", self.name))?;
+        let copy = folder.join(&self.name);
+        copy_files(main.parent().unwrap_or(Path::new(".")), &copy).with_context(|| {
+            format!("{} has not been built: run `cargo xtask build`", self.name)
+        })?;
+        document.insert(
+            "main",
+            value(
+                copy.join(main.file_name().unwrap_or_default())
+                    .to_string_lossy()
+                    .into_owned(),
+            ),
+        );
         let path = folder.join(format!("{}.toml", self.name));
-        fs::write(&path, self.document.to_string())
+        fs::write(&path, document.to_string())
             .with_context(|| format!("{} cannot be written", path.display()))?;
         Ok(path)
     }
+}
+
+/// Copies the files of `from`, not its folders, into a new folder.
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in from.read_dir()? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
 }
 
 fn absolute(item: Option<&mut Item>, folder: &Path) {

@@ -58,6 +58,8 @@ impl DevServer {
             .args(["--ip", "127.0.0.1", "--port", &port.to_string()])
             .args(["--inspector-port", &free_port()?.to_string()])
             .arg("--show-interactive-dev-session=false")
+            // Servers find each other's Workers by name through a folder. This one's Workers are all its own.
+            .env("WRANGLER_REGISTRY_PATH", state.join("registry"))
             .stdin(Stdio::null());
         if let Output::File(path) = &output {
             let file = File::create(path)

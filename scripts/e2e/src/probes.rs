@@ -28,7 +28,7 @@ impl SystemBuilder {
     /// with delays of a second where production waits longer.
     ///
     /// # Errors
-    /// When a configuration cannot be read, or a Worker has not been built.
+    /// When a configuration cannot be read.
     pub fn probed() -> Result<Self> {
         let mut builder = Self::workers(&["tail-ingest", "log-writer"])?;
         builder.add_first(PROBE)?;

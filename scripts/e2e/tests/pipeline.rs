@@ -21,13 +21,27 @@ fn start() -> System {
     SystemBuilder::whole().unwrap().start().unwrap()
 }
 
+fn bearer() -> String {
+    format!("Bearer {API_TOKEN}")
+}
+
+/// One of the sample API's routes for trying things.
+fn debug(system: &System, path: &str, correlation_id: &str) -> u16 {
+    let headers = [
+        ("authorization", bearer()),
+        ("x-correlation-id", correlation_id.to_owned()),
+    ];
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    system.request("GET", path, &headers, "").unwrap().0
+}
+
 fn post_event(system: &System, correlation_id: &str) -> (u16, String, Value) {
     let (status, headers, body) = system
         .request(
             "POST",
             "/events",
             &[
-                ("authorization", &format!("Bearer {API_TOKEN}")),
+                ("authorization", &bearer()),
                 ("content-type", "application/json"),
                 ("x-correlation-id", correlation_id),
             ],
@@ -126,15 +140,7 @@ fn one_request_is_found_in_every_worker_it_touched() {
 #[test]
 fn an_uncaught_exception_is_an_error_row_of_its_request() {
     let system = start();
-    let (status, _, _) = system
-        .request(
-            "GET",
-            "/debug/throw",
-            &[("x-correlation-id", "trace-of-a-throw")],
-            "",
-        )
-        .unwrap();
-    assert_eq!(status, 500);
+    assert_eq!(debug(&system, "/debug/throw", "trace-of-a-throw"), 500);
     let rows = rows_until(&system, "trace-of-a-throw", |rows| {
         rows.iter().any(|row| row.context("kind") == "exception")
     });
@@ -158,14 +164,7 @@ fn an_uncaught_exception_is_an_error_row_of_its_request() {
 #[test]
 fn plain_text_lines_have_the_level_of_their_console_method() {
     let system = start();
-    system
-        .request(
-            "GET",
-            "/debug/plain",
-            &[("x-correlation-id", "trace-of-plain-lines")],
-            "",
-        )
-        .unwrap();
+    assert_eq!(debug(&system, "/debug/plain", "trace-of-plain-lines"), 200);
     let rows = rows_until(&system, "trace-of-plain-lines", |rows| rows.len() >= 5);
     let levels: BTreeSet<&str> = rows
         .iter()
