@@ -1,0 +1,498 @@
+//! Each rung of the ladder: what happens when D1, the queue or KV misbehaves, over real SQL.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod common;
+
+use common::*;
+use log_record::fallback::{BODIES, DEAD_LETTERS};
+use log_record::limits::MESSAGE_BODY_BYTES;
+use log_record::{DeadLetterPayload, Reason};
+use log_writer::classify::Class;
+use log_writer::consume::Verdict::{Ack, Retry};
+use log_writer::settings::{Route, Settings};
+use log_writer::settle::Body;
+
+fn settings() -> Settings {
+    Settings::default()
+}
+
+fn rows(world: &World) -> u64 {
+    world.store.number("SELECT COUNT(*) FROM tail_logs")
+}
+
+#[test]
+fn a_batch_is_one_call_of_one_statement_and_every_message_is_acked() {
+    let world = world();
+    let messages: Vec<_> = (0..100_usize)
+        .map(|n| message(n, 1, good(n as u64 * 10..n as u64 * 10 + 10)))
+        .collect();
+    let (verdicts, tally) = consumed(&world, &settings(), &messages);
+    assert_eq!(verdicts, [Ack; 100]);
+    assert_eq!(rows(&world), 1000);
+    assert_eq!(*world.store.calls.borrow(), [1]);
+    assert_eq!(
+        (
+            tally.messages,
+            tally.records,
+            tally.rows_inserted,
+            tally.duplicates
+        ),
+        (100, 1000, 1000, 0)
+    );
+    assert_eq!(tally.lag_ms, 999);
+    assert!(!tally.is_trouble());
+}
+
+#[test]
+fn values_arrive_in_d1_as_they_were_on_the_wire() {
+    let world = world();
+    let row = r#"["id-1","w","r","c","warn","\"q\" \\ \n \u0000 naïve 🦀 42",{"kind":"log","n":[1.50,12345678901234567890,1e400,null,"\u00e9"]},"2026-11-23T17:59:59.000Z",null]"#;
+    let number = row.replace("id-1", "id-2").replace(",null]", ",12]");
+    let (verdicts, _) = consumed(
+        &world,
+        &settings(),
+        &[message(1, 1, envelope(&[row.to_owned(), number]))],
+    );
+    assert_eq!(verdicts, [Ack]);
+    let connection = world.store.connection.borrow();
+    let (message, context, time): (String, String, Option<i64>) = connection
+        .query_row(
+            "SELECT message, context_json, execution_time_ms FROM tail_logs WHERE log_id = 'id-1'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .unwrap();
+    assert_eq!(message, "\"q\" \\ \n \0 naïve 🦀 42");
+    assert_eq!(
+        context,
+        r#"{"kind":"log","n":[1.50,12345678901234567890,1e400,null,"\u00e9"]}"#
+    );
+    assert_eq!(time, None);
+    let kind: String = connection
+        .query_row(
+            "SELECT typeof(execution_time_ms) FROM tail_logs WHERE log_id = 'id-2'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(kind, "integer");
+}
+
+#[test]
+fn a_message_delivered_twice_is_stored_once() {
+    let world = world();
+    let messages = [message(1, 1, good(0..10)), message(2, 1, good(5..15))];
+    let (verdicts, tally) = consumed(&world, &settings(), &messages);
+    assert_eq!(verdicts, [Ack; 2]);
+    assert_eq!((tally.rows_inserted, tally.duplicates), (15, 5));
+    let (verdicts, tally) = consumed(&world, &settings(), &messages);
+    assert_eq!(verdicts, [Ack; 2]);
+    assert_eq!((tally.rows_inserted, tally.duplicates), (0, 20));
+    assert_eq!(rows(&world), 15);
+}
+
+#[test]
+fn a_moment_of_trouble_is_ridden_out_within_the_invocation() {
+    let world = world();
+    world.store.faults.set([Fault::Before(LOCKED); 3]);
+    let (verdicts, tally) = consumed(&world, &settings(), &[message(1, 1, good(0..10))]);
+    assert_eq!(verdicts, [Ack]);
+    assert_eq!((rows(&world), tally.retries), (10, 3));
+    assert_eq!(world.clock.slept_ms.borrow().len(), 3);
+}
+
+#[test]
+fn an_answer_lost_after_the_commit_doubles_nothing() {
+    let world = world();
+    world
+        .store
+        .faults
+        .set([Fault::After("D1_ERROR: Network connection lost.")]);
+    let (verdicts, tally) = consumed(&world, &settings(), &[message(1, 1, good(0..10))]);
+    assert_eq!(verdicts, [Ack]);
+    assert_eq!((rows(&world), tally.duplicates), (10, 10));
+}
+
+#[test]
+fn longer_trouble_sends_the_messages_back_with_a_delay_that_grows() {
+    let world = world();
+    world.store.faults.always(LOCKED);
+    for (attempts, delay_seconds) in [(1, 10), (2, 20), (3, 40), (15, 600)] {
+        let (verdicts, tally) = consumed(&world, &settings(), &[message(1, attempts, good(0..10))]);
+        assert_eq!(verdicts, [Retry { delay_seconds }]);
+        assert_eq!(tally.redelivered, 1);
+        assert_eq!(tally.d1_error, Some(Class::Transient));
+    }
+    assert_eq!(letters(&world).len() + kept(&world, "").len(), 0);
+}
+
+#[test]
+fn an_overloaded_database_is_left_alone_at_once_and_longer() {
+    let world = world();
+    world.store.faults.always(OVERLOADED);
+    let (verdicts, _) = consumed(&world, &settings(), &[message(1, 1, good(0..10))]);
+    assert_eq!(verdicts, [Retry { delay_seconds: 80 }]);
+    assert_eq!(world.store.calls.borrow().len(), 1);
+}
+
+#[test]
+fn after_the_last_attempt_the_records_are_dead_letters_with_the_reason() {
+    let world = world();
+    world.store.faults.always(LOCKED);
+    let messages = [message(1, 16, good(0..10)), message(2, 15, good(10..20))];
+    let (verdicts, tally) = consumed(&world, &settings(), &messages);
+    assert_eq!(verdicts, [Ack, Retry { delay_seconds: 600 }]);
+    let letters = letters(&world);
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].reason, Reason::RetriesExhausted);
+    assert_eq!(letters[0].detail, LOCKED);
+    assert_eq!(letters[0].attempts, 16);
+    assert_eq!(letters[0].failed_at, "2026-11-23T18:00:00.000Z");
+    assert_eq!(
+        ids_of_letter(&world, &letters[0]),
+        (0..10).map(id).collect::<Vec<_>>()
+    );
+    assert_eq!(tally.dead_letters[&Reason::RetriesExhausted], 1);
+    assert_eq!(tally.dead_letter_records, 10);
+}
+
+#[test]
+fn undecodable_bodies_and_newer_versions_are_dead_letters_and_their_neighbours_are_stored() {
+    let world = world();
+    let mut object = message(4, 1, "");
+    object.body = Body::Other(r#"{"a":1}"#.to_owned());
+    let messages = [
+        message(1, 1, good(0..5)),
+        message(2, 1, "no JSON"),
+        message(3, 1, r#"{"v":2,"records":"who knows"}"#),
+        object,
+        message(5, 1, r#"{"v":1,"records":[["too","short"]]}"#),
+        message(6, 1, good(5..10)),
+        message(7, 1, envelope(&[])),
+    ];
+    let (verdicts, tally) = consumed(&world, &settings(), &messages);
+    assert_eq!(verdicts, [Ack; 7]);
+    assert_eq!(rows(&world), 10);
+    let found: Vec<_> = letters(&world)
+        .into_iter()
+        .map(|letter| match letter.payload {
+            DeadLetterPayload::Body(body) => (letter.reason, body),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (Reason::Undecodable, "no JSON".to_owned()),
+            (
+                Reason::UnsupportedVersion,
+                r#"{"v":2,"records":"who knows"}"#.to_owned()
+            ),
+            (Reason::Undecodable, r#"{"a":1}"#.to_owned()),
+            (
+                Reason::Undecodable,
+                r#"{"v":1,"records":[["too","short"]]}"#.to_owned()
+            ),
+        ]
+    );
+    assert_eq!(tally.dead_letters[&Reason::Undecodable], 3);
+    assert_eq!(tally.dead_letters[&Reason::UnsupportedVersion], 1);
+}
+
+#[test]
+fn one_rejected_record_costs_its_neighbours_nothing() {
+    let world = world();
+    let mut middle: Vec<String> = (1000..1010).map(|n| row(n, "info")).collect();
+    middle.insert(5, bad_row(7777));
+    let mut messages: Vec<_> = (0..99_usize)
+        .map(|n| message(n, 1, good(n as u64 * 10..n as u64 * 10 + 10)))
+        .collect();
+    messages.insert(50, message(99, 1, envelope(&middle)));
+    let (verdicts, tally) = consumed(&world, &settings(), &messages);
+    assert_eq!(verdicts, [Ack; 100]);
+    assert_eq!(rows(&world), 1000);
+    let letters = letters(&world);
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].reason, Reason::Rejected);
+    assert!(
+        letters[0].detail.contains("CHECK constraint failed"),
+        "{}",
+        letters[0].detail
+    );
+    assert_eq!(ids_of_letter(&world, &letters[0]), [id(7777)]);
+    assert_eq!(tally.dead_letter_records, 1);
+    // 1,001 records are told apart in about 2 × log2(1,001) calls.
+    assert!(
+        world.store.calls.borrow().len() <= 22,
+        "{:?}",
+        world.store.calls
+    );
+}
+
+#[test]
+fn rejected_records_of_one_message_share_a_letter() {
+    let world = world();
+    let rows = [bad_row(1), row(2, "info"), bad_row(3)];
+    let (verdicts, _) = consumed(&world, &settings(), &[message(1, 1, envelope(&rows))]);
+    assert_eq!(verdicts, [Ack]);
+    let letters = letters(&world);
+    assert_eq!(letters.len(), 1);
+    assert_eq!(ids_of_letter(&world, &letters[0]), [id(1), id(3)]);
+    assert_eq!(world.store.ids(), [id(2)]);
+}
+
+#[test]
+fn a_missing_table_blames_no_record_and_the_messages_wait_for_the_migration() {
+    let world = world();
+    world
+        .store
+        .execute("ALTER TABLE tail_logs RENAME TO hidden");
+    let batch = [message(1, 1, good(0..10))];
+    let (verdicts, tally) = consumed(&world, &settings(), &batch);
+    assert_eq!(verdicts, [Retry { delay_seconds: 10 }]);
+    assert_eq!(tally.d1_error, Some(Class::Unready));
+    assert_eq!(world.store.calls.borrow().len(), 1);
+    world
+        .store
+        .execute("ALTER TABLE hidden RENAME TO tail_logs");
+    assert_eq!(consumed(&world, &settings(), &batch).0, [Ack]);
+    assert_eq!((rows(&world), letters(&world).len()), (10, 0));
+}
+
+#[test]
+fn a_record_that_fails_in_an_unknown_way_holds_its_neighbours_up_only_once() {
+    let world = world();
+    world.store.execute(
+        "CREATE TRIGGER odd BEFORE INSERT ON tail_logs WHEN NEW.message = 'line 3' \
+         BEGIN SELECT RAISE(ABORT, 'very odd'); END",
+    );
+    let batch = |attempts| {
+        [
+            message(1, attempts, good(0..5)),
+            message(2, attempts, good(5..10)),
+        ]
+    };
+    // RAISE(ABORT) is a constraint error to SQLite, but not by its text alone.
+    let (verdicts, tally) = consumed(&world, &settings(), &batch(1));
+    assert_eq!(tally.d1_error, Some(Class::Unknown));
+    assert_eq!(verdicts, [Retry { delay_seconds: 10 }; 2]);
+    assert_eq!(rows(&world), 0);
+    let (verdicts, _) = consumed(&world, &settings(), &batch(2));
+    assert_eq!(verdicts, [Retry { delay_seconds: 20 }, Ack]);
+    assert_eq!(rows(&world), 9);
+    let (verdicts, _) = consumed(&world, &settings(), &batch(16));
+    assert_eq!(verdicts, [Ack; 2]);
+    let letters = letters(&world);
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].reason, Reason::RetriesExhausted);
+    assert_eq!(ids_of_letter(&world, &letters[0]), [id(3)]);
+}
+
+#[test]
+fn an_unknown_outage_is_not_hammered() {
+    let world = world();
+    world.store.faults.always(NEW);
+    let messages: Vec<_> = (0..100_usize)
+        .map(|n| message(n, 2, good(n as u64 * 10..n as u64 * 10 + 10)))
+        .collect();
+    let (verdicts, _) = consumed(&world, &settings(), &messages);
+    assert_eq!(verdicts, [Retry { delay_seconds: 20 }; 100]);
+    assert!(
+        world.store.calls.borrow().len() <= 30,
+        "{:?}",
+        world.store.calls
+    );
+}
+
+#[test]
+fn a_call_that_is_too_much_is_made_smaller_when_it_comes_again() {
+    let world = world();
+    world.store.faults.set([Fault::Before(TOO_MUCH)]);
+    let (verdicts, _) = consumed(&world, &settings(), &[message(1, 1, good(0..10))]);
+    assert_eq!(verdicts, [Retry { delay_seconds: 80 }]);
+    world.store.faults.set([Fault::Before(TOO_MUCH)]);
+    let (verdicts, _) = consumed(&world, &settings(), &[message(1, 2, good(0..10))]);
+    assert_eq!((verdicts, rows(&world)), (vec![Ack], 10));
+}
+
+#[test]
+fn thousands_of_rejected_records_stay_within_what_one_invocation_may_ask() {
+    let world = world();
+    let messages: Vec<_> = (0..10_usize)
+        .map(|m| {
+            let rows: Vec<String> = (0..200).map(|n| bad_row(m as u64 * 200 + n)).collect();
+            message(m, 1, envelope(&rows))
+        })
+        .collect();
+    let mut todo = messages;
+    for _ in 0..10 {
+        world.store.calls.borrow_mut().clear();
+        let (verdicts, _) = consumed(&world, &settings(), &todo);
+        assert!(world.store.calls.borrow().iter().sum::<usize>() <= 1000);
+        let mut verdicts = verdicts.into_iter();
+        todo.retain(|_| verdicts.next().unwrap() != Ack);
+    }
+    assert_eq!(todo.len(), 0);
+    let buried: usize = letters(&world)
+        .iter()
+        .map(|l| ids_of_letter(&world, l).len())
+        .sum();
+    assert_eq!(buried, 2000);
+}
+
+#[test]
+fn dead_letters_fit_a_message_whatever_they_hold() {
+    let world = world();
+    // Rejected records that fill a message; one record that fills a message alone; a body that escaping makes too long.
+    let wide = |n: u64, bytes: usize| {
+        row_at(n, "loud", "2026-11-23T17:00:00.000Z").replace("line", &"\\n".repeat(bytes / 2))
+    };
+    let many: Vec<String> = (0..12).map(|n| wide(n, 10_000)).collect();
+    let one = wide(100, MESSAGE_BODY_BYTES - 200);
+    let body = "\"".repeat(MESSAGE_BODY_BYTES);
+    let messages = [
+        message(1, 1, envelope(&many)),
+        message(2, 1, envelope(std::slice::from_ref(&one))),
+        message(3, 1, body.clone()),
+    ];
+    let (verdicts, _) = consumed(&world, &settings(), &messages);
+    assert_eq!(verdicts, [Ack; 3]);
+    let sent = world.queue.sent.borrow();
+    for text in sent.iter() {
+        assert!(text.len() <= MESSAGE_BODY_BYTES, "{}", text.len());
+    }
+    let mut ids: Vec<String> = letters(&world)
+        .iter()
+        .flat_map(|letter| ids_of_letter(&world, letter))
+        .collect();
+    ids.sort();
+    let mut expected: Vec<String> = (0..12).chain([100]).map(id).collect();
+    expected.push(body);
+    expected.sort();
+    assert!(ids == expected, "a record is missing or changed");
+    assert_eq!(kept(&world, BODIES).len(), 2);
+    assert_eq!(kept(&world, DEAD_LETTERS).len(), 0);
+}
+
+#[test]
+fn when_the_dead_letter_queue_refuses_kv_keeps_the_letter_beyond_the_retention() {
+    let world = world();
+    world.queue.faults.always("queue is down");
+    let batch = [message(1, 1, "no JSON"), message(2, 1, good(0..3))];
+    let (verdicts, tally) = consumed(&world, &settings(), &batch);
+    assert_eq!(verdicts, [Ack; 2]);
+    assert_eq!(rows(&world), 3);
+    let kept = kept(&world, DEAD_LETTERS);
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].0, "dead-letter/2026-11-23T17:59:59.000Z-message1-0");
+    assert!(kept[0].1.contains("no JSON"));
+    assert!(world.kv.ttls.borrow().iter().all(|ttl| *ttl >= 7 * 86_400));
+    assert_eq!((tally.fallback_writes, tally.queue_refusals), (1, 1));
+}
+
+#[test]
+fn in_local_development_dead_letters_go_to_kv() {
+    let world = world();
+    let settings = Settings {
+        dead_letters: Route::Kv,
+        ..settings()
+    };
+    let (verdicts, _) = consumed(&world, &settings, &[message(1, 1, "no JSON")]);
+    assert_eq!(verdicts, [Ack]);
+    assert_eq!(
+        (letters(&world).len(), kept(&world, DEAD_LETTERS).len()),
+        (0, 1)
+    );
+}
+
+#[test]
+fn when_kv_refuses_too_the_message_stays() {
+    let world = world();
+    world.queue.faults.always("queue is down");
+    world.kv.faults.always("KV is down");
+    let rows_of_two = envelope(&[row(1, "info"), bad_row(2)]);
+    let batch = [
+        message(1, 1, "no JSON"),
+        message(2, 1, rows_of_two),
+        message(3, 1, good(10..13)),
+    ];
+    let (verdicts, tally) = consumed(&world, &settings(), &batch);
+    let stay = Retry { delay_seconds: 80 };
+    assert_eq!(verdicts, [stay, stay, Ack]);
+    assert_eq!(rows(&world), 4);
+    assert_eq!((tally.kv_refusals, tally.redelivered), (2, 2));
+    // And once they take dead letters again, everything settles.
+    world.queue.faults.heal();
+    world.kv.faults.heal();
+    assert_eq!(consumed(&world, &settings(), &batch).0, [Ack; 3]);
+    assert_eq!((rows(&world), letters(&world).len()), (4, 2));
+}
+
+#[test]
+fn a_letter_buried_twice_in_kv_is_kept_once() {
+    let world = world();
+    world.queue.faults.always("queue is down");
+    world.kv.faults.set([Fault::After("lost the answer")]);
+    let batch = [message(1, 1, "no JSON")];
+    assert_ne!(consumed(&world, &settings(), &batch).0, [Ack]);
+    assert_eq!(consumed(&world, &settings(), &batch).0, [Ack]);
+    assert_eq!(kept(&world, "").len(), 1);
+}
+
+#[test]
+fn a_full_database_gives_up_its_oldest_logs_for_new_ones() {
+    let world = world();
+    for k in 0..40_u64 {
+        let old: Vec<String> = (0..1000)
+            .map(|n| row_at(100_000 + k * 1000 + n, "info", "2026-11-20T00:00:00.000Z"))
+            .collect();
+        consumed(&world, &settings(), &[message(1, 1, envelope(&old))]);
+    }
+    let pages = world.store.number("PRAGMA page_count");
+    world
+        .store
+        .execute(&format!("PRAGMA max_page_count = {pages}"));
+    let (verdicts, tally) = consumed(&world, &settings(), &[message(2, 1, good(0..1000))]);
+    assert_eq!(verdicts, [Ack]);
+    assert_eq!(tally.oldest_dropped, 10_000);
+    assert_eq!(tally.rows_inserted, 1000);
+    assert_eq!(rows(&world), 31_000);
+    // The oldest are gone, the newest are there.
+    let oldest = world.store.ids()[0].clone();
+    assert_eq!(oldest, {
+        let mut ids: Vec<String> = (100_000..140_000).map(id).collect();
+        ids.sort();
+        ids[10_000].clone()
+    });
+}
+
+#[test]
+fn a_full_database_without_logs_keeps_the_messages_waiting() {
+    let world = world();
+    world
+        .store
+        .faults
+        .always("D1_ERROR: Exceeded maximum DB size");
+    let (verdicts, tally) = consumed(&world, &settings(), &[message(1, 1, good(0..10))]);
+    assert_eq!(verdicts, [Retry { delay_seconds: 80 }]);
+    assert_eq!(tally.oldest_dropped, 0);
+}
+
+#[test]
+fn large_batches_stay_within_a_parameter() {
+    let world = world();
+    let messages: Vec<_> = (0..100_usize)
+        .map(|m| {
+            let rows: Vec<String> = (0..12)
+                .map(|n| row(m as u64 * 12 + n, "info").replace("line", &"x".repeat(10_000)))
+                .collect();
+            message(m, 1, envelope(&rows))
+        })
+        .collect();
+    let (verdicts, tally) = consumed(&world, &settings(), &messages);
+    assert_eq!(verdicts, [Ack; 100]);
+    assert_eq!(tally.rows_inserted, 1200);
+    // 12.2 MB in one transaction, 98 records a statement.
+    assert_eq!(*world.store.calls.borrow(), [13]);
+}
