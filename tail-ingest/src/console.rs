@@ -232,7 +232,7 @@ impl<'i, 'a> Console<'i, 'a> {
             event::member(out, "error_info", info, settings);
         }
         if Level::from_alias(&self.log.level).is_none() && !self.log.level.is_empty() {
-            event::key(out, "method");
+            event::key(out, "console_method");
             json::write_string(out, &self.log.level);
         }
         if !self.log.unknown.is_empty() {

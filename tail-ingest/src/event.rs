@@ -116,8 +116,10 @@ impl<'a> Reader<'a, '_> {
         let (mut method, mut path, mut status) = (None, None, None);
         for (key, value) in json::members(token) {
             match json::unquoted(key) {
-                "request" => self.request(value, &mut method, &mut path),
-                "response" => {
+                "request" if json::is_object(value) => {
+                    self.request(value, &mut method, &mut path);
+                }
+                "response" if json::is_object(value) => {
                     for (key, value) in json::members(value) {
                         if json::unquoted(key) == "status" && value.len() <= SHARED_BYTES {
                             status = Some(value);
@@ -126,6 +128,7 @@ impl<'a> Reader<'a, '_> {
                         }
                     }
                 }
+                _ if value == "null" => {}
                 _ => self.unknown.push((key, value)),
             }
         }
@@ -140,7 +143,7 @@ impl<'a> Reader<'a, '_> {
         if let Some(status) = status {
             member(shared, "status", status, self.settings);
         }
-        self.event.status = status.and_then(|status| status.parse().ok());
+        self.event.status = status.and_then(|status| json::display(status).parse().ok());
         let summary = &mut self.event.summary;
         summary.push_str(&method.map_or(Cow::Borrowed("?"), json::display));
         summary.push(' ');
@@ -179,6 +182,12 @@ impl<'a> Reader<'a, '_> {
 
     /// Takes the request's headers: an object, or a list of pairs.
     fn headers(&mut self, token: &'a str) {
+        if !json::is_object(token) && !json::is_array(token) {
+            // No telling what is secret in it.
+            key(&mut self.event.facts, "headers");
+            json::write_string(&mut self.event.facts, REDACTED);
+            return;
+        }
         let pairs: Vec<(&'a str, &'a str)> = if json::is_object(token) {
             json::members(token).collect()
         } else {
@@ -288,8 +297,7 @@ impl<'a> Reader<'a, '_> {
         self.facts(token, &[("consumedEvents", "consumed_events")]);
         let events = json::member(token, "consumedEvents").unwrap_or_default();
         let mut names: Vec<Cow<'_, str>> = json::elements(events)
-            .filter_map(|event| json::member(event, "scriptName"))
-            .map(json::display)
+            .filter_map(|event| json::text(json::member(event, "scriptName")?))
             .collect();
         let count = json::elements(events).count();
         let plural = if count == 1 { "" } else { "s" };

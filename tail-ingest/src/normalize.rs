@@ -113,7 +113,10 @@ impl<'s, S: Sink> Normalizer<'s, S> {
             return;
         }
         let start_ms = put_in_order(&mut lines, event_ms).unwrap_or(self.now_ms);
-        let event = Event::read(item.event, self.settings);
+        let mut event = Event::read(item.event, self.settings);
+        if item.is_unreadable() {
+            "no trace event".clone_into(&mut event.summary);
+        }
         let shared = self.shared(item, worker, &event);
         let correlations = correlations(&lines, &shared.correlation);
 

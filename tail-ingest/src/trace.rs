@@ -106,12 +106,15 @@ const FACTS: [(&str, &str); 8] = [
     ("tracing", "tracing"),
 ];
 
+/// Under this key stands what came in place of a trace event.
+const ITEM: &str = r#""item""#;
+
 impl<'a> TraceItem<'a> {
     /// Reads an item from its JSON token, which has been checked.
     pub(crate) fn read(token: &'a str) -> Self {
         let mut item = Self::default();
         if !json::is_object(token) {
-            item.unknown.push((r#""item""#, token));
+            item.unknown.push((ITEM, token));
             return item;
         }
         for (key, value) in json::members(token) {
@@ -198,6 +201,11 @@ impl<'a> TraceItem<'a> {
             args: start..self.args.len(),
             ..TraceLog::default()
         });
+    }
+
+    /// Whether something else stood in place of the item.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        self.unknown.first().is_some_and(|(key, _)| *key == ITEM)
     }
 
     /// How many records the item gives before any setting filters them.
