@@ -96,7 +96,7 @@ fn slices_stay_small_whatever_the_density() {
         let largest = world.store.largest_change.get();
         assert!(rotated.finished, "{name}: {rotated:?}");
         assert_eq!((rotated.rows_deleted, rows(&world)), (total, 0), "{name}");
-        assert!(largest <= MOST_ROWS, "{name}: {} rows in one call", largest);
+        assert!(largest <= MOST_ROWS, "{name}: {largest} rows in one call");
         assert!(rotated.d1_calls <= 20 + total / 200, "{name}: {rotated:?}");
     }
 }
@@ -201,9 +201,9 @@ fn the_log_line_says_what_was_done() {
     fill(&world, 10, 1000, NOW_MS - 1);
     let line = rotated(&world, NOW_MS).line();
     assert!(
-        line.starts_with(concat!(
+        line.starts_with(
             r#"{"event":"rotation","cutoff":"2026-11-23T18:00:00.000Z","rows_deleted":10,"#
-        )),
+        ),
         "{line}"
     );
     assert!(
