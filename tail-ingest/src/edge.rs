@@ -62,6 +62,7 @@ impl Isolate {
 /// The tail handler: called by the runtime with the trace events of Workers that name this one in `tail_consumers`.
 /// Returns a promise that the runtime waits for and that is always fulfilled, or nothing.
 #[wasm_bindgen]
+#[must_use]
 pub fn tail(events: &JsValue) -> JsValue {
     ISOLATE.with_borrow_mut(|isolate| {
         let isolate = isolate.get_or_insert_with(Isolate::new);

@@ -209,7 +209,7 @@ impl<'a> Reader<'a, '_> {
             } else if is("x-request-id") {
                 request = json::text(value);
             } else if is("traceparent") {
-                trace = json::text(value).and_then(trace_id);
+                trace = json::text(value).and_then(|header| trace_id(&header));
             } else if is("cf-ray") {
                 self.event.ray = json::text(value).filter(|ray| ray.len() <= RAY_BYTES);
             }
@@ -410,7 +410,7 @@ fn path_of(url: &str) -> &str {
 }
 
 /// The trace id of a `traceparent` header: `00-<32 hex digits>-<16>-<2>`; all zeros is none.
-fn trace_id(header: Cow<'_, str>) -> Option<Cow<'_, str>> {
+fn trace_id(header: &str) -> Option<Cow<'static, str>> {
     let id = header.trim().split('-').nth(1)?;
     let valid = id.len() == 32
         && id.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -436,7 +436,7 @@ fn lines<'i, 'a>(item: &'i TraceItem<'a>, prefix: Option<&'i str>) -> Vec<Line<'
 fn put_in_order(lines: &mut [Line<'_, '_>], event_ms: Option<u64>) -> Option<u64> {
     let start = event_ms.or_else(|| lines.iter().map(|line| line.ms).find(|ms| *ms > 0));
     let mut list = 0;
-    let mut last = 0;
+    let mut reached = 0;
     for line in lines.iter_mut() {
         let this = match line.body {
             Body::Log(_) => 0,
@@ -444,13 +444,13 @@ fn put_in_order(lines: &mut [Line<'_, '_>], event_ms: Option<u64>) -> Option<u64
             Body::Diagnostic(_) => 2,
         };
         if this != list {
-            (list, last) = (this, 0);
+            (list, reached) = (this, 0);
         }
         if line.ms == 0 {
-            line.ms = last.max(start.unwrap_or_default());
+            line.ms = reached.max(start.unwrap_or_default());
         }
-        line.ms = line.ms.max(last);
-        last = line.ms;
+        line.ms = line.ms.max(reached);
+        reached = line.ms;
     }
     lines.sort_by_key(|line| line.ms);
     start

@@ -54,15 +54,14 @@ pub(crate) fn text(ms: u64) -> String {
 
 /// A JSON number token of milliseconds since 1970 as whole milliseconds, if it names a time that can be stored.
 pub(crate) fn from_token(token: &str) -> Option<u64> {
-    let whole = match token.parse::<u64>() {
-        Ok(whole) => whole,
-        Err(_) => {
-            let number = crate::json::number(token).filter(|number| *number >= 0.0)?;
-            // Checked against the range below; the fraction of a millisecond is not stored.
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            let whole = number.floor() as u64;
-            whole
-        }
+    let whole = if let Ok(whole) = token.parse::<u64>() {
+        whole
+    } else {
+        let number = crate::json::number(token).filter(|number| *number >= 0.0)?;
+        // Checked against the range below; the fraction of a millisecond is not stored.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let whole = number.floor() as u64;
+        whole
     };
     (whole <= LAST_MS).then_some(whole)
 }
