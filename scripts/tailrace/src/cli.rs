@@ -58,7 +58,12 @@ pub struct Place {
     #[arg(long, global = true, value_name = "NAME", env = "TAILRACE_QUEUE")]
     pub queue: Option<String>,
     /// The dead-letter queue [default: tail-logs-dlq]
-    #[arg(long, global = true, value_name = "NAME", env = "TAILRACE_DEAD_LETTER_QUEUE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "TAILRACE_DEAD_LETTER_QUEUE"
+    )]
     pub dead_letter_queue: Option<String>,
     /// The KV namespace of the fallback, by its title [default: tailrace-fallback]
     #[arg(long, global = true, value_name = "TITLE", env = "TAILRACE_FALLBACK")]
@@ -411,7 +416,9 @@ mod tests {
 
     #[test]
     fn an_environment_adds_to_every_name_that_is_not_given() {
-        let place = parsed("tailrace logs --env staging --queue other").unwrap().place;
+        let place = parsed("tailrace logs --env staging --queue other")
+            .unwrap()
+            .place;
         assert_eq!(place.database(), "tailrace-staging");
         assert_eq!(place.queue(), "other");
         assert_eq!(place.dead_letter_queue(), "tail-logs-dlq-staging");

@@ -276,7 +276,10 @@ impl Client {
         after: Option<Duration>,
     ) -> Failure {
         let message = if errors.is_empty() {
-            status.canonical_reason().unwrap_or("no reason given").to_owned()
+            status
+                .canonical_reason()
+                .unwrap_or("no reason given")
+                .to_owned()
         } else {
             let parts: Vec<_> = errors
                 .iter()
@@ -296,7 +299,9 @@ impl Client {
             .map_or_else(|| message.clone(), |token| token.redact(&message));
         // 6003, 6111: malformed credentials, as status 400. 7003: no such account in the path.
         let credentials = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-            || errors.iter().any(|error| matches!(error.code, 6003 | 6111 | 7003 | 9109 | 10000))
+            || errors
+                .iter()
+                .any(|error| matches!(error.code, 6003 | 6111 | 7003 | 9109 | 10000))
                 && !self.local;
         let transient = status == StatusCode::TOO_MANY_REQUESTS
             || status.is_server_error() && !is_query_error(&message)
@@ -325,7 +330,10 @@ impl Client {
         let host = reqwest::Url::parse(&self.root)
             .ok()
             .and_then(|url| {
-                let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                let port = url
+                    .port()
+                    .map(|port| format!(":{port}"))
+                    .unwrap_or_default();
                 Some(format!("{}{port}", url.host_str()?))
             })
             .unwrap_or_else(|| self.root.clone());
@@ -369,9 +377,15 @@ fn http() -> Result<reqwest::Client, Error> {
 
 /// D1's words for a statement that fails again however often it is sent. The local runtime answers these with 500.
 fn is_query_error(message: &str) -> bool {
-    ["no such table", "no such column", "syntax error", "SQLITE_ERROR", "SQLITE_CONSTRAINT"]
-        .iter()
-        .any(|text| message.contains(text))
+    [
+        "no such table",
+        "no such column",
+        "syntax error",
+        "SQLITE_ERROR",
+        "SQLITE_CONSTRAINT",
+    ]
+    .iter()
+    .any(|text| message.contains(text))
 }
 
 /// D1's words for what passes, whatever the status (D1: debugging, error list).

@@ -4,6 +4,7 @@
 pub mod completions;
 pub mod logs;
 pub mod normalize;
+pub mod replay;
 pub mod stats;
 pub mod trace;
 
@@ -34,7 +35,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Stats(args) => stats::run(&args, place, &mut out).await,
         Command::Normalize(args) => normalize::run(&args, &mut out),
         Command::Completions { shell } => completions::run(shell, &mut out),
-        _ => todo!(),
+        Command::Replay(args) => replay::run(&args, place, &mut out).await,
     };
     let flushed = out.flush().map_err(Error::io("standard output"));
     match result.and_then(|code| flushed.map(|()| code)) {

@@ -84,7 +84,10 @@ fn wrangler_logins(variable: impl Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
     if let Some(data) = variable("APPDATA") {
         folders.push(data.join("xdg.config"));
     }
-    folders.into_iter().map(|folder| folder.join(&file)).collect()
+    folders
+        .into_iter()
+        .map(|folder| folder.join(&file))
+        .collect()
 }
 
 fn login(text: &str, now: DateTime<Utc>) -> Result<Token, Error> {
@@ -131,10 +134,7 @@ mod tests {
     #[test]
     fn an_old_wrangler_folder_comes_first() {
         let paths = wrangler_logins(|name| (name == "HOME").then(|| PathBuf::from("/home/u")));
-        assert_eq!(
-            paths[0],
-            Path::new("/home/u/.wrangler/config/default.toml")
-        );
+        assert_eq!(paths[0], Path::new("/home/u/.wrangler/config/default.toml"));
         assert_eq!(
             paths[1],
             Path::new("/home/u/.config/.wrangler/config/default.toml")

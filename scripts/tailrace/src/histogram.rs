@@ -27,7 +27,9 @@ impl Histogram {
     /// The `percent`th percentile (1 to 100) by nearest rank; `None` without values.
     #[must_use]
     pub fn percentile(&self, percent: u8) -> Option<u64> {
-        let rank = (u128::from(self.count()) * u128::from(percent)).div_ceil(100).max(1);
+        let rank = (u128::from(self.count()) * u128::from(percent))
+            .div_ceil(100)
+            .max(1);
         let mut seen = 0_u128;
         self.0.iter().find_map(|(value, times)| {
             seen += u128::from(*times);

@@ -59,14 +59,16 @@ pub fn is_watched() -> bool {
 /// Columns of the terminal behind standard output; `None` in a pipe or a file, where nothing is cut.
 #[must_use]
 pub fn width() -> Option<usize> {
-    if let Some(columns) = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok())
+    if let Some(columns) = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok())
         && std::io::stdout().is_terminal()
     {
         return Some(columns);
     }
-    std::io::stdout().is_terminal().then(|| {
-        terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
-    })
+    std::io::stdout()
+        .is_terminal()
+        .then(|| terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0)))
 }
 
 /// `text` on one line and without control characters: a line end becomes `⏎`, a tab a space, any other control
@@ -78,7 +80,9 @@ pub fn safe(text: &str) -> String {
         match c {
             '\n' => safe.push('⏎'),
             '\t' => safe.push(' '),
-            c if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+            c if c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+            {
                 let _ = write!(safe, "{{{:x}}}", u32::from(c));
             }
             c => safe.push(c),
@@ -160,7 +164,11 @@ pub fn grouped(number: u64) -> String {
 /// `1 row`, `2 rows`.
 #[must_use]
 pub fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+    format!(
+        "{} {}",
+        grouped(number),
+        if number == 1 { one } else { many }
+    )
 }
 
 #[cfg(test)]
@@ -187,14 +195,14 @@ mod tests {
         let text = "the quick brown fox jumps over averyveryverylongwordthatfitsnowhere and on";
         let lines = wrap(text, 12);
         assert!(lines.iter().all(|line| columns(line) <= 12), "{lines:?}");
-        assert_eq!(
-            lines.concat().replace(' ', ""),
-            text.replace(' ', "")
-        );
+        assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
     }
 
     #[test]
     fn numbers_are_grouped() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(grouped),
+            ["0", "999", "1,000", "1,234,567"]
+        );
     }
 }

@@ -48,9 +48,7 @@ impl Row {
         let log_level = required("log_level")?;
         let message = required("message")?;
         let context = match next() {
-            Value::String(json) => {
-                serde_json::from_str(&json).unwrap_or(Value::String(json))
-            }
+            Value::String(json) => serde_json::from_str(&json).unwrap_or(Value::String(json)),
             other => other,
         };
         let timestamp = text(next()).ok_or_else(|| bad("timestamp"))?;

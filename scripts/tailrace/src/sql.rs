@@ -62,7 +62,8 @@ impl Filter {
         !self.is_narrow()
             && (self.grep.is_some()
                 || self.workers.len() > 1
-                || (self.workers.len() == 1 && self.level.is_some_and(|level| level > Level::Debug)))
+                || (self.workers.len() == 1
+                    && self.level.is_some_and(|level| level > Level::Debug)))
     }
 }
 
@@ -97,7 +98,11 @@ fn source(select: &str, filter: &Filter, conditions: &[String], params: &mut Par
     match filter.workers.as_slice() {
         [] => {}
         [worker] => {
-            let plus = if index_taken || levels_have_index { "+" } else { "" };
+            let plus = if index_taken || levels_have_index {
+                "+"
+            } else {
+                ""
+            };
             common.push(format!("{plus}worker_name = {}", params.bind(worker)));
         }
         workers => {

@@ -38,14 +38,19 @@ pub fn parse(
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(time.to_utc());
     }
-    let naive = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"]
-        .iter()
-        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-        .or_else(|| {
-            let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-            Some(date.and_time(NaiveTime::MIN))
-        })
-        .ok_or_else(bad)?;
+    let naive = [
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M",
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y-%m-%d %H:%M",
+    ]
+    .iter()
+    .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+    .or_else(|| {
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        Some(date.and_time(NaiveTime::MIN))
+    })
+    .ok_or_else(bad)?;
     match zone {
         Zone::Utc => Ok(naive.and_utc()),
         // Where the clocks go back an hour happens twice: the earlier one shows more.
@@ -134,15 +139,35 @@ mod tests {
 
     #[test]
     fn times_are_read_to_the_minute_the_second_and_the_day_and_an_offset_wins() {
-        assert_eq!(parsed("2026-11-23T10:00").as_deref(), Some("2026-11-23T10:00:00.000Z"));
-        assert_eq!(parsed("2026-11-23 10:00:01.5").as_deref(), Some("2026-11-23T10:00:01.500Z"));
-        assert_eq!(parsed("2026-11-23").as_deref(), Some("2026-11-23T00:00:00.000Z"));
-        assert_eq!(parsed("2026-11-23T10:00:00+02:00").as_deref(), Some("2026-11-23T08:00:00.000Z"));
+        assert_eq!(
+            parsed("2026-11-23T10:00").as_deref(),
+            Some("2026-11-23T10:00:00.000Z")
+        );
+        assert_eq!(
+            parsed("2026-11-23 10:00:01.5").as_deref(),
+            Some("2026-11-23T10:00:01.500Z")
+        );
+        assert_eq!(
+            parsed("2026-11-23").as_deref(),
+            Some("2026-11-23T00:00:00.000Z")
+        );
+        assert_eq!(
+            parsed("2026-11-23T10:00:00+02:00").as_deref(),
+            Some("2026-11-23T08:00:00.000Z")
+        );
     }
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "m", "-5m", "5y", "yesterday", "99999999999999999999d", "2026-13-01"] {
+        for text in [
+            "",
+            "m",
+            "-5m",
+            "5y",
+            "yesterday",
+            "99999999999999999999d",
+            "2026-13-01",
+        ] {
             assert_eq!(parsed(text), None, "{text}");
         }
     }

@@ -1,6 +1,12 @@
 //! `logs`, `trace` and `stats` as a user runs them, against a stand-in for the API on SQLite.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 mod support;
 
@@ -9,7 +15,9 @@ use support::{Cloud, Row, When, bare, failure};
 use wiremock::ResponseTemplate;
 
 fn messages(text: &str) -> Vec<&str> {
-    text.lines().map(|line| line.rsplit(' ').next().unwrap()).collect()
+    text.lines()
+        .map(|line| line.rsplit(' ').next().unwrap())
+        .collect()
 }
 
 async fn cloud_with(rows: &[Row]) -> Cloud {
@@ -22,15 +30,22 @@ async fn cloud_with(rows: &[Row]) -> Cloud {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_shows_the_newest_records_with_the_newest_last() {
-    let rows: Vec<_> = (0..7).map(|n| Row::line(n * 1000, &format!("m{n}"))).collect();
+    let rows: Vec<_> = (0..7)
+        .map(|n| Row::line(n * 1000, &format!("m{n}")))
+        .collect();
     let cloud = cloud_with(&rows).await;
     let ran = cloud.run(&["logs", "--limit", "3"]).await;
-    assert_eq!((ran.code, messages(&ran.stdout)), (0, vec!["m4", "m5", "m6"]));
+    assert_eq!(
+        (ran.code, messages(&ran.stdout)),
+        (0, vec!["m4", "m5", "m6"])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_reads_on_over_pages_without_losing_or_repeating_rows_of_one_millisecond() {
-    let rows: Vec<_> = (0..1300).map(|n| Row::line(n / 400, &format!("m{n}"))).collect();
+    let rows: Vec<_> = (0..1300)
+        .map(|n| Row::line(n / 400, &format!("m{n}")))
+        .collect();
     let cloud = cloud_with(&rows).await;
     let ran = cloud.run(&["logs", "--limit", "5000"]).await;
     let expected: Vec<_> = (0..1300).map(|n| format!("m{n}")).collect();
@@ -44,45 +59,88 @@ async fn logs_filters_by_what_it_is_asked_for() {
         Row::line(1, "debugged").level("debug"),
         Row::line(2, "warned").level("warn").worker("writer"),
         Row::line(3, "failed").level("error").ids("c2", "r2"),
-        Row::line(4, "Timed-out").level("error").worker("writer").ids("c2", "r3"),
+        Row::line(4, "Timed-out")
+            .level("error")
+            .worker("writer")
+            .ids("c2", "r3"),
         Row::line(5, "100%_sure'").ids("c3", "r4"),
     ];
     let cloud = cloud_with(&rows).await;
     for (arguments, expected) in [
-        (vec!["--level", "warn"], vec!["warned", "failed", "Timed-out"]),
-        (vec!["--level", "warning", "--worker", "writer"], vec!["warned", "Timed-out"]),
+        (
+            vec!["--level", "warn"],
+            vec!["warned", "failed", "Timed-out"],
+        ),
+        (
+            vec!["--level", "warning", "--worker", "writer"],
+            vec!["warned", "Timed-out"],
+        ),
         (vec!["--level", "error"], vec!["failed", "Timed-out"]),
-        (vec!["--level", "info", "--worker", "api"], vec!["plain", "failed", "100%_sure'"]),
-        (vec!["-w", "api", "-w", "writer", "-l", "error"], vec!["failed", "Timed-out"]),
+        (
+            vec!["--level", "info", "--worker", "api"],
+            vec!["plain", "failed", "100%_sure'"],
+        ),
+        (
+            vec!["-w", "api", "-w", "writer", "-l", "error"],
+            vec!["failed", "Timed-out"],
+        ),
         (vec!["--correlation-id", "c2"], vec!["failed", "Timed-out"]),
-        (vec!["--correlation-id", "c2", "--request-id", "r3"], vec!["Timed-out"]),
+        (
+            vec!["--correlation-id", "c2", "--request-id", "r3"],
+            vec!["Timed-out"],
+        ),
         (vec!["--request-id", "r2"], vec!["failed"]),
         (vec!["--grep", "timed"], vec!["Timed-out"]),
         (vec!["--grep", "Plain"], vec![]),
         (vec!["--grep", "%_s"], vec!["100%_sure'"]),
-        (vec!["--since", "2026-11-23T00:00:00.004Z"], vec!["Timed-out", "100%_sure'"]),
-        (vec!["--utc", "--until", "2026-11-23T00:00:00.002"], vec!["plain", "debugged"]),
-        (vec!["--level", "warn", "--limit", "2"], vec!["failed", "Timed-out"]),
+        (
+            vec!["--since", "2026-11-23T00:00:00.004Z"],
+            vec!["Timed-out", "100%_sure'"],
+        ),
+        (
+            vec!["--utc", "--until", "2026-11-23T00:00:00.002"],
+            vec!["plain", "debugged"],
+        ),
+        (
+            vec!["--level", "warn", "--limit", "2"],
+            vec!["failed", "Timed-out"],
+        ),
     ] {
         let mut all = vec!["logs"];
         all.extend(&arguments);
         let ran = cloud.run(&all).await;
-        assert_eq!((ran.code, messages(&ran.stdout)), (0, expected), "{arguments:?} {}", ran.stderr);
+        assert_eq!(
+            (ran.code, messages(&ran.stdout)),
+            (0, expected),
+            "{arguments:?} {}",
+            ran.stderr
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_through_days_goes_slice_by_slice_and_finds_every_row_once() {
     let hour = 3_600_000;
-    let rows: Vec<_> = (0..100).map(|n| Row::line(n * hour, &format!("needle-{n}"))).collect();
+    let rows: Vec<_> = (0..100)
+        .map(|n| Row::line(n * hour, &format!("needle-{n}")))
+        .collect();
     let cloud = cloud_with(&rows).await;
-    let ran = cloud.run(&["logs", "--grep", "needle", "--limit", "500"]).await;
+    let ran = cloud
+        .run(&["logs", "--grep", "needle", "--limit", "500"])
+        .await;
     let expected: Vec<_> = (0..100).map(|n| format!("needle-{n}")).collect();
     assert_eq!(messages(&ran.stdout), expected);
     // A slice that D1 cannot finish is asked for in parts.
-    cloud.fault("/raw", 1, When::Before, failure(400, 7500, "D1_ERROR: query exceeded its time limit"));
+    cloud.fault(
+        "/raw",
+        1,
+        When::Before,
+        failure(400, 7500, "D1_ERROR: query exceeded its time limit"),
+    );
     cloud.state().faults.last_mut().unwrap().skip = 2;
-    let ran = cloud.run(&["logs", "--grep", "needle", "--limit", "500"]).await;
+    let ran = cloud
+        .run(&["logs", "--grep", "needle", "--limit", "500"])
+        .await;
     assert_eq!(messages(&ran.stdout), expected, "{}", ran.stderr);
 }
 
@@ -91,11 +149,19 @@ async fn logs_in_a_pipe_has_no_colours_and_cuts_nothing_and_json_is_the_whole_re
     let long = "x".repeat(500);
     let cloud = cloud_with(&[Row::line(1, &long).kind("log", &json!({"seq": 1}))]).await;
     let ran = cloud.run(&["logs", "--utc"]).await;
-    assert_eq!(ran.stdout, format!("2026-11-23 00:00:00.001Z info  api c1 {long}\n"));
+    assert_eq!(
+        ran.stdout,
+        format!("2026-11-23 00:00:00.001Z info  api c1 {long}\n")
+    );
     let ran = cloud.run(&["logs", "--color", "always"]).await;
     assert!(ran.stdout.contains("\u{1b}["));
     let mut command = cloud.command(&["logs", "--json"]);
-    let ran: support::Ran = command.env("CLICOLOR_FORCE", "1").output().await.unwrap().into();
+    let ran: support::Ran = command
+        .env("CLICOLOR_FORCE", "1")
+        .output()
+        .await
+        .unwrap()
+        .into();
     let record = &ran.json()[0];
     assert_eq!(record["message"], long);
     assert_eq!(record["context"], json!({"kind": "log", "seq": 1}));
@@ -122,19 +188,39 @@ async fn an_empty_answer_says_so_and_what_to_do() {
     assert!(ran.stderr.contains("no record matches"), "{}", ran.stderr);
     let ran = cloud.run(&["stats"]).await;
     assert_eq!(ran.code, 0);
-    assert!(ran.stderr.contains("no records in this window"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("no records in this window"),
+        "{}",
+        ran.stderr
+    );
     let ran = cloud.run(&["trace", "nope"]).await;
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("nothing has the correlation or request id \"nope\""), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("nothing has the correlation or request id \"nope\""),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_commands_work_against_the_local_explorer_without_credentials() {
     let cloud = cloud_with(&[Row::line(0, "here")]).await;
     let ran = cloud.run_local(&["logs"]).await;
-    assert_eq!((ran.code, messages(&ran.stdout)), (0, vec!["here"]), "{}", ran.stderr);
+    assert_eq!(
+        (ran.code, messages(&ran.stdout)),
+        (0, vec!["here"]),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(cloud.run_local(&["trace", "c1"]).await.code, 0);
-    assert_eq!(cloud.run_local(&["stats", "--since", "2026-11-22"]).await.code, 0);
+    assert_eq!(
+        cloud
+            .run_local(&["stats", "--since", "2026-11-22"])
+            .await
+            .code,
+        0
+    );
 }
 
 fn a_request() -> Vec<Row> {
@@ -179,16 +265,31 @@ consumer +60 ms     ·······················█ 40 ms     
 async fn trace_takes_a_request_id_and_names_the_correlation_ids_it_saw() {
     let cloud = cloud_with(&a_request()).await;
     let ran = cloud.run(&["trace", "run", "--json"]).await;
-    let found: Vec<_> = ran.json().iter().map(|row| row["message"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(found, ["queue events: 7 messages", "someone else's", "stored"]);
-    assert!(ran.stderr.contains("tailrace trace corr (or) other"), "{}", ran.stderr);
+    let found: Vec<_> = ran
+        .json()
+        .iter()
+        .map(|row| row["message"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        found,
+        ["queue events: 7 messages", "someone else's", "stored"]
+    );
+    assert!(
+        ran.stderr.contains("tailrace trace corr (or) other"),
+        "{}",
+        ran.stderr
+    );
 }
 
 /// Nearest rank, written from the definition and not from the tool's code: sort, take position ceil(p/100 n).
 fn nearest_rank(values: &[i64], percent: f64) -> i64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )]
     let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
     sorted[rank.max(1) - 1]
 }
@@ -205,32 +306,65 @@ async fn stats_measures_what_its_help_defines() {
         cpu.push(own_cpu);
         let row = Row::line(n * 400_000, "run")
             .level(if n % 25 == 0 { "error" } else { "info" })
-            .kind("invocation", &json!({"latency_ms": latency, "cpu_time_ms": own_cpu}));
+            .kind(
+                "invocation",
+                &json!({"latency_ms": latency, "cpu_time_ms": own_cpu}),
+            );
         rows.push(row);
-        rows.push(Row::line(n * 400_000 + 1, "line").level("debug").kind("log", &json!({"latency_ms": 1e6})));
+        rows.push(
+            Row::line(n * 400_000 + 1, "line")
+                .level("debug")
+                .kind("log", &json!({"latency_ms": 1e6})),
+        );
     }
     for n in 0..3 {
-        let exception = Row::line(n, "boom").level("error").kind("exception", &json!({"name": "RangeError"}));
+        let exception = Row::line(n, "boom")
+            .level("error")
+            .kind("exception", &json!({"name": "RangeError"}));
         rows.push(exception);
     }
-    rows.push(Row::line(5, "bang").level("error").worker("other").kind("exception", &json!({"name": "Error"})));
+    rows.push(
+        Row::line(5, "bang")
+            .level("error")
+            .worker("other")
+            .kind("exception", &json!({"name": "Error"})),
+    );
     // Outside the window.
     rows.push(Row::line(-1, "early").kind("invocation", &json!({"latency_ms": 1_000_000})));
     let cloud = cloud_with(&rows).await;
     let window = ["--since", "2026-11-23", "--until", "2026-11-26", "--utc"];
-    let ran = cloud.run(&[&["stats", "--json"], &window[..]].concat()).await;
+    let ran = cloud
+        .run(&[&["stats", "--json"], &window[..]].concat())
+        .await;
     let report = &ran.json()[0];
     let api = &report["workers"][0];
     assert_eq!(api["worker_name"], "api");
-    assert_eq!((api["invocations"].as_u64(), api["errors"].as_u64()), (Some(250), Some(10)));
+    assert_eq!(
+        (api["invocations"].as_u64(), api["errors"].as_u64()),
+        (Some(250), Some(10))
+    );
     assert_eq!(api["error_rate"], 0.04);
-    assert_eq!(api["records"], json!({"debug": 250, "info": 240, "warn": 0, "error": 13}));
+    assert_eq!(
+        api["records"],
+        json!({"debug": 250, "info": 240, "warn": 0, "error": 13})
+    );
     for (name, percent) in [("p50", 50.0), ("p95", 95.0), ("p99", 99.0)] {
-        assert_eq!(api["latency_ms"][name], nearest_rank(&latencies, percent), "{name}");
-        assert_eq!(api["cpu_time_ms"][name], nearest_rank(&cpu, percent), "{name}");
+        assert_eq!(
+            api["latency_ms"][name],
+            nearest_rank(&latencies, percent),
+            "{name}"
+        );
+        assert_eq!(
+            api["cpu_time_ms"][name],
+            nearest_rank(&cpu, percent),
+            "{name}"
+        );
     }
     let other = &report["workers"][1];
-    assert_eq!((other["invocations"].as_u64(), other["error_rate"].as_f64()), (Some(0), None));
+    assert_eq!(
+        (other["invocations"].as_u64(), other["error_rate"].as_f64()),
+        (Some(0), None)
+    );
     assert_eq!(
         report["exceptions"],
         json!([
@@ -238,8 +372,14 @@ async fn stats_measures_what_its_help_defines() {
             {"worker_name": "other", "name": "Error", "message": "bang", "count": 1},
         ])
     );
-    let ran = cloud.run(&[&["stats", "--worker", "other"], &window[..]].concat()).await;
-    assert!(ran.stdout.contains("other") && !ran.stdout.contains("api"), "{}", ran.stdout);
+    let ran = cloud
+        .run(&[&["stats", "--worker", "other"], &window[..]].concat())
+        .await;
+    assert!(
+        ran.stdout.contains("other") && !ran.stdout.contains("api"),
+        "{}",
+        ran.stdout
+    );
     assert!(ran.stdout.contains("Error: bang"), "{}", ran.stdout);
 }
 
@@ -249,23 +389,80 @@ async fn stats_halves_a_window_that_is_too_much_for_one_query() {
         .map(|n| Row::line(n * 3_000_000, "run").kind("invocation", &json!({"latency_ms": n})))
         .collect();
     let cloud = cloud_with(&rows).await;
-    cloud.fault("/raw", 2, When::Before, failure(400, 7500, "D1_ERROR: storage operation exceeded timeout"));
-    let ran = cloud.run(&["stats", "--json", "--since", "2026-11-23", "--until", "2026-11-24", "--utc"]).await;
-    assert_eq!(ran.json()[0]["workers"][0]["invocations"], 10, "{}", ran.stderr);
+    cloud.fault(
+        "/raw",
+        2,
+        When::Before,
+        failure(400, 7500, "D1_ERROR: storage operation exceeded timeout"),
+    );
+    let ran = cloud
+        .run(&[
+            "stats",
+            "--json",
+            "--since",
+            "2026-11-23",
+            "--until",
+            "2026-11-24",
+            "--utc",
+        ])
+        .await;
+    assert_eq!(
+        ran.json()[0]["workers"][0]["invocations"],
+        10,
+        "{}",
+        ran.stderr
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn passing_trouble_is_tried_again_and_lasting_trouble_is_reported() {
     let cloud = cloud_with(&[Row::line(0, "here")]).await;
-    cloud.fault("/raw", 1, When::Before, failure(429, 971, "Please wait and consider throttling your request speed"));
-    cloud.fault("/raw", 1, When::Before, ResponseTemplate::new(502).set_body_string("<html>"));
-    cloud.fault("/raw", 1, When::Before, failure(400, 7500, "D1_ERROR: D1 DB is overloaded. Requests queued for too long."));
+    cloud.fault(
+        "/raw",
+        1,
+        When::Before,
+        failure(
+            429,
+            971,
+            "Please wait and consider throttling your request speed",
+        ),
+    );
+    cloud.fault(
+        "/raw",
+        1,
+        When::Before,
+        ResponseTemplate::new(502).set_body_string("<html>"),
+    );
+    cloud.fault(
+        "/raw",
+        1,
+        When::Before,
+        failure(
+            400,
+            7500,
+            "D1_ERROR: D1 DB is overloaded. Requests queued for too long.",
+        ),
+    );
     let ran = cloud.run(&["logs"]).await;
-    assert_eq!((ran.code, messages(&ran.stdout)), (0, vec!["here"]), "{}", ran.stderr);
-    cloud.fault("/raw", 1, When::Before, failure(400, 7500, "no such table: tail_logs: SQLITE_ERROR"));
+    assert_eq!(
+        (ran.code, messages(&ran.stdout)),
+        (0, vec!["here"]),
+        "{}",
+        ran.stderr
+    );
+    cloud.fault(
+        "/raw",
+        1,
+        When::Before,
+        failure(400, 7500, "no such table: tail_logs: SQLITE_ERROR"),
+    );
     let ran = cloud.run(&["logs"]).await;
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("no such table") && ran.stderr.contains("migrations"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("no such table") && ran.stderr.contains("migrations"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -275,19 +472,54 @@ async fn every_way_of_not_getting_in_says_what_to_do() {
     // No token.
     let ran: support::Ran = bare(&["logs"]).output().await.unwrap().into();
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("CLOUDFLARE_API_TOKEN") && ran.stderr.contains("wrangler login"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("CLOUDFLARE_API_TOKEN") && ran.stderr.contains("wrangler login"),
+        "{}",
+        ran.stderr
+    );
     // A wrong one, which a server might echo.
-    cloud.fault("/d1/database", 1, When::Before, failure(403, 9109, &format!("Invalid access token {}", support::TOKEN)));
+    cloud.fault(
+        "/d1/database",
+        1,
+        When::Before,
+        failure(
+            403,
+            9109,
+            &format!("Invalid access token {}", support::TOKEN),
+        ),
+    );
     let ran = cloud.run(&["logs"]).await;
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("[token]") && ran.stderr.contains("check that CLOUDFLARE_API_TOKEN"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("[token]") && ran.stderr.contains("check that CLOUDFLARE_API_TOKEN"),
+        "{}",
+        ran.stderr
+    );
     let mut command = cloud.command(&["logs"]);
-    let ran: support::Ran = command.env("CLOUDFLARE_API_TOKEN", "wrong-one").output().await.unwrap().into();
-    assert!(ran.stderr.contains("401") && !ran.stderr.contains("wrong-one"), "{}", ran.stderr);
+    let ran: support::Ran = command
+        .env("CLOUDFLARE_API_TOKEN", "wrong-one")
+        .output()
+        .await
+        .unwrap()
+        .into();
+    assert!(
+        ran.stderr.contains("401") && !ran.stderr.contains("wrong-one"),
+        "{}",
+        ran.stderr
+    );
     // A wrong account.
     let mut command = cloud.command(&["logs"]);
-    let ran: support::Ran = command.env("CLOUDFLARE_ACCOUNT_ID", "fffff").output().await.unwrap().into();
-    assert!(ran.stderr.contains("CLOUDFLARE_ACCOUNT_ID"), "{}", ran.stderr);
+    let ran: support::Ran = command
+        .env("CLOUDFLARE_ACCOUNT_ID", "fffff")
+        .output()
+        .await
+        .unwrap()
+        .into();
+    assert!(
+        ran.stderr.contains("CLOUDFLARE_ACCOUNT_ID"),
+        "{}",
+        ran.stderr
+    );
     // No account: the only one is meant; of several, one must be named.
     let command = |cloud: &Cloud| {
         let mut command = cloud.command(&["logs"]);
@@ -297,22 +529,47 @@ async fn every_way_of_not_getting_in_says_what_to_do() {
     let ran: support::Ran = command(&cloud).output().await.unwrap().into();
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let two = json!({"success": true, "errors": [], "result": [{"id": "a1", "name": "One"}, {"id": "a2", "name": "Two"}]});
-    cloud.fault("GET /client/v4/accounts", 1, When::Before, ResponseTemplate::new(200).set_body_json(two));
+    cloud.fault(
+        "GET /client/v4/accounts",
+        1,
+        When::Before,
+        ResponseTemplate::new(200).set_body_json(two),
+    );
     let ran: support::Ran = command(&cloud).output().await.unwrap().into();
     assert!(ran.stderr.contains("One (a1), Two (a2)"), "{}", ran.stderr);
     // No such database.
     let ran = cloud.run(&["logs", "--env", "staging"]).await;
-    assert!(ran.stderr.contains("no D1 database named \"tailrace-staging\""), "{}", ran.stderr);
-    assert!(ran.stderr.contains("there are: tailrace;"), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("no D1 database named \"tailrace-staging\""),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr.contains("there are: tailrace;"),
+        "{}",
+        ran.stderr
+    );
     // Nobody there.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let port = free.to_string();
-    let ran: support::Ran = bare(&["logs", "--local", &port]).output().await.unwrap().into();
+    let ran: support::Ran = bare(&["logs", "--local", &port])
+        .output()
+        .await
+        .unwrap()
+        .into();
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("cargo xtask dev"), "{}", ran.stderr);
     let mut command = cloud.command(&["logs"]);
     let ran: support::Ran = command
-        .env("CLOUDFLARE_API_BASE_URL", uri.replace(&cloud.port().to_string(), &port))
+        .env(
+            "CLOUDFLARE_API_BASE_URL",
+            uri.replace(&cloud.port().to_string(), &port),
+        )
         .output()
         .await
         .unwrap()
@@ -326,11 +583,19 @@ async fn wranglers_login_opens_the_door_as_well() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join(".config/.wrangler/config");
     std::fs::create_dir_all(&folder).unwrap();
-    for (expires, code) in [("2999-01-01T00:00:00.000Z", 0), ("2020-01-01T00:00:00.000Z", 1)] {
-        let text = format!("oauth_token = \"{}\"\nexpiration_time = \"{expires}\"\n", support::TOKEN);
+    for (expires, code) in [
+        ("2999-01-01T00:00:00.000Z", 0),
+        ("2020-01-01T00:00:00.000Z", 1),
+    ] {
+        let text = format!(
+            "oauth_token = \"{}\"\nexpiration_time = \"{expires}\"\n",
+            support::TOKEN
+        );
         std::fs::write(folder.join("default.toml"), text).unwrap();
         let mut command = cloud.command(&["logs"]);
-        command.env_remove("CLOUDFLARE_API_TOKEN").env("HOME", home.path());
+        command
+            .env_remove("CLOUDFLARE_API_TOKEN")
+            .env("HOME", home.path());
         let ran: support::Ran = command.output().await.unwrap().into();
         assert_eq!(ran.code, code, "{}", ran.stderr);
     }
@@ -356,9 +621,20 @@ async fn a_wrong_command_line_is_exit_code_2() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_has_examples_and_every_shell_its_completions() {
     let cloud = cloud_with(&[]).await;
-    for command in ["logs", "trace", "stats", "replay", "normalize", "completions"] {
+    for command in [
+        "logs",
+        "trace",
+        "stats",
+        "replay",
+        "normalize",
+        "completions",
+    ] {
         let ran = cloud.run(&[command, "--help"]).await;
-        assert!(ran.stdout.contains(&format!("tailrace {command}")), "{}", ran.stdout);
+        assert!(
+            ran.stdout.contains(&format!("tailrace {command}")),
+            "{}",
+            ran.stdout
+        );
         assert!(ran.stdout.contains("Examples:"), "{}", ran.stdout);
     }
     let ran = cloud.run(&["--help"]).await;

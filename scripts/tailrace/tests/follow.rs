@@ -1,6 +1,12 @@
 //! `logs --follow`: no row missed and none twice, although rows arrive late, out of order and between two looks.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 mod support;
 
@@ -45,10 +51,14 @@ async fn rows_that_arrive_late_and_out_of_order_are_shown_once_each() {
     for n in 0..10 {
         cloud.insert(&aged(20 + n, &format!("old{n}")));
     }
-    let mut follower = Follower::start(&database, Filter::default(), LATE_SECONDS).await.unwrap();
+    let mut follower = Follower::start(&database, Filter::default(), LATE_SECONDS)
+        .await
+        .unwrap();
     // Stored after the start and before the first screen: on it, so not shown again.
     cloud.insert(&aged(0, "between"));
-    let screen = newest(&database, &Filter::default(), None, None, 3).await.unwrap();
+    let screen = newest(&database, &Filter::default(), None, None, 3)
+        .await
+        .unwrap();
     assert_eq!(names(&screen), ["old1", "old0", "between"]);
     // Stored before `shown` is called, and not on the screen.
     cloud.insert(&aged(1, "just after"));
@@ -72,14 +82,33 @@ async fn rows_that_arrive_late_and_out_of_order_are_shown_once_each() {
             expected.push(row.message.clone());
             cloud.insert(&row);
         }
-        shown.extend(names(&follower.poll(&database, Duration::from_secs(look * 10)).await.unwrap()));
+        shown.extend(names(
+            &follower
+                .poll(&database, Duration::from_secs(look * 10))
+                .await
+                .unwrap(),
+        ));
         if look == 5 {
-            assert!(shown.contains(&"late-0-600".to_owned()), "within 30 seconds");
+            assert!(
+                shown.contains(&"late-0-600".to_owned()),
+                "within 30 seconds"
+            );
             assert!(!shown.contains(&"late-0-18000".to_owned()), "not yet");
         }
     }
-    shown.extend(names(&follower.poll(&database, Duration::from_secs(10_000)).await.unwrap()));
-    assert!(follower.poll(&database, Duration::from_secs(10_001)).await.unwrap().is_empty());
+    shown.extend(names(
+        &follower
+            .poll(&database, Duration::from_secs(10_000))
+            .await
+            .unwrap(),
+    ));
+    assert!(
+        follower
+            .poll(&database, Duration::from_secs(10_001))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     shown.sort_unstable();
     expected.sort_unstable();
     assert_eq!(shown, expected);
@@ -90,7 +119,9 @@ async fn a_look_that_fails_halfway_neither_misses_nor_repeats() {
     let cloud = Cloud::start().await;
     let client = client(&cloud);
     let database = Database::find(&client, "tailrace").await.unwrap();
-    let mut follower = Follower::start(&database, Filter::default(), LATE_SECONDS).await.unwrap();
+    let mut follower = Follower::start(&database, Filter::default(), LATE_SECONDS)
+        .await
+        .unwrap();
     for n in 0..1500 {
         cloud.insert(&aged(30, &format!("m{n}")));
     }
@@ -100,7 +131,13 @@ async fn a_look_that_fails_halfway_neither_misses_nor_repeats() {
     assert!(follower.poll(&database, Duration::ZERO).await.is_err());
     let rows = follower.poll(&database, Duration::ZERO).await.unwrap();
     assert_eq!(rows.len(), 1500);
-    assert!(follower.poll(&database, Duration::ZERO).await.unwrap().is_empty());
+    assert!(
+        follower
+            .poll(&database, Duration::ZERO)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -141,7 +178,11 @@ async fn follow_prints_lines_as_they_arrive_survives_an_outage_and_ends_on_ctrl_
     cloud.insert(&aged(0, "second"));
     assert!(next().await.ends_with("second"));
     let pid = child.id().unwrap().to_string();
-    let killed = tokio::process::Command::new("kill").args(["-INT", &pid]).status().await.unwrap();
+    let killed = tokio::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status()
+        .await
+        .unwrap();
     assert!(killed.success());
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
 }

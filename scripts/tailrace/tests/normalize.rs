@@ -1,6 +1,12 @@
 //! `normalize` as a user runs it. What the records hold is tail-ingest's own matter and tested there.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 mod support;
 
@@ -18,7 +24,13 @@ async fn normalize(input: &str, more: &[&str]) -> Ran {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .await
+        .unwrap();
     child.wait_with_output().await.unwrap().into()
 }
 
@@ -56,7 +68,11 @@ async fn a_bad_file_is_one_clear_error_and_exit_code_2() {
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
     assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
     assert!(ran.stderr.contains("line 1"), "{}", ran.stderr);
-    let ran: Ran = bare(&["normalize", "no-such-file.json"]).output().await.unwrap().into();
+    let ran: Ran = bare(&["normalize", "no-such-file.json"])
+        .output()
+        .await
+        .unwrap()
+        .into();
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("no-such-file.json"), "{}", ran.stderr);
 }
@@ -72,8 +88,18 @@ async fn a_setting_of_the_worker_can_be_tried_through_the_environment() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(EVENT.as_bytes()).await.unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(EVENT.as_bytes())
+        .await
+        .unwrap();
     let ran: Ran = child.wait_with_output().await.unwrap().into();
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
-    assert!(ran.stderr.contains("SAMPLE_RATE") && ran.stderr.contains("nothing would be stored"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("SAMPLE_RATE") && ran.stderr.contains("nothing would be stored"),
+        "{}",
+        ran.stderr
+    );
 }

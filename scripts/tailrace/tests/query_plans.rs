@@ -1,6 +1,12 @@
 //! Every query the tool sends is served by an index: SQLite itself says so, on the project's own migrations.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 mod support;
 
@@ -15,7 +21,9 @@ fn database() -> Connection {
 }
 
 fn plan(db: &Connection, statement: &Statement) -> Vec<String> {
-    let mut query = db.prepare(&format!("EXPLAIN QUERY PLAN {}", statement.sql)).unwrap();
+    let mut query = db
+        .prepare(&format!("EXPLAIN QUERY PLAN {}", statement.sql))
+        .unwrap();
     for (index, param) in statement.params.iter().enumerate() {
         query.raw_bind_parameter(index + 1, param.as_str()).unwrap();
     }
@@ -31,8 +39,18 @@ fn plan(db: &Connection, statement: &Statement) -> Vec<String> {
 fn filters() -> Vec<Filter> {
     let mut filters = Vec::new();
     let some = |text: &str| Some(text.to_owned());
-    for workers in [vec![], vec!["a".to_owned()], vec!["a".to_owned(), "b".to_owned()]] {
-        for level in [None, Some(Level::Debug), Some(Level::Info), Some(Level::Warn), Some(Level::Error)] {
+    for workers in [
+        vec![],
+        vec!["a".to_owned()],
+        vec!["a".to_owned(), "b".to_owned()],
+    ] {
+        for level in [
+            None,
+            Some(Level::Debug),
+            Some(Level::Info),
+            Some(Level::Warn),
+            Some(Level::Error),
+        ] {
             for correlation_id in [None, some("c")] {
                 for request_id in [None, some("r")] {
                     for grep in [None, some("lower"), some("Upper")] {
@@ -69,14 +87,22 @@ fn expected_index(filter: &Filter) -> &'static str {
 fn check(db: &Connection, statement: &Statement, index: &str, bounded_by_time: bool) {
     let plan = plan(db, statement);
     let text = plan.join("\n");
-    assert!(!text.contains("SCAN tail_logs"), "{}\n{text}", statement.sql);
+    assert!(
+        !text.contains("SCAN tail_logs"),
+        "{}\n{text}",
+        statement.sql
+    );
     assert!(!text.contains("TEMP B-TREE"), "{}\n{text}", statement.sql);
     let search = plan
         .iter()
         .find(|line| line.contains(index))
         .unwrap_or_else(|| panic!("not {index}: {}\n{text}", statement.sql));
     if bounded_by_time {
-        assert!(search.contains("timestamp"), "not bounded by time: {}\n{text}", statement.sql);
+        assert!(
+            search.contains("timestamp"),
+            "not bounded by time: {}\n{text}",
+            statement.sql
+        );
     }
 }
 
@@ -90,13 +116,28 @@ fn what_logs_trace_and_follow_ask_is_served_by_an_index_in_its_order() {
     for filter in filters() {
         let index = expected_index(&filter);
         for before in [None, Some(&position)] {
-            check(&db, &sql::newest(&filter, "0", "~", before, 10), index, true);
+            check(
+                &db,
+                &sql::newest(&filter, "0", "~", before, 10),
+                index,
+                true,
+            );
         }
         check(&db, &sql::oldest(&filter, &position, 10), index, true);
-        check(&db, &sql::stored_since(&filter, &position, "2026-11-23 00:00:00", 10), index, true);
+        check(
+            &db,
+            &sql::stored_since(&filter, &position, "2026-11-23 00:00:00", 10),
+            index,
+            true,
+        );
     }
     check(&db, &sql::oldest_timestamp(), "PRIMARY KEY", true);
-    check(&db, &sql::invocations(&["r".to_owned()]), "tail_logs_by_request_id", false);
+    check(
+        &db,
+        &sql::invocations(&["r".to_owned()]),
+        "tail_logs_by_request_id",
+        false,
+    );
 }
 
 #[test]
@@ -118,7 +159,10 @@ fn what_stats_asks_reads_only_its_window() {
             assert!(!text.contains("SCAN tail_logs"), "{text}");
         }
         let text = plan(&db, &sql::exceptions(&workers, "0", "1", 10)).join("\n");
-        assert!(text.contains("tail_logs_errors") && text.contains("timestamp"), "{text}");
+        assert!(
+            text.contains("tail_logs_errors") && text.contains("timestamp"),
+            "{text}"
+        );
     }
 }
 

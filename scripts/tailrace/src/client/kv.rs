@@ -43,7 +43,10 @@ impl<'a> Namespace<'a> {
             let Answer { result, info, .. }: Answer<Vec<Listed>> = client.call(&call).await?;
             for listed in result {
                 let meant = listed.title == title
-                    || (client.is_local() && [&listed.title, &listed.id].iter().any(|name| *name == "FALLBACK"));
+                    || (client.is_local()
+                        && [&listed.title, &listed.id]
+                            .iter()
+                            .any(|name| *name == "FALLBACK"));
                 if meant {
                     return Ok(Self {
                         client,
@@ -77,7 +80,8 @@ impl<'a> Namespace<'a> {
         struct Key {
             name: String,
         }
-        let mut call = Call::get("list the fallback's keys", self.path("keys")).query("prefix", prefix);
+        let mut call =
+            Call::get("list the fallback's keys", self.path("keys")).query("prefix", prefix);
         if let Some(cursor) = cursor {
             call = call.query("cursor", cursor);
         }

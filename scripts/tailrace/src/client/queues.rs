@@ -262,8 +262,14 @@ mod tests {
         let encoded = |bytes: &[u8]| STANDARD.encode(bytes);
         assert_eq!(text("plain".into(), Some("text")).as_deref(), Some("plain"));
         assert_eq!(text("plain".into(), None).as_deref(), Some("plain"));
-        assert_eq!(text(encoded(b"{\"v\":1}"), Some("json")).as_deref(), Some("{\"v\":1}"));
-        assert_eq!(text(encoded(b"\"{}\""), Some("json")).as_deref(), Some("{}"));
+        assert_eq!(
+            text(encoded(b"{\"v\":1}"), Some("json")).as_deref(),
+            Some("{\"v\":1}")
+        );
+        assert_eq!(
+            text(encoded(b"\"{}\""), Some("json")).as_deref(),
+            Some("{}")
+        );
         assert_eq!(text(encoded(b"raw"), Some("bytes")).as_deref(), Some("raw"));
         assert_eq!(text(encoded(&[0xff, 0xfe]), Some("bytes")), None);
     }

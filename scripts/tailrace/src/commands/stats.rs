@@ -149,7 +149,9 @@ pub async fn run(args: &Stats, place: &Place, out: &mut dyn Write) -> Result<Exi
         }
     }
     if report.workers.is_empty() {
-        output::note("no records in this window; widen it with --since, or see what there is: tailrace logs");
+        output::note(
+            "no records in this window; widen it with --since, or see what there is: tailrace logs",
+        );
     }
     if measured.exceptions_cut {
         output::note(&format!(
@@ -225,9 +227,12 @@ fn text(cells: &[Value], index: usize) -> String {
 fn number(cells: &[Value], index: usize) -> Option<u64> {
     let value = cells.get(index)?;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
-    value
-        .as_u64()
-        .or_else(|| value.as_f64().filter(|value| *value >= 0.0).map(|value| value as u64))
+    value.as_u64().or_else(|| {
+        value
+            .as_f64()
+            .filter(|value| *value >= 0.0)
+            .map(|value| value as u64)
+    })
 }
 
 impl Measured {

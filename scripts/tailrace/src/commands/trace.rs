@@ -166,16 +166,18 @@ pub fn render(found: &Found, zone: Zone, width: Option<usize>) -> Vec<String> {
     let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for row in &found.rows {
         let request = row.request_id.as_deref().unwrap_or_default();
-        let index = *places.entry((request, &row.worker_name)).or_insert_with(|| {
-            invocations.push(Invocation {
-                worker: &row.worker_name,
-                record: None,
-                own: false,
-                lines: Vec::new(),
-                start_ms: time::millis(&row.timestamp).unwrap_or_default(),
+        let index = *places
+            .entry((request, &row.worker_name))
+            .or_insert_with(|| {
+                invocations.push(Invocation {
+                    worker: &row.worker_name,
+                    record: None,
+                    own: false,
+                    lines: Vec::new(),
+                    start_ms: time::millis(&row.timestamp).unwrap_or_default(),
+                });
+                invocations.len() - 1
             });
-            invocations.len() - 1
-        });
         let Some(invocation) = invocations.get_mut(index) else {
             continue;
         };
@@ -198,18 +200,37 @@ pub fn render(found: &Found, zone: Zone, width: Option<usize>) -> Vec<String> {
     }
     invocations.sort_by_key(|invocation| invocation.start_ms);
 
-    let start = invocations.iter().map(|one| one.start_ms).min().unwrap_or_default();
-    let end = invocations.iter().map(|one| one.end_ms()).max().unwrap_or(start);
+    let start = invocations
+        .iter()
+        .map(|one| one.start_ms)
+        .min()
+        .unwrap_or_default();
+    let end = invocations
+        .iter()
+        .map(|one| one.end_ms())
+        .max()
+        .unwrap_or(start);
     let span = (end - start).max(1);
     let workers: BTreeSet<_> = invocations.iter().map(|one| one.worker).collect();
-    let label = workers.iter().map(|name| output::columns(&output::safe(name))).max();
+    let label = workers
+        .iter()
+        .map(|name| output::columns(&output::safe(name)))
+        .max();
     let label = label.unwrap_or_default().min(32);
 
-    let first = found.rows.first().map(|row| row.timestamp.as_str()).unwrap_or_default();
+    let first = found
+        .rows
+        .first()
+        .map(|row| row.timestamp.as_str())
+        .unwrap_or_default();
     let mut lines = vec![
         format!(
             "{} {}",
-            if found.by_request { "request" } else { "correlation" },
+            if found.by_request {
+                "request"
+            } else {
+                "correlation"
+            },
             output::paint(output::STRONG, &output::safe(&found.id))
         ),
         output::paint(
@@ -234,13 +255,21 @@ pub fn render(found: &Found, zone: Zone, width: Option<usize>) -> Vec<String> {
 impl Invocation<'_> {
     fn latency_ms(&self) -> Option<i64> {
         #[allow(clippy::cast_possible_truncation)] // saturates
-        self.record.and_then(Row::latency_ms).map(|ms| ms.round() as i64)
+        self.record
+            .and_then(Row::latency_ms)
+            .map(|ms| ms.round() as i64)
     }
 
     /// When it ended, or logged last.
     fn end_ms(&self) -> i64 {
-        let began = self.own.then(|| self.start_ms + self.latency_ms().unwrap_or_default());
-        let last = self.lines.iter().filter_map(|row| time::millis(&row.timestamp)).max();
+        let began = self
+            .own
+            .then(|| self.start_ms + self.latency_ms().unwrap_or_default());
+        let last = self
+            .lines
+            .iter()
+            .filter_map(|row| time::millis(&row.timestamp))
+            .max();
         began.max(last).unwrap_or(self.start_ms)
     }
 
@@ -254,7 +283,9 @@ impl Invocation<'_> {
     ) {
         let worker = output::pad(&output::safe(self.worker), label);
         let offset = output::pad(&format!("+{} ms", self.start_ms - start), 10);
-        let latency = self.latency_ms().map_or_else(|| "? ms".to_owned(), milliseconds);
+        let latency = self
+            .latency_ms()
+            .map_or_else(|| "? ms".to_owned(), milliseconds);
         let (message, level) = self.record.map_or_else(
             || ("(its invocation record is not stored)".to_owned(), "info"),
             |row| (output::safe(&row.message), row.log_level.as_str()),
@@ -269,12 +300,20 @@ impl Invocation<'_> {
             output::paint(output::WORKER, &worker),
             output::paint(output::FAINT, &offset),
             output::paint(
-                if level == "error" { output::BAD } else { output::BAR },
+                if level == "error" {
+                    output::BAD
+                } else {
+                    output::BAR
+                },
                 &bar(self.start_ms - start, self.end_ms() - start, span)
             ),
             output::pad(&latency, 9),
             output::paint(
-                if level == "error" { output::BAD } else { output::STRONG },
+                if level == "error" {
+                    output::BAD
+                } else {
+                    output::STRONG
+                },
                 &message
             ),
         ));
@@ -340,7 +379,13 @@ fn bar(from: i64, to: i64, span: i64) -> String {
     let begin = (from * columns / span).clamp(0, columns - 1);
     let end = ((to * columns + span - 1) / span).clamp(begin + 1, columns);
     (0..columns)
-        .map(|column| if (begin..end).contains(&column) { '█' } else { '·' })
+        .map(|column| {
+            if (begin..end).contains(&column) {
+                '█'
+            } else {
+                '·'
+            }
+        })
         .collect()
 }
 

@@ -141,7 +141,10 @@ impl Cloud {
     pub fn command(&self, arguments: &[&str]) -> tokio::process::Command {
         let mut command = bare(arguments);
         command
-            .env("CLOUDFLARE_API_BASE_URL", format!("{}/client/v4", self.uri()))
+            .env(
+                "CLOUDFLARE_API_BASE_URL",
+                format!("{}/client/v4", self.uri()),
+            )
             .env("CLOUDFLARE_API_TOKEN", TOKEN)
             .env("CLOUDFLARE_ACCOUNT_ID", ACCOUNT);
         command
@@ -193,7 +196,10 @@ impl From<Output> for Ran {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         };
-        assert!(!ran.stdout.contains(TOKEN) && !ran.stderr.contains(TOKEN), "{ran:?}");
+        assert!(
+            !ran.stdout.contains(TOKEN) && !ran.stderr.contains(TOKEN),
+            "{ran:?}"
+        );
         ran
     }
 }
@@ -238,7 +244,13 @@ pub struct Row {
 impl Row {
     /// A log line at `ms` milliseconds after midnight of 2026-11-23.
     pub fn line(ms: i64, message: &str) -> Self {
-        Self::at(chrono::DateTime::parse_from_rfc3339("2026-11-23T00:00:00Z").unwrap().timestamp_millis() + ms, message)
+        Self::at(
+            chrono::DateTime::parse_from_rfc3339("2026-11-23T00:00:00Z")
+                .unwrap()
+                .timestamp_millis()
+                + ms,
+            message,
+        )
     }
 
     /// A log line at a time since 1970.
@@ -378,14 +390,22 @@ impl State {
             rest
         } else {
             let expected = format!("Bearer {TOKEN}");
-            if request.headers.get("authorization").is_none_or(|value| value != &expected) {
+            if request
+                .headers
+                .get("authorization")
+                .is_none_or(|value| value != &expected)
+            {
                 return failure(401, 10000, "Authentication error");
             }
             if path == "/client/v4/accounts" {
                 return success(&json!([{"id": ACCOUNT, "name": "Acme"}]), &json!({}));
             }
             let Some(rest) = path.strip_prefix(&format!("/client/v4/accounts/{ACCOUNT}")) else {
-                return failure(404, 7003, "Could not route to the account, perhaps your object identifier is invalid?");
+                return failure(
+                    404,
+                    7003,
+                    "Could not route to the account, perhaps your object identifier is invalid?",
+                );
             };
             rest
         };
@@ -400,8 +420,15 @@ impl State {
             }
             ("POST", ["d1", "database", "db-id", "raw"]) => self.query(&body),
             ("GET", ["storage", "kv", "namespaces"]) => {
-                let title = if local { "FALLBACK" } else { "tailrace-fallback" };
-                success(&json!([{"id": "other", "title": "other"}, {"id": "kv-id", "title": title}]), &json!({"total_pages": 1}))
+                let title = if local {
+                    "FALLBACK"
+                } else {
+                    "tailrace-fallback"
+                };
+                success(
+                    &json!([{"id": "other", "title": "other"}, {"id": "kv-id", "title": title}]),
+                    &json!({"total_pages": 1}),
+                )
             }
             ("GET", ["storage", "kv", "namespaces", "kv-id", "keys"]) => self.keys(&query),
             (method, ["storage", "kv", "namespaces", "kv-id", "values", key]) => {
@@ -419,7 +446,11 @@ impl State {
                 }
             }
             ("GET", ["queues"]) => {
-                let queues: Vec<_> = self.queues.keys().map(|name| json!({"queue_id": format!("id-{name}"), "queue_name": name})).collect();
+                let queues: Vec<_> = self
+                    .queues
+                    .keys()
+                    .map(|name| json!({"queue_id": format!("id-{name}"), "queue_name": name}))
+                    .collect();
                 success(&json!(queues), &json!({"total_pages": 1}))
             }
             ("GET", ["queues", id, "consumers"]) => {
@@ -453,7 +484,11 @@ impl State {
                 // The API takes text only.
                 statement.raw_bind_parameter(index + 1, param.as_str().unwrap())?;
             }
-            let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let columns: Vec<String> = statement
+                .column_names()
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
             let mut rows = Vec::new();
             let mut found = statement.raw_query();
             while let Some(row) = found.next()? {
@@ -468,7 +503,9 @@ impl State {
                     .collect();
                 rows.push(Value::from(cells));
             }
-            Ok(json!([{"results": {"columns": columns, "rows": rows}, "success": true, "meta": {}}]))
+            Ok(
+                json!([{"results": {"columns": columns, "rows": rows}, "success": true, "meta": {}}]),
+            )
         };
         match run() {
             Ok(result) => success(&result, &json!({})),
@@ -484,13 +521,20 @@ impl State {
             .keys()
             .filter(|key| key.starts_with(prefix) && key.as_str() > after)
             .collect();
-        let page: Vec<_> = all.iter().take(self.kv_page).map(|key| json!({"name": key})).collect();
+        let page: Vec<_> = all
+            .iter()
+            .take(self.kv_page)
+            .map(|key| json!({"name": key}))
+            .collect();
         let cursor = if all.len() > page.len() {
             all[page.len() - 1].as_str()
         } else {
             ""
         };
-        success(&json!(page), &json!({"count": page.len(), "cursor": cursor}))
+        success(
+            &json!(page),
+            &json!({"count": page.len(), "cursor": cursor}),
+        )
     }
 
     fn number(&mut self) -> u64 {
@@ -500,10 +544,21 @@ impl State {
 
     /// Puts a message on a queue, as a Worker or the platform does.
     pub fn enqueue(&mut self, queue: &str, body: &str) -> String {
-        self.enqueue_as(queue, body, "text", chrono::Utc::now().timestamp_millis() - 60_000)
+        self.enqueue_as(
+            queue,
+            body,
+            "text",
+            chrono::Utc::now().timestamp_millis() - 60_000,
+        )
     }
 
-    pub fn enqueue_as(&mut self, queue: &str, body: &str, content_type: &'static str, timestamp_ms: i64) -> String {
+    pub fn enqueue_as(
+        &mut self,
+        queue: &str,
+        body: &str,
+        content_type: &'static str,
+        timestamp_ms: i64,
+    ) -> String {
         let id = format!("m{}", self.number());
         self.queues.get_mut(queue).unwrap().messages.push(Message {
             id: id.clone(),
@@ -539,7 +594,12 @@ impl State {
         queue.messages = kept;
         queue.deleted.extend::<Vec<_>>(spent);
         let mut pulled = Vec::new();
-        for message in queue.messages.iter_mut().filter(|message| message.lease.is_none()).take(count) {
+        for message in queue
+            .messages
+            .iter_mut()
+            .filter(|message| message.lease.is_none())
+            .take(count)
+        {
             message.attempts += 1;
             let lease = format!("lease-{first}-{}-{}", message.id, message.attempts);
             message.lease = Some(lease.clone());
@@ -548,7 +608,10 @@ impl State {
                 "timestamp_ms": message.timestamp_ms, "metadata": {"CF-Content-Type": message.content_type},
             }));
         }
-        success(&json!({"messages": pulled, "message_backlog_count": queue.messages.len()}), &json!({}))
+        success(
+            &json!({"messages": pulled, "message_backlog_count": queue.messages.len()}),
+            &json!({}),
+        )
     }
 
     fn ack(&mut self, queue: &str, body: &Value) -> ResponseTemplate {
@@ -563,31 +626,53 @@ impl State {
         let mut acks = leases("acks");
         let refused = self.refuse_acks.min(acks.len());
         self.refuse_acks -= refused;
-        let warnings: BTreeMap<_, _> = acks.drain(..refused).map(|lease| (lease, "lease not found")).collect();
+        let warnings: BTreeMap<_, _> = acks
+            .drain(..refused)
+            .map(|lease| (lease, "lease not found"))
+            .collect();
         let retries = leases("retries");
         let queue = self.queues.get_mut(queue).unwrap();
         // An expired lease is still good for an ack, as the platform documents.
         let of = |lease: &str| lease.split('-').nth(2).unwrap().to_owned();
         let before = queue.messages.len();
-        queue.messages.retain(|message| !acks.iter().any(|lease| of(lease) == message.id));
+        queue
+            .messages
+            .retain(|message| !acks.iter().any(|lease| of(lease) == message.id));
         let acked = before - queue.messages.len();
         for message in &mut queue.messages {
-            if message.lease.as_ref().is_some_and(|lease| retries.contains(lease)) {
+            if message
+                .lease
+                .as_ref()
+                .is_some_and(|lease| retries.contains(lease))
+            {
                 message.lease = None;
             }
         }
-        success(&json!({"ackCount": acked, "retryCount": retries.len(), "warnings": warnings}), &json!({}))
+        success(
+            &json!({"ackCount": acked, "retryCount": retries.len(), "warnings": warnings}),
+            &json!({}),
+        )
     }
 
     fn publish(&mut self, queue: &str, body: &Value) -> ResponseTemplate {
         let messages = body["messages"].as_array().unwrap();
-        let bytes: usize = messages.iter().map(|message| message["body"].as_str().unwrap().len()).sum();
-        assert!(messages.len() <= 100 && bytes <= 256_000, "over a sendBatch's limits");
+        let bytes: usize = messages
+            .iter()
+            .map(|message| message["body"].as_str().unwrap().len())
+            .sum();
+        assert!(
+            messages.len() <= 100 && bytes <= 256_000,
+            "over a sendBatch's limits"
+        );
         for message in messages {
             assert_eq!(message["content_type"], "text");
             let body = message["body"].as_str().unwrap();
             assert!(body.len() <= 128_000, "over a message's limit");
-            self.queues.get_mut(queue).unwrap().published.push(body.to_owned());
+            self.queues
+                .get_mut(queue)
+                .unwrap()
+                .published
+                .push(body.to_owned());
             self.enqueue_as(queue, body, "text", chrono::Utc::now().timestamp_millis());
         }
         success(&json!({}), &json!({}))

@@ -103,7 +103,10 @@ impl Follower {
         } else {
             let mut ranges = vec![range(Some(late_seconds.min(120)), 0)];
             for (reach, every) in [(1800, 30), (late_seconds, 300)] {
-                if ranges.last().is_some_and(|last| last.reach_seconds < Some(reach)) {
+                if ranges
+                    .last()
+                    .is_some_and(|last| last.reach_seconds < Some(reach))
+                {
                     ranges.push(range(Some(reach.min(late_seconds)), every));
                 }
             }
@@ -181,7 +184,11 @@ impl Follower {
             let page = database.query(&statement).await?;
             let full = page.len() == PAGE_ROWS;
             for cells in page {
-                let created = cells.last().and_then(Value::as_str).unwrap_or_default().to_owned();
+                let created = cells
+                    .last()
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned();
                 let row = Row::read(cells)?;
                 after = position(&row);
                 found.push((row, created));

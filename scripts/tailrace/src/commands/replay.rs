@@ -1,0 +1,184 @@
+//! `tailrace replay`: dead letters back into the pipeline.
+//!
+//! Nothing is lost: a message is acknowledged, and a key deleted, only after everything in it was published. Nothing is
+//! doubled: what is published twice (an answer that got lost, a lease that ran out, a run that was killed) has the same
+//! `log_id` and timestamp, and D1 keeps the first.
+//!
+//! In reading order: [`letter`] (what a dead letter holds, and whether to take it), [`pack`] (its records into message
+//! bodies), [`target`] (where they go), [`queue`] and [`kv`] (the two places letters are taken from), [`tally`] (what
+//! became of them), [`export`] (the file).
+
+pub mod export;
+pub mod kv;
+pub mod letter;
+pub mod pack;
+pub mod queue;
+pub mod tally;
+pub mod target;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
+
+use crate::cli::{Place, Replay, Source};
+use crate::client::Client;
+use crate::client::d1::Database;
+use crate::client::kv::Namespace;
+use crate::client::queues::Queue;
+use crate::{Error, error, output};
+
+use export::Export;
+use tally::Tally;
+use target::Target;
+
+/// What both sources need.
+pub struct Job<'a> {
+    /// The options.
+    pub args: &'a Replay,
+    /// The account, or the local runtime.
+    pub client: &'a Client,
+    /// Which installation.
+    pub place: &'a Place,
+    /// Where records go; `None` for a dry run.
+    pub target: Option<Target<'a>>,
+    /// Where letters are copied to.
+    pub export: Option<Export>,
+    /// Set by Ctrl-C.
+    pub stop: Stop,
+    /// When the run began.
+    pub now: DateTime<Utc>,
+}
+
+/// Whether somebody pressed Ctrl-C.
+#[derive(Clone, Default)]
+pub struct Stop {
+    asked: Arc<AtomicBool>,
+    wake: Arc<Notify>,
+}
+
+impl Stop {
+    /// Whether to begin nothing new.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Listens for Ctrl-C: the first asks to stop, the second stops.
+    fn listen(&self) {
+        let stop = self.clone();
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_err() {
+                return;
+            }
+            stop.asked.store(true, Ordering::Relaxed);
+            stop.wake.notify_waiters();
+            output::note("finishing the batch in hand; Ctrl-C again stops at once");
+            if tokio::signal::ctrl_c().await.is_ok() {
+                // What is leased comes back by itself; 130 is how shells count a Ctrl-C.
+                std::process::exit(130);
+            }
+        });
+    }
+
+    /// Sleeps, unless or until stopping is asked for.
+    pub async fn sleep(&self, duration: std::time::Duration) {
+        tokio::select! {
+            () = self.wake.notified(), if !self.is_asked() => {}
+            () = tokio::time::sleep(duration), if !self.is_asked() => {}
+            else => {}
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// As [`Error`] has them, where nothing was begun. A failure on the way is part of the summary.
+pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    let local = place.local.is_some();
+    let from = args
+        .from
+        .unwrap_or(if local { Source::Kv } else { Source::Queue });
+    if local && from == Source::Queue {
+        return Err(Error::Usage(
+            "--from queue: the local runtime lets nobody pull from a queue; its dead letters are in KV (--from kv)"
+                .to_owned(),
+        ));
+    }
+    if args.limit == Some(0) {
+        return Err(Error::Usage(
+            "--limit: 0 letters are none to replay".to_owned(),
+        ));
+    }
+    let export = args.export.as_deref().map(Export::create).transpose()?;
+    let client = super::connect(place).await?;
+    let target = if args.dry_run {
+        None
+    } else if local {
+        let database = Database::find(&client, &place.database()).await?;
+        Some(Target::Database(database))
+    } else {
+        Some(Target::Queue(
+            Queue::find(&client, &place.queue(), "--queue").await?,
+        ))
+    };
+    let stop = Stop::default();
+    stop.listen();
+    let mut job = Job {
+        args,
+        client: &client,
+        place,
+        target,
+        export,
+        stop,
+        now: Utc::now(),
+    };
+    let mut tally = Tally::new(args.dry_run);
+    let ended = match from {
+        Source::Queue => queue::run(&mut job, &mut tally).await,
+        Source::Kv => kv::run(&mut job, &mut tally).await,
+    };
+    tally.finish();
+    ended?;
+    let to = job.target.as_ref().map_or_else(String::new, Target::name);
+    let exported_here = args.export.as_deref() == Some(Path::new("-"));
+    for text in tally.summary(&to, job.now) {
+        if exported_here {
+            output::note(&text);
+        } else {
+            super::line(out, &text)?;
+        }
+    }
+    // Said after the summary: whatever stopped the run, what was done is done.
+    if let Some(failure) = tally.failure.take() {
+        return Err(failure);
+    }
+    if tally.total() == 0 && tally.remaining() == 0 {
+        output::note(match from {
+            Source::Queue => {
+                "the dead-letter queue is empty; what even the queues refused lies in KV: --from kv"
+            }
+            Source::Kv => "the KV fallback holds no dead letters and no envelopes",
+        });
+    }
+    if job.stop.is_asked() {
+        output::note("stopped before the end; run it again to go on");
+        return Ok(ExitCode::from(error::FAILED));
+    }
+    let clean = args.dry_run || tally.remaining() == 0;
+    Ok(ExitCode::from(if clean {
+        error::DONE
+    } else {
+        error::FAILED
+    }))
+}
+
+/// The namespace of the fallback.
+async fn fallback<'a>(client: &'a Client, place: &Place) -> Result<Namespace<'a>, Error> {
+    Namespace::find(client, &place.fallback()).await
+}

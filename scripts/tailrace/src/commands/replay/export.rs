@@ -1,0 +1,114 @@
+//! `--export FILE`: every letter seen, one JSON object a line, with its records by name.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use log_record::{LogRecord, RecordView};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::letter::{Content, Letter};
+use crate::Error;
+use crate::commands::logs::stored_ms;
+
+/// The file.
+pub struct Export {
+    name: String,
+    out: Box<dyn Write + Send>,
+}
+
+/// One line.
+#[derive(Serialize)]
+struct Line<'a> {
+    /// The message's id, or the KV key.
+    id: &'a str,
+    reason: &'a str,
+    origin: &'a str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_at: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    records: Vec<Record>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_key: Option<&'a str>,
+}
+
+/// A record by name, or as it came where it cannot be read.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Record {
+    Read(Box<LogRecord>),
+    Raw(Box<RawValue>),
+}
+
+impl Export {
+    /// Makes the file anew; `-` is standard output.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        let name = path.display().to_string();
+        let out: Box<dyn Write + Send> = if name == "-" {
+            Box::new(std::io::stdout())
+        } else {
+            Box::new(BufWriter::new(File::create(path).map_err(|error| {
+                Error::Usage(format!("--export {name}: {error}"))
+            })?))
+        };
+        Ok(Self { name, out })
+    }
+
+    /// Writes a letter.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn write(&mut self, id: &str, letter: &Letter) -> Result<(), Error> {
+        let records = letter
+            .records()
+            .into_iter()
+            .map(
+                |raw| match RecordView::new(&raw).and_then(|view| view.to_record()) {
+                    Ok(record) => Record::Read(Box::new(record)),
+                    Err(_) => Record::Raw(raw),
+                },
+            )
+            .collect();
+        let line = Line {
+            id,
+            reason: letter.reason.as_str(),
+            origin: letter.origin.words(),
+            detail: &letter.detail,
+            attempts: letter.attempts,
+            failed_at: letter.failed_ms.map(stored_ms),
+            records,
+            body: match &letter.content {
+                Content::Body(body) => Some(body),
+                _ => None,
+            },
+            body_key: match &letter.content {
+                Content::BodyKey(key) => Some(key),
+                _ => None,
+            },
+        };
+        let mut write = || {
+            serde_json::to_writer(&mut self.out, &line)?;
+            self.out.write_all(b"\n")
+        };
+        write().map_err(Error::io(format!("--export {}", self.name)))
+    }
+
+    /// Writes through to the file, before anything is taken away.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.out
+            .flush()
+            .map_err(Error::io(format!("--export {}", self.name)))
+    }
+}

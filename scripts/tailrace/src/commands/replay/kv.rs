@@ -1,0 +1,248 @@
+//! Letters from the KV fallback: envelopes that the queue refused (log-writer drains these by itself every few minutes)
+//! and dead letters that their queue refused; with `--local`, all dead letters. A key is deleted only after what it holds
+//! is published.
+
+use std::future::ready;
+
+use futures_util::{StreamExt as _, stream};
+use log_record::fallback::{DEAD_LETTERS, ENVELOPES};
+
+use super::letter::{Content, Left, Letter, Origin};
+use super::tally::Tally;
+use super::target::{Sent, Target};
+use super::{Job, fallback};
+use crate::Error;
+use crate::client::kv::Namespace;
+use crate::time;
+
+/// Keys worked on together: their letters share messages.
+const CHUNK_KEYS: usize = 20;
+
+/// What a key held.
+struct Taken {
+    key: String,
+    letter: Letter,
+    /// Why it stays, if it does.
+    left: Option<Left>,
+    /// The key of its body, if that was apart.
+    body_key: Option<String>,
+    /// Whether it was published, and its keys are deleted.
+    published: bool,
+    deleted: bool,
+}
+
+/// Replays, or counts, what the fallback holds.
+///
+/// # Errors
+/// Where nothing could be begun.
+pub async fn run(job: &mut Job<'_>, tally: &mut Tally) -> Result<(), Error> {
+    let namespace = fallback(job.client, job.place).await?;
+    let target = job.target.take();
+    let mut begun = false;
+    let result = go(job, tally, &namespace, target.as_ref(), &mut begun).await;
+    job.target = target;
+    match result {
+        Err(error) if begun => {
+            tally.failure.get_or_insert(error);
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+async fn go(
+    job: &mut Job<'_>,
+    tally: &mut Tally,
+    namespace: &Namespace<'_>,
+    target: Option<&Target<'_>>,
+    begun: &mut bool,
+) -> Result<(), Error> {
+    let mut room = job.args.limit.unwrap_or(usize::MAX);
+    let now = time::stored(job.now);
+    'prefixes: for (prefix, origin) in [
+        (ENVELOPES, Origin::Fallback),
+        (DEAD_LETTERS, Origin::Reported),
+    ] {
+        let mut cursor: Option<String> = None;
+        loop {
+            let page = namespace.keys(prefix, cursor.as_deref()).await?;
+            *begun = true;
+            let mut keys = page.names;
+            // What is put there while this runs may be what was replayed: keys are in the order of their times.
+            keys.retain(|key| key.get(prefix.len()..).is_some_and(|rest| *rest < *now));
+            let beyond = keys.len().saturating_sub(room);
+            keys.truncate(room);
+            room -= keys.len();
+            tally.unseen += beyond as u64;
+            tally.expect(tally.total() + keys.len() as u64);
+            let stopped = !chunks(job, tally, namespace, target, origin, &keys).await?;
+            if stopped || job.stop.is_asked() {
+                break 'prefixes;
+            }
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Works on `keys`; answers whether to go on.
+async fn chunks(
+    job: &mut Job<'_>,
+    tally: &mut Tally,
+    namespace: &Namespace<'_>,
+    target: Option<&Target<'_>>,
+    origin: Origin,
+    keys: &[String],
+) -> Result<bool, Error> {
+    let args = job.args;
+    let stop = job.stop.clone();
+    let mut unread = keys.len();
+    let mut go_on = true;
+    let mut reading = stream::iter(keys.chunks(CHUNK_KEYS))
+        .take_while(|_| ready(!stop.is_asked()))
+        .map(|keys| read(namespace, keys, origin, args.dry_run))
+        .buffered(usize::from(args.concurrency));
+    // Values are read ahead; publishing and deleting are done in order, a chunk at a time.
+    while let Some(chunk) = reading.next().await {
+        let (asked, letters) = chunk?;
+        unread -= asked;
+        let mut letters: Vec<Taken> = letters
+            .into_iter()
+            .map(|(key, letter, body_key)| Taken {
+                left: letter
+                    .left(&args.reason)
+                    .or(match (&letter.content, target) {
+                        // Only a queue takes what is no envelope.
+                        (Content::Body(_), Some(Target::Database(_))) => Some(Left::NoEnvelope),
+                        (Content::BodyKey(_), Some(_)) => Some(Left::BodyGone),
+                        _ => None,
+                    }),
+                key,
+                letter,
+                body_key,
+                published: false,
+                deleted: false,
+            })
+            .collect();
+        for taken in &letters {
+            let age_ms = age_ms(job, taken);
+            tally.see(&taken.letter, age_ms);
+            if let Some(export) = &mut job.export {
+                export.write(&taken.key, &taken.letter)?;
+            }
+        }
+        if let Some(export) = &mut job.export {
+            export.flush()?;
+        }
+        let Some(target) = target else { continue };
+        let failure = settle(namespace, target, &mut letters).await;
+        for taken in &letters {
+            match (taken.left, taken.published, taken.deleted) {
+                (Some(left), ..) => tally.leave(left),
+                (None, false, _) => tally.leave(Left::NotPublished),
+                (None, true, false) => {
+                    tally.replay(taken.letter.records().len() as u64);
+                    tally.leave(Left::NotSettled);
+                }
+                (None, true, true) => tally.replay(taken.letter.records().len() as u64),
+            }
+        }
+        if let Some((error, others_may_fare_better)) = failure {
+            tally.failure.get_or_insert(error);
+            go_on = others_may_fare_better;
+        }
+        if !go_on {
+            break;
+        }
+    }
+    // Stopped on the way.
+    tally.unseen += unread as u64;
+    Ok(go_on)
+}
+
+/// How long ago a letter was given up, or put into KV: a key has the time in it.
+fn age_ms(job: &Job<'_>, taken: &Taken) -> Option<i64> {
+    let from_key = || {
+        let (_, rest) = taken.key.split_once('/')?;
+        let (time, _) = rest.split_once("Z-")?;
+        time::millis(&format!("{time}Z"))
+    };
+    let since_ms = taken.letter.failed_ms.or_else(from_key)?;
+    Some(job.now.timestamp_millis() - since_ms)
+}
+
+/// Reads the values of `keys`: how many were asked for, and what those held that are still there, with the body that a
+/// letter keeps apart.
+async fn read(
+    namespace: &Namespace<'_>,
+    keys: &[String],
+    origin: Origin,
+    dry_run: bool,
+) -> Result<(usize, Vec<(String, Letter, Option<String>)>), Error> {
+    let mut letters = Vec::new();
+    for key in keys {
+        // A key without a value was drained by log-writer meanwhile.
+        let Some(value) = namespace.get(key).await? else {
+            continue;
+        };
+        let mut letter = Letter::read(String::from_utf8(value).ok(), origin);
+        let mut body_key = None;
+        if let (Content::BodyKey(apart), false) = (&letter.content, dry_run)
+            && let Some(body) = namespace.get(apart).await?
+            && let Ok(body) = String::from_utf8(body)
+        {
+            body_key = Some(apart.clone());
+            letter.content = Content::of(body);
+        }
+        letters.push((key.clone(), letter, body_key));
+    }
+    Ok((keys.len(), letters))
+}
+
+/// Publishes what is to be replayed, then deletes its keys. A failure comes with whether to go on.
+async fn settle(
+    namespace: &Namespace<'_>,
+    target: &Target<'_>,
+    letters: &mut [Taken],
+) -> Option<(Error, bool)> {
+    let mut chosen: Vec<_> = letters
+        .iter_mut()
+        .filter(|taken| taken.left.is_none())
+        .collect();
+    let contents: Vec<_> = chosen
+        .iter()
+        .map(|taken| taken.letter.content.clone())
+        .collect();
+    let contents: Vec<_> = contents.iter().collect();
+    // (1) If the process dies in here, every key is still there: all of it is published again, and stored once.
+    let Sent {
+        published,
+        too_large,
+        failure,
+        go_on,
+    } = target.send(&contents).await;
+    let mut failure = failure.map(|error| (error, go_on));
+    for (index, taken) in chosen.iter_mut().enumerate() {
+        if too_large.contains(&index) {
+            taken.left = Some(Left::TooLarge);
+        }
+        taken.published = published.get(index) == Some(&true);
+        if !taken.published {
+            continue;
+        }
+        // (2) If the process dies in here, the same. The letter goes before the body it names.
+        let keys = std::iter::once(&taken.key).chain(&taken.body_key);
+        taken.deleted = true;
+        for key in keys {
+            if let Err(error) = namespace.delete(key).await {
+                taken.deleted = false;
+                failure.get_or_insert((error, false));
+                break;
+            }
+        }
+    }
+    failure
+}

@@ -1,0 +1,490 @@
+//! Letters from the dead-letter queue: pull, publish, acknowledge.
+//!
+//! One loop pulls; batches of at most 100 messages are published and acknowledged beside it, `--concurrency` at once.
+//! Every message is in one of three states, by its id, so that a second delivery of it (its lease ran out, or its ack
+//! was lost) is known:
+//!
+//! - *in flight*: being published. A second delivery's lease is kept and used once that is settled.
+//! - *published*: a second delivery is acknowledged, and not published again.
+//! - *held*: it stays. It is kept leased, so that the run does not meet it again and again, and given back at the end.
+//!
+//! A process that dies leaves leases that run out: what was not acknowledged comes back.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+
+use super::letter::{Content, Left, Letter, Origin};
+use super::pack::{Outgoing, calls};
+use super::tally::Tally;
+use super::target::{Sent, Target};
+use super::{Job, fallback};
+use crate::client::kv::Namespace;
+use crate::client::queues::{Message, Queue, Settled};
+use crate::{Error, output};
+
+/// Messages of one pull: the platform's maximum.
+const PULL_MESSAGES: usize = 100;
+
+/// How often to look again when nothing is delivered although there should be something: pulling is short polling, and
+/// the backlog is an estimate that lags behind.
+const IDLE_LOOKS: usize = 3;
+const IDLE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Pulls in a row that bring nothing but what was met before, until the run has seen everything.
+const STALE_PULLS: usize = 3;
+
+/// A pull consumer with fewer retries than this may lose messages by being looked at.
+const FEW_RETRIES: u32 = 10;
+
+/// Where a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    InFlight,
+    Published,
+    Held,
+}
+
+/// A message that stays.
+struct Held {
+    lease: String,
+    /// The body, where this was the last delivery.
+    last: Option<Option<String>>,
+}
+
+/// A message being replayed.
+struct Taken {
+    message: Message,
+    letter: Letter,
+    /// The key of its body in KV, if it was there.
+    body_key: Option<String>,
+}
+
+/// What became of a batch.
+struct Done {
+    taken: Vec<Taken>,
+    sent: Sent,
+    /// How many acks were sent, and what was said to them.
+    acks: usize,
+    settled: Result<Settled, Error>,
+}
+
+struct Run<'r, 'a> {
+    queue: &'r Queue<'a>,
+    job: &'r mut Job<'a>,
+    tally: &'r mut Tally,
+    max_retries: u32,
+    states: HashMap<String, State>,
+    held: HashMap<String, Held>,
+    /// Second leases of messages in flight.
+    again: HashMap<String, String>,
+    /// Messages in the queue, as far as is known.
+    backlog: Option<u64>,
+    /// Published messages whose ack was not confirmed.
+    unconfirmed: u64,
+    /// Letters taken, against the limit.
+    taken: usize,
+    kv: Option<Namespace<'a>>,
+    stopped: bool,
+}
+
+/// Replays, or counts, what the dead-letter queue holds.
+///
+/// # Errors
+/// Where nothing could be begun.
+pub async fn run(job: &mut Job<'_>, tally: &mut Tally) -> Result<(), Error> {
+    let client = job.client;
+    let name = job.place.dead_letter_queue();
+    let queue = Queue::find(client, &name, "--dead-letter-queue").await?;
+    let consumer = queue.pull_consumer().await?;
+    if consumer.max_retries < FEW_RETRIES {
+        output::note(&format!(
+            "the HTTP pull consumer of {name} deletes a message after {} retries, and each look at it counts as one; raise \
+             that: npx wrangler queues consumer http remove {name} && npx wrangler queues consumer http add {name} \
+             --message-retries 100",
+            consumer.max_retries
+        ));
+    }
+    // The target leaves the job for as long as the batches borrow it.
+    let target = job.target.take();
+    let mut run = Run {
+        queue: &queue,
+        job,
+        tally,
+        max_retries: consumer.max_retries,
+        states: HashMap::new(),
+        held: HashMap::new(),
+        again: HashMap::new(),
+        backlog: None,
+        unconfirmed: 0,
+        taken: 0,
+        kv: None,
+        stopped: false,
+    };
+    let result = run.go(target.as_ref()).await;
+    job.target = target;
+    result
+}
+
+impl<'a> Run<'_, 'a> {
+    async fn go(&mut self, target: Option<&Target<'a>>) -> Result<(), Error> {
+        let queue = self.queue;
+        let lease_ms = self.job.args.lease * 1000;
+        let at_once = usize::from(self.job.args.concurrency);
+        let mut running = FuturesUnordered::new();
+        let (mut idle, mut stale, mut pulls) = (0, 0, 0_u64);
+        while !self.stopped && !self.job.stop.is_asked() {
+            let room = self
+                .job
+                .args
+                .limit
+                .map_or(PULL_MESSAGES, |limit| limit - self.taken);
+            if room == 0 {
+                break;
+            }
+            if running.len() >= at_once {
+                if let Some(done) = running.next().await {
+                    self.done(done).await;
+                }
+                continue;
+            }
+            let pulled = {
+                let pull = queue.pull(room.min(PULL_MESSAGES), lease_ms);
+                tokio::pin!(pull);
+                loop {
+                    tokio::select! {
+                        pulled = &mut pull => break pulled,
+                        Some(done) = running.next(), if !running.is_empty() => self.done(done).await,
+                    }
+                }
+            };
+            let pulled = match pulled {
+                Ok(pulled) => pulled,
+                Err(error) if pulls == 0 => return Err(error),
+                Err(error) => {
+                    self.fail(error);
+                    break;
+                }
+            };
+            pulls += 1;
+            self.backlog = pulled.backlog;
+            if pulls == 1 {
+                self.tally.expect(pulled.backlog.unwrap_or(0));
+            }
+            if pulled.messages.is_empty() {
+                if let Some(done) = running.next().await {
+                    self.done(done).await;
+                } else if idle < IDLE_LOOKS && self.unseen() > 0 {
+                    idle += 1;
+                    self.job.stop.sleep(IDLE_PAUSE).await;
+                } else {
+                    if self.unseen() == 0
+                        && self
+                            .backlog
+                            .is_some_and(|backlog| backlog <= self.held.len() as u64)
+                    {
+                        // The acks that nobody confirmed have come through.
+                        self.unconfirmed = 0;
+                    }
+                    break;
+                }
+                continue;
+            }
+            idle = 0;
+            let known = self.states.len();
+            let batch = match self.sort(pulled.messages).await {
+                Ok(batch) => batch,
+                Err(error) => {
+                    // What this pull brought comes back when its leases run out.
+                    self.fail(error);
+                    break;
+                }
+            };
+            stale = if self.states.len() == known {
+                stale + 1
+            } else {
+                0
+            };
+            if let Some(target) = target
+                && !batch.is_empty()
+            {
+                running.push(send(queue, target, batch));
+            }
+            if stale >= STALE_PULLS && running.is_empty() {
+                break;
+            }
+        }
+        while let Some(done) = running.next().await {
+            self.done(done).await;
+        }
+        let unseen = self.unseen();
+        self.tally.unseen = unseen;
+        self.tally.leave_many(Left::NotSettled, self.unconfirmed);
+        self.release().await;
+        Ok(())
+    }
+
+    /// Messages that are there, but neither held nor replayed by this run.
+    fn unseen(&self) -> u64 {
+        let known = self.held.len() as u64 + self.unconfirmed;
+        self.backlog
+            .map_or(0, |backlog| backlog.saturating_sub(known))
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.stopped = true;
+        // The first failure is the cause; what follows is mostly its echo.
+        self.tally.failure.get_or_insert(error);
+    }
+
+    fn hold(&mut self, message: Message) {
+        let last = (message.attempts >= self.max_retries).then_some(message.body);
+        self.states.insert(message.id.clone(), State::Held);
+        self.held.insert(
+            message.id,
+            Held {
+                lease: message.lease_id,
+                last,
+            },
+        );
+    }
+
+    /// Sorts pulled messages into those to replay, which are returned, and those that are settled already or stay.
+    async fn sort(&mut self, messages: Vec<Message>) -> Result<Vec<Taken>, Error> {
+        let mut batch = Vec::new();
+        let mut acks = Vec::new();
+        // Cloudflare's clock, which counts in whole seconds here.
+        let begun_ms = self.queue.found_at.timestamp_millis() + 999;
+        for message in messages {
+            match self.states.get(&message.id) {
+                Some(State::InFlight) => {
+                    self.again.insert(message.id, message.lease_id);
+                    continue;
+                }
+                Some(State::Published) => {
+                    acks.push(message.lease_id);
+                    continue;
+                }
+                Some(State::Held) => {
+                    self.hold(message);
+                    continue;
+                }
+                None => {}
+            }
+            let mut letter = Letter::read(message.body.clone(), Origin::Platform);
+            let since_ms = letter.failed_ms.unwrap_or(message.timestamp_ms);
+            self.tally
+                .see(&letter, Some(self.job.now.timestamp_millis() - since_ms));
+            if let Some(export) = &mut self.job.export {
+                export.write(&message.id, &letter)?;
+            }
+            if self.job.args.dry_run {
+                self.taken += 1;
+                self.hold(message);
+                continue;
+            }
+            let mut body_key = None;
+            let mut left = letter.left(&self.job.args.reason);
+            if message.timestamp_ms > begun_ms {
+                left = Some(Left::CameBack);
+            }
+            if let (None, Content::BodyKey(key)) = (left, &letter.content) {
+                let key = key.clone();
+                match self.body(&key).await? {
+                    Some(body) => {
+                        letter.content = Content::of(body);
+                        left = letter.left(&self.job.args.reason);
+                        body_key = Some(key);
+                    }
+                    None => left = Some(Left::BodyGone),
+                }
+            }
+            if let Some(left) = left {
+                self.tally.leave(left);
+                self.hold(message);
+                continue;
+            }
+            self.taken += 1;
+            self.states.insert(message.id.clone(), State::InFlight);
+            batch.push(Taken {
+                message,
+                letter,
+                body_key,
+            });
+        }
+        if let Some(export) = &mut self.job.export {
+            // Before anything that is in it may be taken away.
+            export.flush()?;
+        }
+        self.acknowledge(&acks).await;
+        Ok(batch)
+    }
+
+    /// The body that a letter left in KV.
+    async fn body(&mut self, key: &str) -> Result<Option<String>, Error> {
+        if self.kv.is_none() {
+            self.kv = Some(fallback(self.job.client, self.job.place).await?);
+        }
+        let Some(kv) = &self.kv else { return Ok(None) };
+        Ok(kv
+            .get(key)
+            .await?
+            .and_then(|body| String::from_utf8(body).ok()))
+    }
+
+    /// Acknowledges second deliveries of what was published.
+    async fn acknowledge(&mut self, leases: &[String]) {
+        if leases.is_empty() {
+            return;
+        }
+        let leases: Vec<_> = leases.iter().map(String::as_str).collect();
+        match self.queue.settle(&leases, &[]).await {
+            Ok(settled) => {
+                let acked = settled.acked as u64;
+                self.unconfirmed = self.unconfirmed.saturating_sub(acked);
+                self.backlog = self.backlog.map(|backlog| backlog.saturating_sub(acked));
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Settles a batch.
+    async fn done(&mut self, done: Done) {
+        let mut late = Vec::new();
+        match done.settled {
+            Ok(settled) => {
+                // Warnings name the leases that were not taken; should the count say otherwise, the worse is believed.
+                let missing = done
+                    .acks
+                    .saturating_sub(settled.acked)
+                    .max(settled.warnings.len());
+                self.unconfirmed += missing as u64;
+                let acked = settled.acked as u64;
+                self.backlog = self.backlog.map(|backlog| backlog.saturating_sub(acked));
+            }
+            Err(error) => {
+                self.unconfirmed += done.acks as u64;
+                self.fail(error);
+            }
+        }
+        for (index, taken) in done.taken.into_iter().enumerate() {
+            let second = self.again.remove(&taken.message.id);
+            if done.sent.published.get(index) == Some(&true) {
+                self.states.insert(taken.message.id, State::Published);
+                self.tally.replay(taken.letter.records().len() as u64);
+                late.extend(second);
+                if let (Some(key), Some(kv)) = (taken.body_key, &self.kv)
+                    && let Err(error) = kv.delete(&key).await
+                {
+                    // It expires by itself.
+                    output::note(&format!("a body that is replayed stays in KV: {error}"));
+                }
+            } else {
+                let large = done.sent.too_large.contains(&index);
+                self.tally.leave(if large {
+                    Left::TooLarge
+                } else {
+                    Left::NotPublished
+                });
+                let mut message = taken.message;
+                message.lease_id = second.unwrap_or(message.lease_id);
+                self.hold(message);
+            }
+        }
+        if let Some(error) = done.sent.failure {
+            let go_on = done.sent.go_on;
+            self.fail(error);
+            self.stopped = !go_on;
+        }
+        self.acknowledge(&late).await;
+    }
+
+    /// Gives back what stays. A message on its last delivery is put at the end of the queue anew and then acknowledged,
+    /// in this order: given back, it would be deleted.
+    async fn release(&mut self) {
+        let mut releases = Vec::new();
+        let mut renewals = Vec::new();
+        for held in self.held.values() {
+            match &held.last {
+                None => releases.push(held.lease.as_str()),
+                Some(Some(body)) => renewals.push((held.lease.as_str(), body.as_str())),
+                Some(None) => output::note(
+                    "a message that is no text is on its last delivery; it cannot be kept over this API and will be \
+                     deleted by the platform",
+                ),
+            }
+        }
+        for leases in releases.chunks(PULL_MESSAGES) {
+            if let Err(error) = self.queue.settle(&[], leases).await {
+                output::note(&format!(
+                    "some messages stay leased for up to {} s, and come back then: {error}",
+                    self.job.args.lease
+                ));
+                break;
+            }
+        }
+        let outgoing: Vec<_> = renewals
+            .iter()
+            .enumerate()
+            .map(|(index, (_, body))| Outgoing {
+                body: (*body).to_owned(),
+                letters: vec![index],
+            })
+            .collect();
+        let mut failure = None;
+        for call in calls(&outgoing) {
+            let bodies: Vec<_> = call.iter().map(|one| one.body.as_str()).collect();
+            let leases: Vec<_> = call
+                .iter()
+                .flat_map(|one| &one.letters)
+                .filter_map(|index| Some(renewals.get(*index)?.0))
+                .collect();
+            let renewed = async {
+                self.queue.publish(&bodies).await?;
+                self.queue.settle(&leases, &[]).await
+            };
+            match renewed.await {
+                Ok(_) => self.tally.renewed += leases.len() as u64,
+                Err(error) => failure = Some(error),
+            }
+        }
+        if let Some(error) = failure {
+            self.fail(error);
+        }
+    }
+}
+
+/// Publishes a batch, then acknowledges what was published.
+fn send<'f>(
+    queue: &'f Queue<'_>,
+    target: &'f Target<'_>,
+    taken: Vec<Taken>,
+) -> impl Future<Output = Done> + 'f {
+    async move {
+        let contents: Vec<_> = taken.iter().map(|taken| &taken.letter.content).collect();
+        // (1) If the process dies in here, the leases run out: all of it is published again, and stored once.
+        let sent = target.send(&contents).await;
+        let leases: Vec<_> = taken
+            .iter()
+            .zip(&sent.published)
+            .filter(|(_, published)| **published)
+            .map(|(taken, _)| taken.message.lease_id.as_str())
+            .collect();
+        let acks = leases.len();
+        // (2) If the process dies in here, the same.
+        let settled = if leases.is_empty() {
+            Ok(Settled::default())
+        } else {
+            queue.settle(&leases, &[]).await
+        };
+        Done {
+            taken,
+            sent,
+            acks,
+            settled,
+        }
+    }
+}

@@ -1,0 +1,833 @@
+//! `replay` as a user runs it, against a stand-in whose queues lease, expire, redeliver and fail.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+
+use log_record::envelope::pack;
+use log_record::{DeadLetter, DeadLetterPayload, Envelope, Reason};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use support::{Cloud, Ran, Row, When, failure};
+use wiremock::ResponseTemplate;
+
+const DLQ: &str = "tail-logs-dlq";
+
+fn envelope(rows: &[Row]) -> String {
+    let wire: Vec<_> = rows.iter().map(Row::wire).collect();
+    pack(wire.iter().map(String::as_str)).0.remove(0)
+}
+
+fn letter(reason: Reason, payload: DeadLetterPayload) -> String {
+    let failed_at = "2026-11-23T00:00:00.000Z";
+    DeadLetter::new(reason, "why", 4, failed_at, payload)
+        .encode()
+        .unwrap()
+}
+
+fn records(reason: Reason, rows: &[Row]) -> String {
+    let raw = rows
+        .iter()
+        .map(|row| RawValue::from_string(row.wire()).unwrap())
+        .collect();
+    letter(reason, DeadLetterPayload::Records(raw))
+}
+
+fn row(name: &str) -> Row {
+    let mut row = Row::line(0, name);
+    name.clone_into(&mut row.log_id);
+    row
+}
+
+/// How often each record was published to `tail-logs`.
+fn published(cloud: &Cloud) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for body in &cloud.state().queues["tail-logs"].published {
+        for record in Envelope::decode(body).unwrap().records {
+            *counts.entry(record.log_id().to_owned()).or_default() += 1;
+        }
+    }
+    counts
+}
+
+fn left(cloud: &Cloud) -> usize {
+    cloud.state().queues[DLQ].messages.len()
+}
+
+fn leased(cloud: &Cloud) -> usize {
+    cloud.state().queues[DLQ]
+        .messages
+        .iter()
+        .filter(|message| message.lease.is_some())
+        .count()
+}
+
+/// A dead-letter queue of `count` letters of one record each: `r0`, `r1`, ….
+async fn cloud_of(count: usize) -> Cloud {
+    let cloud = Cloud::start().await;
+    for n in 0..count {
+        let body = records(Reason::RetriesExhausted, &[row(&format!("r{n}"))]);
+        cloud.state().enqueue(DLQ, &body);
+    }
+    cloud
+}
+
+fn each_once(cloud: &Cloud, count: usize) {
+    let published = published(cloud);
+    assert_eq!(published.len(), count);
+    assert!(published.values().all(|times| *times == 1), "{published:?}");
+}
+
+fn each_at_least_once(cloud: &Cloud, count: usize) {
+    assert_eq!(published(cloud).len(), count);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_letter_comes_back_once_and_the_queue_is_empty() {
+    for concurrency in ["1", "8"] {
+        let cloud = cloud_of(730).await;
+        let ran = cloud.run(&["replay", "--concurrency", concurrency]).await;
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(
+            ran.stdout,
+            "replayed 730 dead letters (730 records) to tail-logs\n"
+        );
+        assert_eq!(left(&cloud), 0);
+        each_once(&cloud, 730);
+        // Packed together, not a message for each.
+        assert!(cloud.state().queues["tail-logs"].published.len() <= 30);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_the_platform_moved_are_sent_as_they_are() {
+    let cloud = Cloud::start().await;
+    let body = envelope(&[row("a"), row("b")]);
+    cloud.state().enqueue(DLQ, &body);
+    // As a producer that sends JSON would have had it: base64 over this API.
+    use base64::Engine as _;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(envelope(&[row("c")]));
+    let now = chrono::Utc::now().timestamp_millis() - 1000;
+    cloud
+        .state()
+        .enqueue_as(DLQ, &encoded, "json", now - 60_000);
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(cloud.state().queues["tail-logs"].published[0], body);
+    each_once(&cloud, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_stored_again_stays_unless_it_is_named() {
+    let cloud = Cloud::start().await;
+    let undecodable = letter(
+        Reason::Undecodable,
+        DeadLetterPayload::Body("garbage".to_owned()),
+    );
+    let newer = r#"{"v":2,"records":[]}"#;
+    {
+        let mut state = cloud.state();
+        state.enqueue(DLQ, &undecodable);
+        state.enqueue(DLQ, newer);
+        state.enqueue(DLQ, "not an envelope at all");
+        state.enqueue_as(DLQ, "//79", "bytes", 0);
+        // An old version of the Worker did not know this version; this tool does.
+        let readable = envelope(&[row("now readable")]);
+        state.enqueue(
+            DLQ,
+            &letter(
+                Reason::UnsupportedVersion,
+                DeadLetterPayload::Body(readable),
+            ),
+        );
+        state.enqueue(DLQ, &records(Reason::Rejected, &[row("ok")]));
+    }
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.stdout.contains("replayed 2 dead letters"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout.contains("left 4: a body that is no envelope"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!((left(&cloud), leased(&cloud)), (4, 0));
+    each_once(&cloud, 2);
+    // Named, they are sent as they came.
+    let ran = cloud
+        .run(&[
+            "replay",
+            "--reason",
+            "undecodable",
+            "--reason",
+            "unsupported-version",
+        ])
+        .await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(left(&cloud), 1, "bytes cannot be published over this API");
+    let sent = cloud.state().queues["tail-logs"].published.clone();
+    for body in ["garbage", newer, "not an envelope at all"] {
+        assert!(sent.iter().any(|sent| sent == body), "{sent:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_reasons_asked_for_and_no_more_than_the_limit() {
+    let cloud = cloud_of(5).await;
+    for n in 0..3 {
+        let body = records(Reason::Rejected, &[row(&format!("x{n}"))]);
+        cloud.state().enqueue(DLQ, &body);
+    }
+    let ran = cloud.run(&["replay", "--reason", "rejected"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.stdout.contains("replayed 3 dead letters"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout.contains("left 5: not of a reason asked for"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!((left(&cloud), leased(&cloud)), (5, 0));
+    let ran = cloud.run(&["replay", "--limit", "2"]).await;
+    assert_eq!((ran.code, left(&cloud)), (1, 3), "{ran:?}");
+    assert!(
+        ran.stdout.contains("replayed 2 dead letters"),
+        "{}",
+        ran.stdout
+    );
+    let ran = cloud.run(&["replay", "--limit", "3"]).await;
+    assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
+    each_once(&cloud, 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_counts_by_reason_age_and_worker_and_changes_nothing() {
+    let cloud = cloud_of(150).await;
+    {
+        let mut state = cloud.state();
+        let now = chrono::Utc::now();
+        let recent = DeadLetter::new(
+            Reason::Rejected,
+            "why",
+            1,
+            now.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+            DeadLetterPayload::Records(vec![
+                RawValue::from_string(row("w").worker("writer").wire()).unwrap(),
+            ]),
+        );
+        state.enqueue(DLQ, &recent.encode().unwrap());
+        state.enqueue(DLQ, &envelope(&[row("m1"), row("m2")]));
+    }
+    let ran = cloud.run(&["replay", "--dry-run"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for expected in [
+        "152 dead letters",
+        "nothing was changed",
+        "150  retries_exhausted (given up by log-writer)",
+        "1  retries_exhausted (moved by the platform)",
+        "1  rejected",
+        "2  under an hour",
+        "152  api",
+        "1  writer",
+    ] {
+        assert!(ran.stdout.contains(expected), "{expected}: {}", ran.stdout);
+    }
+    assert_eq!((left(&cloud), leased(&cloud)), (152, 0));
+    assert!(published(&cloud).is_empty());
+    let acked = cloud
+        .state()
+        .calls
+        .iter()
+        .any(|call| call.contains("/batch"));
+    assert!(!acked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_letter_seen_is_exported_before_it_is_taken_away() {
+    let cloud = cloud_of(3).await;
+    let body = letter(
+        Reason::Undecodable,
+        DeadLetterPayload::Body("garbage".to_owned()),
+    );
+    cloud.state().enqueue(DLQ, &body);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("letters.ndjson");
+    let ran = cloud
+        .run(&["replay", "--export", file.to_str().unwrap()])
+        .await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[0]["records"][0]["log_id"], "r0");
+    assert_eq!(lines[0]["reason"], "retries_exhausted");
+    assert_eq!(lines[3]["body"], "garbage");
+    // To standard output, the summary makes way.
+    let ran = cloud.run(&["replay", "--dry-run", "--export", "-"]).await;
+    assert_eq!(ran.json().len(), 1);
+    // A file that cannot be made: nothing is touched.
+    let ran = cloud.run(&["replay", "--export", "/nonexistent/x"]).await;
+    assert_eq!(ran.code, 2);
+    assert_eq!(left(&cloud), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_queue_says_so() {
+    let cloud = Cloud::start().await;
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.stderr.contains("the dead-letter queue is empty"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_reached_is_named_with_the_next_step() {
+    let cloud = cloud_of(1).await;
+    let ran = cloud.run(&["replay", "--dead-letter-queue", "nope"]).await;
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr.contains("no queue named \"nope\"")
+            && ran.stderr.contains("--dead-letter-queue"),
+        "{}",
+        ran.stderr
+    );
+    let ran = cloud.run(&["replay", "--env", "staging"]).await;
+    assert!(
+        ran.stderr.contains("no queue named \"tail-logs-staging\""),
+        "{}",
+        ran.stderr
+    );
+    let ran = cloud
+        .run(&["replay", "--from", "kv", "--fallback", "nope"])
+        .await;
+    assert!(
+        ran.stderr.contains("no KV namespace named \"nope\""),
+        "{}",
+        ran.stderr
+    );
+    cloud.state().queues.get_mut(DLQ).unwrap().pull_consumer = false;
+    let ran = cloud.run(&["replay"]).await;
+    assert!(
+        ran.stderr.contains("no HTTP pull consumer") && ran.stderr.contains("consumer http add"),
+        "{}",
+        ran.stderr
+    );
+    let mut command = cloud.command(&["replay"]);
+    let ran: Ran = command
+        .env("CLOUDFLARE_API_TOKEN", "wrong")
+        .output()
+        .await
+        .unwrap()
+        .into();
+    assert!(
+        ran.stderr.contains("CLOUDFLARE_API_TOKEN"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(left(&cloud), 1);
+    for arguments in [
+        vec!["replay", "--reason", "boredom"],
+        vec!["replay", "--limit", "0"],
+        vec!["replay", "--local", "--from", "queue"],
+    ] {
+        assert_eq!(cloud.run(&arguments).await.code, 2, "{arguments:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttling_and_failures_of_each_call_are_ridden_out() {
+    for call in ["/messages/pull", "/messages/batch", "/messages/ack"] {
+        for when in [When::Before, When::After] {
+            let cloud = cloud_of(250).await;
+            let throttled = failure(429, 10013, "rate limited").insert_header("retry-after", "1");
+            cloud.fault(call, 1, when, throttled);
+            cloud.fault(call, 1, when, ResponseTemplate::new(503));
+            if call == "/messages/pull" && when == When::After {
+                // Messages leased by an answer that never came return when their leases run out.
+                let expire = |state: &mut support::State| state.expire_leases(DLQ);
+                cloud
+                    .state()
+                    .hooks
+                    .push(("/messages/pull", Box::new(expire)));
+            }
+            let ran = cloud.run(&["replay", "--concurrency", "1"]).await;
+            assert_eq!(ran.code, 0, "{call} {ran:?}");
+            assert_eq!(left(&cloud), 0);
+            // An answer lost after the fact means publishing again: twice on the queue, once in D1.
+            each_at_least_once(&cloud, 250);
+            if (call, when) != ("/messages/batch", When::After) {
+                each_once(&cloud, 250);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_acknowledged_that_was_not_published() {
+    let cloud = cloud_of(250).await;
+    // The first call works, everything after it does not.
+    cloud.fault(
+        "/id-tail-logs/messages/batch",
+        1000,
+        When::Before,
+        failure(500, 0, "down"),
+    );
+    cloud.state().faults.last_mut().unwrap().skip = 1;
+    let ran = cloud.run(&["replay", "--concurrency", "1"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.stdout.contains("replayed 100 dead letters"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout.contains("left 100: could not be published"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout.contains("left 50: not delivered"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stderr.contains("could not publish to the queue"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(
+        (left(&cloud), leased(&cloud)),
+        (150, 0),
+        "given back at once"
+    );
+    // Later it works, and every record has been published once.
+    cloud.state().faults.clear();
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
+    each_once(&cloud, 250);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_over_several_messages_is_acknowledged_only_when_all_are_published() {
+    let cloud = Cloud::start().await;
+    let rows: Vec<_> = (0..8)
+        .map(|n| {
+            let mut row = row(&format!("big{n}"));
+            row.message = "x".repeat(100_000);
+            row
+        })
+        .collect();
+    let raw: Vec<_> = rows
+        .iter()
+        .map(|row| RawValue::from_string(row.wire()).unwrap())
+        .collect();
+    let body = letter(Reason::RetriesExhausted, DeadLetterPayload::Records(raw));
+    cloud.state().enqueue(DLQ, &body);
+    cloud.fault(
+        "/messages/batch",
+        1000,
+        When::Before,
+        failure(500, 0, "down"),
+    );
+    cloud.state().faults.last_mut().unwrap().skip = 1;
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!((ran.code, left(&cloud)), (1, 1), "{ran:?}");
+    cloud.state().faults.clear();
+    assert_eq!(cloud.run(&["replay"]).await.code, 0);
+    each_at_least_once(&cloud, 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leases_that_run_out_while_publishing_lose_and_double_nothing() {
+    for concurrency in ["1", "4"] {
+        let cloud = cloud_of(450).await;
+        // Every publication takes longer than the lease: the queue delivers the same messages again.
+        let expire = |state: &mut support::State| state.expire_leases(DLQ);
+        cloud
+            .state()
+            .hooks
+            .push(("/id-tail-logs/messages/batch", Box::new(expire)));
+        let ran = cloud.run(&["replay", "--concurrency", concurrency]).await;
+        assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
+        each_once(&cloud, 450);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn duplicate_pulls_are_published_once() {
+    let cloud = cloud_of(120).await;
+    // Each pull's leases are forgotten at once, so that every pull brings the same messages.
+    let expire = |state: &mut support::State| state.expire_leases(DLQ);
+    cloud
+        .state()
+        .hooks
+        .push(("/messages/pull", Box::new(expire)));
+    let ran = cloud.run(&["replay", "--concurrency", "8"]).await;
+    assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
+    each_once(&cloud, 120);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acks_that_are_taken_in_part_are_made_up_for() {
+    let cloud = cloud_of(130).await;
+    cloud.state().refuse_acks = 30;
+    // The leases of what was not acknowledged run out in time: it is delivered again, and only acknowledged.
+    let expire = |state: &mut support::State| state.expire_leases(DLQ);
+    cloud
+        .state()
+        .hooks
+        .push(("/messages/ack", Box::new(expire)));
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
+    each_once(&cloud, 130);
+    // And where they do not, it is said.
+    let cloud = cloud_of(10).await;
+    cloud.state().refuse_acks = 3;
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!((ran.code, left(&cloud)), (1, 3), "{ran:?}");
+    assert!(
+        ran.stdout.contains("replayed 10 dead letters"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout
+            .contains("left 3: replayed, but not taken away yet"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_acks_leaves_letters_that_replay_again_harmlessly() {
+    let cloud = cloud_of(20).await;
+    cloud.fault("/messages/ack", 1000, When::Before, failure(500, 0, "down"));
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!((ran.code, left(&cloud)), (1, 20), "{ran:?}");
+    assert!(
+        ran.stderr.contains("could not acknowledge"),
+        "{}",
+        ran.stderr
+    );
+    cloud.state().faults.clear();
+    cloud.state().expire_leases(DLQ);
+    assert_eq!(cloud.run(&["replay"]).await.code, 0);
+    assert_eq!(left(&cloud), 0);
+    each_at_least_once(&cloud, 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_that_come_back_while_replaying_do_not_make_it_endless() {
+    let cloud = cloud_of(20).await;
+    // What is replayed is rejected again at once.
+    let reject = |state: &mut support::State| {
+        let bodies = std::mem::take(&mut state.queues.get_mut("tail-logs").unwrap().messages);
+        for message in bodies {
+            let rows: Vec<_> = serde_json::from_str::<Value>(&message.body).unwrap()["records"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|row| RawValue::from_string(row.to_string()).unwrap())
+                .collect();
+            let body = letter(Reason::Rejected, DeadLetterPayload::Records(rows));
+            let soon = chrono::Utc::now().timestamp_millis() + 5_000;
+            state.enqueue_as(DLQ, &body, "text", soon);
+        }
+    };
+    cloud
+        .state()
+        .hooks
+        .push(("/id-tail-logs/messages/batch", Box::new(reject)));
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.stdout
+            .contains("came to the queue after the replay began"),
+        "{}",
+        ran.stdout
+    );
+    each_once(&cloud, 20);
+    assert_eq!(leased(&cloud), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_never_costs_a_message_its_life() {
+    let cloud = cloud_of(30).await;
+    cloud.state().queues.get_mut(DLQ).unwrap().max_retries = 2;
+    for _ in 0..10 {
+        let ran = cloud.run(&["replay", "--dry-run"]).await;
+        assert!(ran.stdout.starts_with("30 dead letters"), "{ran:?}");
+        assert!(
+            ran.stderr.contains("--message-retries 100"),
+            "{}",
+            ran.stderr
+        );
+        let ran = cloud.run(&["replay", "--reason", "rejected"]).await;
+        assert!(ran.stdout.contains("left 30"), "{ran:?}");
+    }
+    assert_eq!(cloud.state().queues[DLQ].deleted.len(), 0);
+    assert_eq!(left(&cloud), 30);
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    each_once(&cloud, 30);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_was_kept_in_kv_is_fetched_from_there() {
+    let cloud = Cloud::start().await;
+    let body = envelope(&[row("from kv")]);
+    {
+        let mut state = cloud.state();
+        state
+            .kv
+            .insert("body/1".to_owned(), body.clone().into_bytes());
+        state
+            .kv
+            .insert("body/2".to_owned(), b"huge garbage".to_vec());
+        state.enqueue(
+            DLQ,
+            &letter(
+                Reason::UnsupportedVersion,
+                DeadLetterPayload::BodyKey("body/1".to_owned()),
+            ),
+        );
+        state.enqueue(
+            DLQ,
+            &letter(
+                Reason::Undecodable,
+                DeadLetterPayload::BodyKey("body/2".to_owned()),
+            ),
+        );
+        state.enqueue(
+            DLQ,
+            &letter(
+                Reason::Undecodable,
+                DeadLetterPayload::BodyKey("body/gone".to_owned()),
+            ),
+        );
+    }
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(cloud.state().queues["tail-logs"].published, [body]);
+    assert!(
+        ran.stdout.contains("left 1: a body that is no envelope"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout
+            .contains("left 1: its body was kept in KV and has expired"),
+        "{}",
+        ran.stdout
+    );
+    let keys: Vec<_> = cloud.state().kv.keys().cloned().collect();
+    assert_eq!(keys, ["body/2"], "a body goes when its letter does");
+}
+
+fn put(cloud: &Cloud, key: &str, value: &str) {
+    cloud
+        .state()
+        .kv
+        .insert(key.to_owned(), value.as_bytes().to_vec());
+}
+
+fn kv_keys(cloud: &Cloud) -> Vec<String> {
+    cloud.state().kv.keys().cloned().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_in_kv_comes_back_page_by_page_and_only_then_goes() {
+    let cloud = Cloud::start().await;
+    cloud.state().kv_page = 30;
+    for n in 0..70 {
+        let key = format!("envelope/2026-11-22T00:00:00.{n:03}Z-u");
+        put(&cloud, &key, &envelope(&[row(&format!("e{n}"))]));
+        let key = format!("dead-letter/2026-11-22T00:00:00.{n:03}Z-u");
+        put(
+            &cloud,
+            &key,
+            &records(Reason::RetriesExhausted, &[row(&format!("d{n}"))]),
+        );
+    }
+    put(&cloud, "envelope/2026-11-22T00:00:00.000Z-bad", "garbage");
+    // Written while this runs, for all it can know.
+    put(
+        &cloud,
+        "dead-letter/2999-11-22T00:00:00.000Z-u",
+        &records(Reason::Rejected, &[row("later")]),
+    );
+    let ran = cloud.run(&["replay", "--from", "kv", "--dry-run"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.stdout.contains("141 dead letters")
+            && ran
+                .stdout
+                .contains("70  retries_exhausted (refused by the queue)"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(kv_keys(&cloud).len(), 142);
+    // Publishing fails at first: no key is deleted for that.
+    cloud.fault("/messages/batch", 5, When::Before, failure(500, 0, "down"));
+    let ran = cloud.run(&["replay", "--from", "kv"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(kv_keys(&cloud).len(), 142);
+    let ran = cloud
+        .run(&["replay", "--from", "kv", "--limit", "10"])
+        .await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let ran = cloud.run(&["replay", "--from", "kv"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.stdout.contains("left 1: a body that is no envelope"),
+        "{}",
+        ran.stdout
+    );
+    each_once(&cloud, 140);
+    assert_eq!(
+        kv_keys(&cloud),
+        [
+            "dead-letter/2999-11-22T00:00:00.000Z-u",
+            "envelope/2026-11-22T00:00:00.000Z-bad"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_cannot_be_deleted_is_replayed_again_harmlessly() {
+    let cloud = Cloud::start().await;
+    put(
+        &cloud,
+        "dead-letter/2026-11-22T00:00:00.000Z-u",
+        &records(Reason::RetriesExhausted, &[row("d")]),
+    );
+    cloud.fault("DELETE", 1000, When::Before, failure(500, 0, "down"));
+    let ran = cloud.run(&["replay", "--from", "kv"]).await;
+    assert_eq!((ran.code, kv_keys(&cloud).len()), (1, 1), "{ran:?}");
+    assert!(
+        ran.stdout.contains("replayed, but not taken away"),
+        "{}",
+        ran.stdout
+    );
+    cloud.state().faults.clear();
+    assert_eq!(cloud.run(&["replay", "--from", "kv"]).await.code, 0);
+    assert!(kv_keys(&cloud).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn locally_letters_go_from_kv_straight_into_the_database_and_what_it_rejects_stays() {
+    let cloud = Cloud::start().await;
+    let good = [row("g1"), row("g2")];
+    put(
+        &cloud,
+        "dead-letter/2026-11-22T00:00:00.000Z-a",
+        &records(Reason::RetriesExhausted, &good),
+    );
+    put(
+        &cloud,
+        "dead-letter/2026-11-22T00:00:00.001Z-b",
+        &records(Reason::Rejected, &[row("bad").level("loud")]),
+    );
+    put(
+        &cloud,
+        "dead-letter/2026-11-22T00:00:00.002Z-c",
+        &letter(Reason::Undecodable, DeadLetterPayload::Body("x".to_owned())),
+    );
+    put(
+        &cloud,
+        "envelope/2026-11-22T00:00:00.003Z-d",
+        &envelope(&[row("e1")]),
+    );
+    // Stored before, as after a run that was killed.
+    cloud.insert(&good[0]);
+    let ran = cloud.run_local(&["replay", "--dry-run"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains("4 dead letters"), "{}", ran.stdout);
+    let ran = cloud.run_local(&["replay"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.stdout
+            .contains("replayed 2 dead letters (3 records) to the local database"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stderr.contains("CHECK constraint"), "{}", ran.stderr);
+    let keys = kv_keys(&cloud);
+    assert_eq!(keys.len(), 2, "{keys:?}");
+    let ran = cloud.run_local(&["logs", "--json"]).await;
+    let mut stored: Vec<_> = ran
+        .json()
+        .iter()
+        .map(|row| row["log_id"].as_str().unwrap().to_owned())
+        .collect();
+    stored.sort_unstable();
+    assert_eq!(stored, ["e1", "g1", "g2"]);
+    assert_eq!(ran.json()[0]["context"], json!({}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_finishes_the_batch_in_hand_and_gives_the_rest_back() {
+    let cloud = cloud_of(1000).await;
+    let child = cloud
+        .command(&["replay", "--concurrency", "1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = child.id().unwrap().to_string();
+    let mut interrupted = false;
+    let interrupt = move |_: &mut support::State| {
+        if !std::mem::replace(&mut interrupted, true) {
+            assert!(
+                std::process::Command::new("kill")
+                    .args(["-INT", &pid])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+            // The answer is on its way only after the signal.
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+    };
+    cloud
+        .state()
+        .hooks
+        .push(("/id-tail-logs/messages/batch", Box::new(interrupt)));
+    let ran: Ran = child.wait_with_output().await.unwrap().into();
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.stdout.contains("replayed 100 dead letters"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stderr.contains("run it again to go on"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!((left(&cloud), leased(&cloud)), (900, 0));
+    cloud.state().hooks.clear();
+    assert_eq!(cloud.run(&["replay"]).await.code, 0);
+    each_once(&cloud, 1000);
+}
