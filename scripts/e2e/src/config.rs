@@ -53,6 +53,14 @@ impl WorkerConfig {
         Ok(Self { name, document })
     }
 
+    /// Whether it has a D1 database that migrations are for.
+    pub(crate) fn has_migrations(&self) -> bool {
+        self.document
+            .get("d1_databases")
+            .and_then(Item::as_array_of_tables)
+            .is_some_and(|databases| databases.iter().any(|it| it.contains_key("migrations_dir")))
+    }
+
     /// Sets a variable of the Worker.
     pub fn var(&mut self, name: &str, text: &str) -> &mut Self {
         let vars = self

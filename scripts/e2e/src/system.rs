@@ -106,17 +106,12 @@ impl SystemBuilder {
             .iter()
             .map(|config| config.render(folder.path()))
             .collect::<Result<Vec<_>>>()?;
-        if self.migrate
-            && self
-                .configs
-                .iter()
-                .any(|config| config.name == "log-writer")
-        {
-            migrate(
-                &self.workspace,
-                &folder.path().join("log-writer.toml"),
-                &state,
-            )?;
+        if self.migrate {
+            for (config, path) in self.configs.iter().zip(&configs) {
+                if config.has_migrations() {
+                    migrate(&self.workspace, path, &state)?;
+                }
+            }
         }
         let server = DevServer::start(
             &self.workspace,
@@ -151,6 +146,12 @@ impl System {
     /// When there is none yet.
     pub fn database(&self) -> Result<Database> {
         Database::open(&self.state)
+    }
+
+    /// Where wrangler keeps the local databases, queues and KV.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.state
     }
 
     /// Applies the migrations while the system runs.

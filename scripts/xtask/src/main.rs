@@ -4,8 +4,10 @@
 //! - [`build`]: compiles the Workers to Wasm;
 //! - [`dev`]: runs the system locally;
 //! - [`test`]: runs every test;
-//! - [`soak`]: load and faults together, and where every record ended.
+//! - [`soak`]: load and faults together, and where every record ended;
+//! - [`bench`]: measures everything side by side.
 
+mod bench;
 mod build;
 mod deploy;
 mod dev;
@@ -42,6 +44,8 @@ enum Command {
     Deploy(deploy::Arguments),
     /// Set up, build and run every test
     Test(test::Arguments),
+    /// Measure everything side by side, in the real local runtime, and print the tables
+    Bench(bench::Arguments),
     /// Make many records while faults come and go, and print where each one ended
     Soak(soak::Arguments),
 }
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => dev::run(&arguments),
         Command::Deploy(arguments) => deploy::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
     };
     match result {

@@ -1,0 +1,1 @@
+//! What a load needs, and which limit binds first.

@@ -1,0 +1,214 @@
+//! From a request to the last of its rows: the same producer under the same load, with three designs behind it, in turn.
+//! All run at once, but only the one under measurement has anything to do.
+
+use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use e2e::dev_server::agent;
+use e2e::{Database, System, SystemBuilder, Workspace};
+use tempfile::TempDir;
+
+use crate::cpu;
+use crate::plan::{Load, Plan};
+use crate::report::{Better, Report, Table};
+use crate::workerd::{COMPATIBILITY_DATE, folder};
+
+/// The designs in the tables.
+pub const STORY: &str = "story: TypeScript tail Worker, batch() of 100";
+/// Tailrace's architecture.
+pub const TUNED: &str = "Tailrace's architecture in tuned TypeScript";
+/// Tailrace.
+pub const RUST: &str = "Tailrace";
+
+/// Requests under way at once.
+const CONCURRENCY: u64 = 16;
+
+/// How long rows may take to arrive after the last request.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+struct Design {
+    name: &'static str,
+    system: System,
+    database: Database,
+}
+
+/// Measures the designs in turn.
+///
+/// # Errors
+/// When one of them fails, or loses or doubles rows.
+pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
+    let designs = start(workspace)?;
+    let warm_up = Load { requests: 300, lines: 10 };
+    for design in &designs {
+        design.run(warm_up)?;
+    }
+    let mut speed = Table::new(
+        "end-to-end",
+        "End to end",
+        "logs/s",
+        Better::Higher,
+        format!(
+            "Requests × console lines of each, {CONCURRENCY} at a time, until the last row is in D1; each request also \
+             leaves a row of its own. The table is empty before each sample; every row is checked to be there once.",
+        ),
+    );
+    let mut cpu = Table::new(
+        "end-to-end-cpu",
+        "End to end, processor time",
+        "µs workerd CPU/log",
+        Better::Lower,
+        "Processor time of workerd in the same runs: the producer, the design's Workers, and the local queue and D1.",
+    );
+    for _ in 0..plan.end_to_end_rounds {
+        for load in plan.loads {
+            for design in &designs {
+                let (took, spent) = design.run(*load)?;
+                #[allow(clippy::cast_precision_loss)]
+                let logs = load.logs() as f64;
+                speed.add(&load.label(), design.name, logs / took.as_secs_f64());
+                cpu.add(&load.label(), design.name, spent.as_secs_f64() * 1e6 / logs);
+            }
+        }
+    }
+    for mut table in [speed, cpu] {
+        table.compare_with(STORY);
+        report.tables.push(table);
+    }
+    Ok(())
+}
+
+fn start(workspace: &Workspace) -> Result<Vec<Design>> {
+    // The story's schema is the first migration alone.
+    let first = TempDir::new()?;
+    let name = "0001_tail_logs.sql";
+    let migrations = workspace.root().join("migrations");
+    fs::copy(migrations.join(name), first.path().join(name)).context("there is no migration 0001")?;
+
+    let worker = |name: &str, main: &str, more: &str| {
+        let main = folder().join(main);
+        format!(
+            "name = \"{name}\"\nmain = \"{}\"\ncompatibility_date = \"{COMPATIBILITY_DATE}\"\n{more}",
+            main.display()
+        )
+    };
+    // Not bundled: what wrangler bundles gets its development middleware, which puts the Worker's name before each line.
+    let producer = |tail: &str| {
+        let more = format!("no_bundle = true\ntail_consumers = [{{ service = \"{tail}\" }}]\n");
+        worker("producer", "workers/producer.js", &more)
+    };
+    let database = |migrations: &std::path::Path| {
+        format!(
+            "[[d1_databases]]\nbinding = \"DB\"\ndatabase_name = \"tailrace\"\nmigrations_dir = \"{}\"\n",
+            migrations.display()
+        )
+    };
+
+    let mut story = SystemBuilder::workers(&[])?;
+    story.add(&producer("story"))?;
+    story.add(&worker("story", "baselines/story/worker.ts", &database(first.path())))?;
+
+    let mut tuned = SystemBuilder::workers(&[])?;
+    tuned.add(&producer("tuned-tail"))?;
+    let queue = "queues.producers = [{ binding = \"TAIL_LOGS\", queue = \"tail-logs\" }]\n";
+    tuned.add(&worker("tuned-tail", "baselines/tuned/tail.ts", queue))?;
+    // As in wrangler/log-writer.toml.
+    let queue = "queues.consumers = [{ queue = \"tail-logs\", max_batch_size = 100, max_batch_timeout = 5 }]\n";
+    let more = format!("{queue}{}", database(&migrations));
+    tuned.add(&worker("tuned-writer", "baselines/tuned/writer.ts", &more))?;
+
+    let mut rust = SystemBuilder::workers(&["tail-ingest", "log-writer"])?;
+    rust.add_first(&producer("tail-ingest"))?;
+
+    [(STORY, story), (TUNED, tuned), (RUST, rust)]
+        .into_iter()
+        .map(|(name, builder)| {
+            let system = builder.start().with_context(|| format!("{name} does not start"))?;
+            let database = system.database()?;
+            Ok(Design {
+                name,
+                system,
+                database,
+            })
+        })
+        .collect()
+}
+
+impl Design {
+    /// Puts `load` on the design; returns how long it took until the last row was stored, and the processor time of it.
+    fn run(&self, load: Load) -> Result<(Duration, Duration)> {
+        self.attempt(load)
+            .with_context(|| format!("{}, {}", self.name, load.label()))
+    }
+
+    fn attempt(&self, load: Load) -> Result<(Duration, Duration)> {
+        let group = self.system.server.process_id();
+        let cpu_before = cpu::of_workerd(group)?;
+        let started = Instant::now();
+        self.drive(load)?;
+        let driven = Instant::now();
+        let mut stored;
+        loop {
+            stored = self.database.count()?;
+            if stored >= load.rows() {
+                break;
+            }
+            if driven.elapsed() > PATIENCE {
+                bail!(
+                    "{} rows are missing of {}\n{}",
+                    load.rows() - stored,
+                    load.rows(),
+                    self.system.server.output_tail()
+                );
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        let took = started.elapsed();
+        let spent = cpu::of_workerd(group)? - cpu_before;
+
+        // What is doubled may still be under way.
+        thread::sleep(Duration::from_millis(500));
+        let connection = self.database.connection();
+        let (rows, distinct): (u64, u64) = connection.query_row(
+            "SELECT count(*), count(DISTINCT correlation_id || message) FROM tail_logs",
+            [],
+            |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, i64>(1)?.unsigned_abs())),
+        )?;
+        ensure!(
+            rows == load.rows() && distinct == rows,
+            "{} rows were made, {rows} are stored, of which {distinct} differ",
+            load.rows()
+        );
+        connection.execute("DELETE FROM tail_logs", [])?;
+        Ok((took, spent))
+    }
+
+    fn drive(&self, load: Load) -> Result<()> {
+        let url = format!("{}/logs?count={}", self.system.server.url(), load.lines);
+        let next = AtomicU64::new(0);
+        thread::scope(|scope| {
+            let drivers: Vec<_> = (0..CONCURRENCY)
+                .map(|_| {
+                    scope.spawn(|| -> Result<()> {
+                        let agent = agent(Duration::from_secs(60));
+                        while next.fetch_add(1, Ordering::Relaxed) < load.requests {
+                            let mut answer = agent.get(&url).call()?;
+                            let body = answer.body_mut().read_to_string()?;
+                            ensure!(answer.status() == 200, "{}: {body}", answer.status());
+                        }
+                        Ok(())
+                    })
+                })
+                .collect();
+            for driver in drivers {
+                match driver.join() {
+                    Ok(result) => result?,
+                    Err(_) => bail!("a thread that makes requests panicked"),
+                }
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,35 @@
+//! Measures Tailrace in the real local runtime, side by side with what it is compared to (`baselines/`), and works out
+//! what a load needs. `cargo xtask bench` and `cargo xtask capacity` are its command lines; it knows no arguments and
+//! prints nothing itself but progress.
+//!
+//! In reading order:
+//! - [`plan`]: how much of everything is done;
+//! - [`run`](mod@run): all measurements, one after another;
+//! - [`normalize`], [`startup`], [`sizes`]: the tail Worker alone, in a bare workerd;
+//! - [`d1`]: ways of writing D1, at three sizes of the table;
+//! - [`end_to_end`]: from a request to the last row, three designs in turn;
+//! - [`maintenance`]: rotation and the operator's tool on many rows;
+//! - [`report`], [`bars`], [`render`]: the tables, what they must show, and their forms;
+//! - [`samples`], [`cpu`], [`workerd`], [`rows`]: what the measurements share;
+//! - [`capacity`]: from measured constants and the platform's limits and prices to what a load needs.
+
+pub mod bars;
+pub mod capacity;
+pub mod cpu;
+pub mod d1;
+pub mod end_to_end;
+pub mod maintenance;
+pub mod normalize;
+pub mod plan;
+pub mod render;
+pub mod report;
+pub mod rows;
+pub mod run;
+pub mod samples;
+pub mod sizes;
+pub mod startup;
+pub mod workerd;
+
+pub use plan::Plan;
+pub use report::Report;
+pub use run::run;

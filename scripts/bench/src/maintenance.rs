@@ -1,0 +1,167 @@
+//! What happens on a table with many rows besides writing it: the rotation, and the operator's tool.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use e2e::{Database, System, SystemBuilder, Workspace};
+use serde_json::Value;
+
+use crate::d1::now_ms;
+use crate::plan::Plan;
+use crate::render::number;
+use crate::report::{Better, Report, Table};
+use crate::rows::{Ids, Rows, WORKER, timestamp};
+use crate::workerd::{COMPATIBILITY_DATE, folder};
+
+const HOUR_MS: u64 = 60 * 60 * 1_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// One row in so many is not old enough to go.
+const STAYING: u64 = 10;
+
+/// Measures searching and rotating a table of many rows.
+///
+/// # Errors
+/// When a search fails, or a rotation leaves or takes the wrong rows.
+pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
+    let tool = build_tool(workspace)?;
+    let system = start(workspace)?;
+    let database = system.database()?;
+    let mut rotation = Table::new(
+        "rotation",
+        "Rotation",
+        "",
+        Better::Lower,
+        "log-writer's own rotation, run in workerd on the local D1, with so many expired rows in a table that holds a \
+         tenth as many more. Every expired row must be gone afterwards and every other one still there.",
+    );
+    let sizes: &[u64] = if plan.quick { &[0] } else { &[10, 1] };
+    for part in sizes {
+        let expired = plan.maintenance_rows / (*part).max(1);
+        let now = now_ms()?;
+        fill(&database, expired, now - 14 * DAY_MS, 7 * DAY_MS - HOUR_MS)?;
+        fill(&database, expired / STAYING, now - 6 * DAY_MS, 6 * DAY_MS - HOUR_MS)?;
+        if expired == plan.maintenance_rows {
+            report.tables.push(search(&tool, &system, &database, plan)?);
+        }
+        rotate(&system, &database, expired, &mut rotation)?;
+    }
+    rotation.lines.sort_by_key(|line| line.subject.clone());
+    report.tables.push(rotation);
+    Ok(())
+}
+
+fn start(workspace: &Workspace) -> Result<System> {
+    let mut builder = SystemBuilder::workers(&[])?;
+    builder.add(&format!(
+        "name = \"rotation\"\nmain = \"{}\"\ncompatibility_date = \"{COMPATIBILITY_DATE}\"\n\
+         [[d1_databases]]\nbinding = \"DB\"\ndatabase_name = \"tailrace\"\nmigrations_dir = \"{}\"\n\
+         [[kv_namespaces]]\nbinding = \"FALLBACK\"\n",
+        folder().join("workers/rotation.js").display(),
+        workspace.root().join("migrations").display()
+    ))?;
+    builder.start()
+}
+
+fn fill(database: &Database, rows: u64, from_ms: u64, span_ms: u64) -> Result<()> {
+    let mut connection = database.another_connection()?;
+    Rows::new(Ids::TimeOrdered, rows, from_ms, span_ms, from_ms).insert_all(&mut connection, 20_000)?;
+    connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
+    Ok(())
+}
+
+fn rotate(system: &System, database: &Database, expired: u64, table: &mut Table) -> Result<()> {
+    let all = database.count()?;
+    let (status, _, body) = system.request("GET", "/", &[], "")?;
+    ensure!(status == 200, "the rotation answers {status}: {body}\n{}", system.server.output_tail());
+    let left = database.count()?;
+    ensure!(
+        all - left == expired,
+        "{expired} rows had expired, {} are gone",
+        all - left
+    );
+    let answer: Value = serde_json::from_str(&body)?;
+    let calls = answer.get("calls").and_then(Value::as_array).context("no calls")?;
+    let of = |call: &Value, name: &str| call.get(name).and_then(Value::as_f64).unwrap_or_default();
+    let ms = of(&answer, "ms");
+    let longest = calls.iter().map(|call| of(call, "ms")).fold(0.0, f64::max);
+    let read: f64 = calls.iter().map(|call| of(call, "rows_read")).sum();
+    let written: f64 = calls.iter().map(|call| of(call, "rows_written")).sum();
+    #[allow(clippy::cast_precision_loss)]
+    let (rows, calls) = (expired as f64, calls.len() as f64);
+    let case = format!("{} rows", number(rows));
+    table.add(&case, "rows/s", rows / ms * 1e3);
+    table.add(&case, "longest call, ms", longest);
+    table.add(&case, "calls", calls);
+    table.add(&case, "rows read/row", read / rows);
+    table.add(&case, "rows written/row", written / rows);
+    Ok(())
+}
+
+fn build_tool(workspace: &Workspace) -> Result<PathBuf> {
+    let output = workspace
+        .command("cargo")?
+        .args(["build", "--quiet", "--package", "tailrace", "--message-format=json"])
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        bail!("the operator's tool does not compile");
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let executable = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned()))
+        .next_back();
+    executable.map(PathBuf::from).context("cargo does not say where the tool is")
+}
+
+fn search(tool: &PathBuf, system: &System, database: &Database, plan: &Plan) -> Result<Table> {
+    let mut table = Table::new(
+        "search",
+        format!("The operator's tool on {} rows", {
+            #[allow(clippy::cast_precision_loss)]
+            number(database.count()? as f64)
+        }),
+        "ms",
+        Better::Lower,
+        "`tailrace …` against the local runtime, from starting the program to its end. The program itself, unoptimised as \
+         `cargo tailrace` builds it, and the local HTTP are in it.",
+    );
+    let correlation: String = database.connection().query_row(
+        "SELECT correlation_id FROM tail_logs WHERE timestamp >= ?1 ORDER BY timestamp LIMIT 1",
+        [timestamp(now_ms()? - 10 * DAY_MS)],
+        |row| row.get(0),
+    )?;
+    let port = format!("--local={}", system.server.port());
+    let searches: [&[&str]; 6] = [
+        &["logs", "--since", "30d"],
+        &["logs", "--since", "30d", "--worker", WORKER],
+        &["logs", "--since", "30d", "--level", "warn"],
+        &["logs", "--since", "30d", "--worker", WORKER, "--level", "error"],
+        &["trace", &correlation],
+        &["stats", "--since", "24h"],
+    ];
+    for round in 0..=plan.search_rounds {
+        for arguments in searches {
+            let started = Instant::now();
+            let output = std::process::Command::new(tool)
+                .args(arguments)
+                .arg(&port)
+                .output()?;
+            let took: Duration = started.elapsed();
+            let shown = arguments.join(" ").replace(&correlation, "ID");
+            ensure!(
+                output.status.success() && output.stdout.len() > 50,
+                "tailrace {shown}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            if round > 0 {
+                table.add("", &format!("`{shown}`"), took.as_secs_f64() * 1e3);
+            }
+        }
+    }
+    Ok(table)
+}

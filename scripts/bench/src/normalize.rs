@@ -1,0 +1,274 @@
+//! Normalizing: trace events in, the text of a queue message out. The real tail Workers on real trace events of a real
+//! producer in a bare workerd; see `workers/measure.js` for the inside of it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::{Workspace, wait_for};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::plan::Plan;
+use crate::report::{Better, Report, Table};
+use crate::workerd::{self, Module, Workerd};
+
+/// How the tail Workers are called in the tables.
+pub const STORY: &str = "TypeScript, story";
+/// TypeScript with what helped in Rust.
+pub const TUNED: &str = "TypeScript, tuned";
+/// tail-ingest.
+pub const RUST: &str = "Rust, tail-ingest";
+
+/// One call with events of 10 lines each.
+#[must_use]
+pub fn loop_case(events: u64) -> String {
+    format!("{events} × 10")
+}
+
+/// One event with so many lines.
+#[must_use]
+pub fn real_case(lines: u64) -> String {
+    format!("1 × {lines}")
+}
+
+/// The runtime's limit for what one trace event holds, in bytes (workerd, `MAX_TRACE_BYTES`).
+const TRACE_BYTES: u64 = 256 * 1024;
+
+struct Candidate {
+    name: &'static str,
+    workerd: Workerd,
+}
+
+/// Measures the three tail Workers in turn.
+///
+/// # Errors
+/// When one of them fails, or loses events.
+pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
+    let folder = TempDir::new()?;
+    let candidates = start(workspace, folder.path())?;
+
+    let mut plain = Table::new(
+        "normalize-loop",
+        "Normalizing, plain events in a loop",
+        "µs CPU/log",
+        Better::Lower,
+        "Events × lines of each in one call. Plain copies of a real trace event, called over and over inside workerd; \
+         processor time of the workerd process, all threads, garbage collection included.",
+    );
+    let mut again = Table::new(
+        "normalize-real",
+        "Normalizing, a real trace event over and over",
+        "µs CPU/log",
+        Better::Lower,
+        "One real trace event of so many lines, as the runtime handed it to a real tail handler, which then calls the \
+         tail Worker on it over and over. Processor time of the workerd process.",
+    );
+    let mut fresh = Table::new(
+        "normalize-fresh",
+        "Normalizing, a new real trace event each call",
+        "µs CPU/log",
+        Better::Lower,
+        "What a request costs more with the tail Worker than with one that does nothing: the difference of two large \
+         numbers, so noisy, but with everything in it, also the runtime's own work of handing the event over.",
+    );
+    for round in 0..=plan.normalize_rounds {
+        let keep = round > 0; // the first one warms up
+        for events in [1, 10, 100] {
+            for candidate in &candidates {
+                let passes = plan.normalize_lines / (events * 10);
+                let path = format!("/loop?events={events}&logs=10&passes={passes}");
+                let spent = candidate.spent(|it| it.workerd.measured(&path).map(drop))?;
+                if keep {
+                    plain.add(&loop_case(events), candidate.name, micros(spent, passes * events * 10));
+                }
+            }
+        }
+        for lines in [10, 100, 1_000] {
+            for candidate in &candidates {
+                let passes = plan.normalize_lines / lines;
+                candidate.passes(passes)?;
+                let spent = candidate.spent(|it| it.requests(lines, 1, passes))?;
+                if keep {
+                    again.add(&real_case(lines), candidate.name, micros(spent, passes * lines));
+                }
+            }
+        }
+        for lines in [10, 100] {
+            for candidate in &candidates {
+                let requests = plan.normalize_lines / lines / 5;
+                let mut spent = [Duration::ZERO; 2];
+                for (passes, spent) in (0..).zip(&mut spent) {
+                    candidate.passes(passes)?;
+                    *spent = candidate.spent(|it| it.requests(lines, requests, requests))?;
+                }
+                let [without, with] = spent;
+                if keep {
+                    let logs = requests * lines;
+                    fresh.add(&real_case(lines), candidate.name, micros(with, logs) - micros(without, logs));
+                }
+            }
+        }
+    }
+    for mut table in [plain, again, fresh] {
+        table.compare_with(STORY);
+        report.tables.push(table);
+    }
+    report.tables.push(messages(&candidates)?);
+    report.tables.push(largest(plan, &candidates)?);
+    Ok(())
+}
+
+fn micros(spent: Duration, logs: u64) -> f64 {
+    #[allow(clippy::cast_precision_loss)] // far below 2^52
+    let logs = logs as f64;
+    spent.as_secs_f64() * 1e6 / logs
+}
+
+/// What crosses the queue, by the lines of a request.
+fn messages(candidates: &[Candidate]) -> Result<Table> {
+    const REQUESTS: u64 = 20;
+    let mut table = Table::new(
+        "messages",
+        "On the queue",
+        "",
+        Better::Lower,
+        "What the tail Workers hand to the queue for requests of so many lines. A log is a console line; each request's \
+         invocation record is in its share.",
+    );
+    for lines in [1, 10, 100, 1_000] {
+        for candidate in candidates {
+            candidate.passes(1)?;
+            let before = candidate.workerd.measured("/")?;
+            candidate.requests(lines, REQUESTS, REQUESTS)?;
+            let after = candidate.workerd.measured("/")?;
+            let grown = |name: &str| -> Result<f64> {
+                #[allow(clippy::cast_precision_loss)]
+                Ok((number(&after, name)? - number(&before, name)?) as f64)
+            };
+            #[allow(clippy::cast_precision_loss)]
+            let logs = (REQUESTS * lines) as f64;
+            let case = |what: &str| format!("{what}, {}", real_case(lines));
+            table.add(&case("bytes per log"), candidate.name, grown("units")? / logs);
+            table.add(&case("messages per 1,000 logs"), candidate.name, grown("messages")? / logs * 1_000.0);
+        }
+    }
+    table.lines.sort_by_key(|line| !line.case.starts_with("bytes"));
+    Ok(table)
+}
+
+/// The largest calls: trace events at the runtime's limit.
+fn largest(plan: &Plan, candidates: &[Candidate]) -> Result<Table> {
+    let mut table = Table::new(
+        "largest-call",
+        "The largest tail calls",
+        "ms CPU/call",
+        Better::Lower,
+        "Real trace events at the runtime's limit of 256 KiB, one and four in a call. Each call by itself, with what it \
+         takes to ask for it (about 0.3 ms) included; the maximum is the longest call of all.",
+    );
+    for events in [1, 4] {
+        for candidate in candidates {
+            candidate.workerd.measured("/hold?on=1")?;
+            for _ in 0..events {
+                // More lines than fit: the runtime cuts the event at its limit.
+                candidate.workerd.producer("/logs?count=1300")?;
+            }
+            let held = candidate.wait("held", events)?;
+            ensure!(
+                number(&held, "truncated")? == events,
+                "the runtime did not cut these events: its limit has moved from {TRACE_BYTES} bytes"
+            );
+        }
+        for round in 0..plan.normalize_rounds * 4 {
+            for candidate in candidates {
+                let spent = candidate.spent(|it| it.workerd.measured("/held?passes=1").map(drop))?;
+                if round > 1 {
+                    let case = format!("{events} × 256 KiB");
+                    table.add(&case, candidate.name, spent.as_secs_f64() * 1e3);
+                }
+            }
+        }
+    }
+    for candidate in candidates {
+        candidate.workerd.measured("/hold?on=0")?;
+    }
+    table.compare_with(STORY);
+    Ok(table)
+}
+
+fn start(workspace: &Workspace, folder: &std::path::Path) -> Result<Vec<Candidate>> {
+    let own = workerd::folder();
+    let measure = || Module::new("measure.js", own.join("workers/measure.js"));
+    let mut candidates = Vec::new();
+    let build = workspace.root().join("tail-ingest/build");
+    let story = folder.join("story.js");
+    workerd::bundle(workspace, "workers/story-normalize.ts", &story)?;
+    let tuned = folder.join("tuned.js");
+    workerd::bundle(workspace, "baselines/tuned/tail.ts", &tuned)?;
+    for (name, modules) in [
+        (STORY, vec![measure(), Module::new("candidate", story)]),
+        (TUNED, vec![measure(), Module::new("candidate", tuned)]),
+        (
+            RUST,
+            vec![
+                measure(),
+                Module::new("candidate", build.join("index.js")),
+                Module::new("index_bg.wasm", build.join("index_bg.wasm")),
+            ],
+        ),
+    ] {
+        let producer = own.join("workers/producer.js");
+        let workerd = Workerd::start(workspace, &modules, Some(&producer))
+            .with_context(|| format!("{name} does not run"))?;
+        let candidate = Candidate { name, workerd };
+        candidate.workerd.measured("/hold?on=1")?;
+        candidate.workerd.producer("/logs?count=10")?;
+        candidate.wait("held", 1)?;
+        candidate.workerd.measured("/held?passes=1")?; // leaves the example behind
+        candidate.workerd.measured("/hold?on=0")?;
+        candidates.push(candidate);
+    }
+    Ok(candidates)
+}
+
+impl Candidate {
+    /// Processor time that `act` takes.
+    fn spent(&self, act: impl FnOnce(&Self) -> Result<()>) -> Result<Duration> {
+        let before = self.workerd.cpu()?;
+        act(self).with_context(|| format!("{} fails", self.name))?;
+        Ok(self.workerd.cpu()? - before)
+    }
+
+    fn passes(&self, count: u64) -> Result<()> {
+        self.workerd.measured(&format!("/passes?count={count}")).map(drop)
+    }
+
+    /// Makes requests of so many lines, and waits until they have led to so many calls.
+    fn requests(&self, lines: u64, requests: u64, calls: u64) -> Result<()> {
+        let before = number(&self.workerd.measured("/")?, "calls")?;
+        for _ in 0..requests {
+            self.workerd.producer(&format!("/logs?count={lines}"))?;
+        }
+        self.wait("calls", before + calls).map(drop)
+    }
+
+    /// Waits until the count `name` is `wanted`.
+    fn wait(&self, name: &str, wanted: u64) -> Result<Value> {
+        // At once where it can be: each question costs the process under measurement a little.
+        let answer = self.workerd.measured("/")?;
+        if number(&answer, name)? == wanted {
+            return Ok(answer);
+        }
+        wait_for(&format!("{wanted} {name} of {}", self.name), Duration::from_secs(60), || {
+            let answer = self.workerd.measured("/")?;
+            Ok((number(&answer, name)? == wanted).then_some(answer))
+        })
+    }
+}
+
+fn number(answer: &Value, name: &str) -> Result<u64> {
+    answer
+        .get(name)
+        .and_then(Value::as_u64)
+        .with_context(|| format!("the measured Worker does not say {name}"))
+}

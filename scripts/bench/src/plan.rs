@@ -1,0 +1,102 @@
+//! How much of everything is done. The full plan takes about a quarter of an hour on two cores, the quick one a few
+//! minutes, with fewer rounds and without a million rows.
+
+/// How much of everything is done.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Whether this is the quick plan.
+    pub quick: bool,
+    /// Rounds of normalizing.
+    pub normalize_rounds: usize,
+    /// Log lines that one sample of normalizing handles, about.
+    pub normalize_lines: u64,
+    /// Rounds of starting the runtime.
+    pub startup_rounds: usize,
+    /// Rows that databases hold before the measured writes.
+    pub existing_rows: &'static [u64],
+    /// Rounds of writing D1.
+    pub d1_rounds: usize,
+    /// Rows of one sample of writing D1.
+    pub d1_rows: u64,
+    /// Rounds of each end-to-end load.
+    pub end_to_end_rounds: usize,
+    /// Requests, and lines of each request. Requests come in hundreds: a queue batch that is not full waits.
+    pub loads: &'static [Load],
+    /// Rows in the database that is searched and rotated.
+    pub maintenance_rows: u64,
+    /// Rounds of each search.
+    pub search_rounds: usize,
+}
+
+/// An end-to-end load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Requests.
+    pub requests: u64,
+    /// Lines that each logs.
+    pub lines: u64,
+}
+
+impl Load {
+    /// Lines in all.
+    #[must_use]
+    pub fn logs(self) -> u64 {
+        self.requests * self.lines
+    }
+
+    /// Rows in all: the lines, and one record for each request itself.
+    #[must_use]
+    pub fn rows(self) -> u64 {
+        self.requests * (self.lines + 1)
+    }
+
+    /// As in the tables.
+    #[must_use]
+    pub fn label(self) -> String {
+        format!("{} × {}", self.requests, self.lines)
+    }
+}
+
+const LOADS: [Load; 3] = [
+    Load { requests: 2_000, lines: 10 },
+    Load { requests: 300, lines: 100 },
+    Load { requests: 6_000, lines: 10 },
+];
+
+impl Plan {
+    /// Everything.
+    #[must_use]
+    pub fn full() -> Self {
+        Self {
+            quick: false,
+            normalize_rounds: 7,
+            normalize_lines: 60_000,
+            startup_rounds: 15,
+            existing_rows: &[0, 100_000, 1_000_000],
+            d1_rounds: 5,
+            d1_rows: 20_000,
+            end_to_end_rounds: 3,
+            loads: &LOADS,
+            maintenance_rows: 1_000_000,
+            search_rounds: 5,
+        }
+    }
+
+    /// Enough to see whether something has gone wrong.
+    #[must_use]
+    pub fn quick() -> Self {
+        Self {
+            quick: true,
+            normalize_rounds: 3,
+            normalize_lines: 30_000,
+            startup_rounds: 5,
+            existing_rows: &[0, 100_000],
+            d1_rounds: 2,
+            d1_rows: 10_000,
+            end_to_end_rounds: 1,
+            loads: &LOADS,
+            maintenance_rows: 100_000,
+            search_rounds: 2,
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The forms of a report. Its text form is Markdown whose columns are aligned, so that a terminal shows it as well.
+
+use std::fmt::Write as _;
+
+use crate::report::{Report, Table};
+
+impl Report {
+    /// The report as Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let mut out = String::new();
+        let facts: Vec<Vec<String>> = self
+            .facts
+            .iter()
+            .map(|(name, value)| vec![name.clone(), value.clone()])
+            .collect();
+        grid(&mut out, &["run", ""], &facts, 1);
+        for table in &self.tables {
+            let _ = write!(out, "\n### {}\n\n{}\n\n", table.title, table.method);
+            let (header, rows) = table.cells();
+            let header: Vec<&str> = header.iter().map(String::as_str).collect();
+            grid(&mut out, &header, &rows, 2);
+        }
+        if !self.bars.is_empty() {
+            out.push_str("\n### What was asked for\n\n");
+            let rows: Vec<Vec<String>> = self.bars.iter().map(|verdict| verdict.cells()).collect();
+            grid(&mut out, &["what", "asked for", "reached", ""], &rows, 1);
+        }
+        out
+    }
+
+    /// The report as JSON, with every sample.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self)
+    }
+}
+
+impl Table {
+    fn cells(&self) -> (Vec<String>, Vec<Vec<String>>) {
+        let several = self.lines.iter().any(|line| line.samples.count() > 1);
+        let compared = self.lines.iter().any(|line| line.baseline);
+        let mut header = vec![String::new(), String::new(), self.unit.to_owned()];
+        if several {
+            header.extend(["min".to_owned(), "max".to_owned()]);
+        }
+        if compared {
+            header.push("×".to_owned());
+        }
+        let mut case = None;
+        let rows = self
+            .lines
+            .iter()
+            .map(|line| {
+                let again = case.replace(&line.case) == Some(&line.case);
+                let mut cells = vec![
+                    if again { String::new() } else { line.case.clone() },
+                    line.subject.clone(),
+                    number(line.samples.median()),
+                ];
+                if several {
+                    cells.extend([number(line.samples.min()), number(line.samples.max())]);
+                }
+                if compared {
+                    let ratio = self.ratio_to_baseline(line);
+                    cells.push(ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}")));
+                }
+                cells
+            })
+            .collect();
+        (header, rows)
+    }
+}
+
+/// A number with three or four digits that matter, thousands apart.
+#[must_use]
+pub fn number(value: f64) -> String {
+    let decimals = match value.abs() {
+        0.0 => 0,
+        size if size < 0.1 => 4,
+        size if size < 10.0 => 2,
+        size if size < 100.0 => 1,
+        _ => 0,
+    };
+    let text = format!("{value:.decimals$}");
+    let (whole, fraction) = text.split_once('.').map_or((text.as_str(), ""), |parts| parts);
+    let digits = whole.trim_start_matches('-').len();
+    let mut out = String::new();
+    for (index, digit) in whole.trim_start_matches('-').chars().enumerate() {
+        if index > 0 && (digits - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    let sign = if value < 0.0 { "-" } else { "" };
+    if fraction.is_empty() {
+        format!("{sign}{out}")
+    } else {
+        format!("{sign}{out}.{fraction}")
+    }
+}
+
+/// A Markdown table; columns from `numbers` on are aligned to the right.
+fn grid(out: &mut String, header: &[&str], rows: &[Vec<String>], numbers: usize) {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells
+            .map(|cell| cell.chars().count())
+            .chain(header.get(column).map(|cell| cell.chars().count()))
+            .max()
+            .unwrap_or_default()
+            .max(3)
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+        for (column, (cell, width)) in cells.zip(&widths).enumerate() {
+            let _ = if column >= numbers && numbers > 1 {
+                write!(out, "| {cell:>width$} ")
+            } else {
+                write!(out, "| {cell:<width$} ")
+            };
+        }
+        out.push_str("|\n");
+    };
+    line(&mut header.iter().copied());
+    let rules: Vec<String> = widths
+        .iter()
+        .enumerate()
+        .map(|(column, width)| {
+            if column >= numbers && numbers > 1 {
+                format!("{}:", "-".repeat(width - 1))
+            } else {
+                "-".repeat(*width)
+            }
+        })
+        .collect();
+    line(&mut rules.iter().map(String::as_str));
+    for row in rows {
+        line(&mut row.iter().map(String::as_str));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_the_digits_that_matter() {
+        let numbers = [0.0, 0.012_34, 1.234, 45.67, 1_234_567.8, -2.5].map(number);
+        assert_eq!(numbers, ["0", "0.0123", "1.23", "45.7", "1,234,568", "-2.50"]);
+    }
+
+    #[test]
+    fn a_table_is_aligned_markdown() {
+        let mut out = String::new();
+        let rows = [vec!["a".to_owned(), "b".to_owned(), "12.5".to_owned()]];
+        grid(&mut out, &["", "", "µs/log"], &rows, 2);
+        assert_eq!(
+            out,
+            "|     |     | µs/log |\n| --- | --- | -----: |\n| a   | b   |   12.5 |\n"
+        );
+    }
+}

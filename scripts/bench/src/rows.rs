@@ -1,0 +1,232 @@
+//! Rows as tail-ingest makes them, for measurements that begin at the database: ten lines and an invocation a request,
+//! one line in ten a warning or an error.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use rusqlite::{Connection, params};
+
+/// How ids are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ids {
+    /// Random, UUID version 4.
+    Random,
+    /// Time-ordered, UUID version 7, as tail-ingest makes them.
+    TimeOrdered,
+}
+
+/// One row, by column.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Column `log_id`.
+    pub log_id: String,
+    /// Column `request_id`.
+    pub request_id: String,
+    /// Column `correlation_id`.
+    pub correlation_id: String,
+    /// Column `log_level`.
+    pub log_level: &'static str,
+    /// Column `message`.
+    pub message: String,
+    /// Column `context_json`.
+    pub context: String,
+    /// Column `timestamp`.
+    pub timestamp: String,
+}
+
+/// The Worker that made the rows.
+pub const WORKER: &str = "orders-api";
+
+/// The statement that inserts one row, parameter by parameter.
+pub const INSERT_ONE: &str = "INSERT INTO tail_logs (log_id, worker_name, request_id, correlation_id, log_level, message, \
+    context_json, timestamp, execution_time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
+/// Records of a request, its lines and itself.
+const REQUEST_ROWS: u64 = 11;
+
+/// Makes rows, one after another in time.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    ids: Ids,
+    from_ms: u64,
+    span_ms: u64,
+    count: u64,
+    next: u64,
+    random: u64,
+    request: [String; 2],
+}
+
+impl Rows {
+    /// `count` rows, evenly over the `span_ms` milliseconds from `from_ms` on. `seed` tells runs apart.
+    #[must_use]
+    pub fn new(ids: Ids, count: u64, from_ms: u64, span_ms: u64, seed: u64) -> Self {
+        Self {
+            ids,
+            from_ms,
+            span_ms,
+            count,
+            next: 0,
+            random: seed,
+            request: Default::default(),
+        }
+    }
+
+    /// SplitMix64: ids must differ, not be unpredictable.
+    fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn random_uuid(&mut self) -> String {
+        let (high, low) = (self.random(), self.random());
+        uuid(
+            (high & 0xffff_ffff_ffff_0fff) | 0x4000,
+            (low >> 2) | 0x8000_0000_0000_0000,
+        )
+    }
+
+    /// Inserts all that are left with one prepared statement, `per_transaction` rows a transaction.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn insert_all(mut self, connection: &mut Connection, per_transaction: u64) -> Result<()> {
+        while self.next < self.count {
+            let transaction = connection.transaction()?;
+            {
+                let mut insert = transaction.prepare_cached(INSERT_ONE)?;
+                let end = per_transaction.min(self.count - self.next);
+                for row in self.by_ref().take(usize::try_from(end)?) {
+                    insert.execute(params![
+                        row.log_id,
+                        WORKER,
+                        row.request_id,
+                        row.correlation_id,
+                        row.log_level,
+                        row.message,
+                        row.context,
+                        row.timestamp,
+                        3
+                    ])?;
+                }
+            }
+            transaction.commit()?;
+        }
+        Ok(())
+    }
+}
+
+fn uuid(high: u64, low: u64) -> String {
+    let mut hex = format!("{high:016x}{low:016x}");
+    for at in [20, 16, 12, 8] {
+        hex.insert(at, '-');
+    }
+    hex
+}
+
+impl Iterator for Rows {
+    type Item = Row;
+
+    fn next(&mut self) -> Option<Row> {
+        if self.next >= self.count {
+            return None;
+        }
+        let index = self.next;
+        self.next += 1;
+        let seq = index % REQUEST_ROWS;
+        if seq == 0 {
+            self.request = [self.random_uuid(), self.random_uuid()];
+        }
+        let ms = self.from_ms + self.span_ms * index / self.count.max(1);
+        let log_id = match self.ids {
+            Ids::Random => self.random_uuid(),
+            Ids::TimeOrdered => {
+                let low = (self.random() >> 2) | 0x8000_0000_0000_0000;
+                uuid((ms << 16) | 0x7000 | (index & 0xfff), low)
+            }
+        };
+        let log_level = match index % 20 {
+            7 => "warn",
+            17 => "error",
+            _ => "info",
+        };
+        let customer = index * 7_919 % 100_003;
+        let mut context = if seq == 0 {
+            r#"{"kind":"invocation","seq":0,"event_type":"fetch","outcome":"ok","method":"POST","path":"/orders","status":202,"url":"https://orders.example.com/orders","headers":{"accept":"*/*","content-type":"application/json","user-agent":"Mozilla/5.0","cf-ray":"8f0a1b2c3d4e5f60-FRA"},"latency_ms":41,"cpu_time_ms":3}"#.to_owned()
+        } else {
+            format!(
+                r#"{{"kind":"log","seq":{seq},"event_type":"fetch","outcome":"ok","method":"POST","path":"/orders","status":202,"data":"#
+            )
+        };
+        if seq > 0 {
+            let _ = write!(
+                context,
+                r#"{{"order_id":{index},"customer":"c-{customer}","amount_cents":{},"currency":"EUR","retries":{},"cached":true}}}}"#,
+                index * 31 % 90_000,
+                index % 3
+            );
+        }
+        let [request_id, correlation_id] = self.request.clone();
+        Some(Row {
+            log_id,
+            request_id,
+            correlation_id,
+            log_level,
+            message: format!("order {index} was priced for customer {customer}"),
+            context,
+            timestamp: timestamp(ms),
+        })
+    }
+}
+
+impl Row {
+    /// The wire array.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn wire(&self) -> serde_json::Result<String> {
+        let context: &serde_json::value::RawValue = serde_json::from_str(&self.context)?;
+        serde_json::to_string(&(
+            &self.log_id,
+            WORKER,
+            &self.request_id,
+            &self.correlation_id,
+            self.log_level,
+            &self.message,
+            context,
+            &self.timestamp,
+            3,
+        ))
+    }
+}
+
+/// ISO-8601, UTC, milliseconds.
+#[must_use]
+pub fn timestamp(ms: u64) -> String {
+    i64::try_from(ms)
+        .ok()
+        .and_then(chrono::DateTime::from_timestamp_millis)
+        .unwrap_or_default()
+        .to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_records_in_order() {
+        let rows: Vec<Row> = Rows::new(Ids::TimeOrdered, 40, 1_795_000_000_000, 1_000, 1).collect();
+        assert_eq!(rows.len(), 40);
+        assert!(rows.is_sorted_by(|a, b| (&a.timestamp, &a.log_id) < (&b.timestamp, &b.log_id)));
+        for row in &rows {
+            let wire = row.wire().unwrap();
+            let raw: &serde_json::value::RawValue = serde_json::from_str(&wire).unwrap();
+            log_record::RecordView::new(raw).unwrap().to_record().unwrap();
+        }
+        let loud = rows.iter().filter(|row| row.log_level != "info").count();
+        assert_eq!(loud, 4, "one in ten");
+    }
+}

@@ -1,0 +1,109 @@
+//! All measurements, one after another. Within each, what is compared takes turns.
+
+use std::fs;
+use std::time::Instant;
+
+use anyhow::Result;
+use e2e::Workspace;
+
+use crate::plan::Plan;
+use crate::report::Report;
+use crate::{bars, d1, end_to_end, maintenance, normalize, sizes, startup};
+
+/// One part of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The tail Worker alone.
+    Normalize,
+    /// Starting, and sizes.
+    Startup,
+    /// From a request to its rows.
+    EndToEnd,
+    /// Writing D1.
+    D1,
+    /// Searching and rotating.
+    Maintenance,
+}
+
+/// All parts, in order.
+pub const PARTS: [Part; 5] = [
+    Part::Normalize,
+    Part::Startup,
+    Part::EndToEnd,
+    Part::D1,
+    Part::Maintenance,
+];
+
+/// Measures `parts`; `say` is told what comes next. The Workers must have been built.
+///
+/// # Errors
+/// When something cannot be run, or any run loses or doubles a row.
+pub fn run(
+    workspace: &Workspace,
+    plan: &Plan,
+    parts: &[Part],
+    say: impl Fn(&str),
+) -> Result<Report> {
+    let started = Instant::now();
+    let mut report = Report::default();
+    facts(workspace, plan, &mut report)?;
+    for part in parts {
+        match part {
+            Part::Normalize => {
+                say("normalizing: three tail Workers in turn");
+                normalize::measure(workspace, plan, &mut report)?;
+            }
+            Part::Startup => {
+                say("starting up");
+                startup::measure(workspace, plan, &mut report)?;
+                sizes::measure(workspace, &mut report)?;
+            }
+            Part::EndToEnd => {
+                say("end to end: three designs in turn");
+                end_to_end::measure(workspace, plan, &mut report)?;
+            }
+            Part::D1 => {
+                say("writing D1");
+                d1::measure(workspace, plan, &mut report)?;
+            }
+            Part::Maintenance => {
+                say("searching and rotating");
+                maintenance::measure(workspace, plan, &mut report)?;
+            }
+        }
+    }
+    report.bars = bars::judge(&report, plan);
+    report.fact("took", format!("{} s", started.elapsed().as_secs()));
+    Ok(report)
+}
+
+fn facts(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
+    let now = chrono::Utc::now().format("%Y-%m-%d %H:%M UTC").to_string();
+    report.fact("when", now);
+    report.fact("how", if plan.quick { "cargo xtask bench --quick" } else { "cargo xtask bench" });
+    let commit = workspace.command("git")?.args(["rev-parse", "--short", "HEAD"]).output()?;
+    report.fact("commit", String::from_utf8_lossy(&commit.stdout).trim());
+    report.fact("machine", machine());
+    for (name, program, arguments) in [
+        ("workerd", "workerd", ["--version"]),
+        ("wrangler", "wrangler", ["--version"]),
+        ("rustc", "rustc", ["--version"]),
+    ] {
+        let output = workspace.command(program)?.args(arguments).output()?;
+        report.fact(name, String::from_utf8_lossy(&output.stdout).trim());
+    }
+    report.fact("SQLite, plain", rusqlite::version());
+    Ok(())
+}
+
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let model = fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("model name"))?;
+            Some(line.split_once(':')?.1.trim().to_owned())
+        })
+        .unwrap_or_else(|| std::env::consts::ARCH.to_owned());
+    format!("{cores} × {model}, {}", std::env::consts::OS)
+}

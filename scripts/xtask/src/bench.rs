@@ -1,0 +1,68 @@
+//! Measures everything side by side and prints the tables.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use bench::Plan;
+use bench::run::{PARTS, Part};
+use e2e::Workspace;
+
+use crate::step::say;
+use crate::{build, setup};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Fewer rounds and no million rows: a few minutes instead of a quarter of an hour
+    #[arg(long)]
+    quick: bool,
+    /// Only this part
+    #[arg(long, value_enum, value_name = "PART")]
+    only: Option<Only>,
+    /// Also write every sample to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Also write the tables to this file, as Markdown
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Only {
+    /// The tail Worker alone
+    Normalize,
+    /// Start-up and sizes
+    Startup,
+    /// From a request to the last of its rows
+    EndToEnd,
+    /// Ways of writing D1
+    D1,
+    /// The rotation and the operator's tool
+    Maintenance,
+}
+
+/// `cargo xtask bench`.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let workspace = Workspace::find()?;
+    setup::run_in(&workspace)?;
+    build::all(&workspace)?;
+    let plan = if arguments.quick { Plan::quick() } else { Plan::full() };
+    let parts = match arguments.only {
+        None => PARTS.to_vec(),
+        Some(Only::Normalize) => vec![Part::Normalize],
+        Some(Only::Startup) => vec![Part::Startup],
+        Some(Only::EndToEnd) => vec![Part::EndToEnd],
+        Some(Only::D1) => vec![Part::D1],
+        Some(Only::Maintenance) => vec![Part::Maintenance],
+    };
+    let report = bench::run(&workspace, &plan, &parts, |next| say(next))?;
+    let markdown = report.markdown();
+    println!("{markdown}");
+    let write = |path: &Option<PathBuf>, text: &str| match path {
+        Some(path) => fs::write(path, text)
+            .with_context(|| format!("{} cannot be written", path.display())),
+        None => Ok(()),
+    };
+    write(&arguments.markdown, &markdown)?;
+    write(&arguments.json, &report.json()?)
+}
