@@ -7,6 +7,7 @@
 )]
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use e2e::system::API_TOKEN;
@@ -17,8 +18,16 @@ use serde_json::Value;
 /// for logs) are within it; the rest of the time is for a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
 
-fn start() -> System {
-    SystemBuilder::whole().unwrap().start().unwrap()
+/// The system, shared by the tests that run at the same time; the last one to let go of it stops it.
+fn start() -> Arc<System> {
+    static SHARED: Mutex<Weak<System>> = Mutex::new(Weak::new());
+    // A test that failed to start it has poisoned nothing: the next one tries again.
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let system = Arc::new(SystemBuilder::whole().unwrap().start().unwrap());
+        *shared = Arc::downgrade(&system);
+        system
+    })
 }
 
 fn bearer() -> String {
