@@ -62,13 +62,19 @@ impl Account {
         };
         match (account, accounts.as_slice()) {
             (Some(id), _) if accounts.iter().any(|known| text(known, "id") == id) => Ok(Self(id)),
-            (Some(id), _) => bail!("the login has no access to account {id}, which CLOUDFLARE_ACCOUNT_ID names"),
+            (Some(id), _) => {
+                bail!("the login has no access to account {id}, which CLOUDFLARE_ACCOUNT_ID names")
+            }
             (None, [only]) => Ok(Self(text(only, "id"))),
-            (None, []) => bail!("the token or login has access to no account; set CLOUDFLARE_ACCOUNT_ID, or choose another token"),
+            (None, []) => bail!(
+                "the token or login has access to no account; set CLOUDFLARE_ACCOUNT_ID, or choose another token"
+            ),
             (None, several) => {
                 let list: String = several
                     .iter()
-                    .map(|account| format!("\n  {}  {}", text(account, "id"), text(account, "name")))
+                    .map(|account| {
+                        format!("\n  {}  {}", text(account, "id"), text(account, "name"))
+                    })
                     .collect();
                 bail!("there are several accounts; set CLOUDFLARE_ACCOUNT_ID to one of them:{list}")
             }

@@ -41,6 +41,11 @@ pub(crate) fn render(
     let mut config = WorkerConfig::read(&source)?;
     adapt(config.document.as_table_mut(), environment, ids);
     config.name = environment.name(base);
+    if base == "tail-ingest" && environment.suffix().is_some() {
+        // It must know its own pipeline under the names it has here: recording itself would be an endless loop.
+        let own = ["tail-ingest", "log-writer"].map(|worker| environment.name(worker));
+        config.var("PIPELINE_WORKERS", &own.join(" "));
+    }
     let main = config
         .document
         .get("main")
@@ -197,7 +202,10 @@ script_name = "s"
             .replace("\"t\"", "\"t-x\"")
             .replace("\"q\"", "\"q-x\"")
             .replace("\"d\"", "\"d-x\"")
-            .replace("database_name = \"b\"", "database_name = \"b-x\" database_id = \"db-id\"")
+            .replace(
+                "database_name = \"b\"",
+                "database_name = \"b-x\" database_id = \"db-id\"",
+            )
             .replace("binding = \"KV\"", "binding = \"KV\" id = \"kv-id\"")
             .replace("name = \"w\"", "name = \"w-x\"")
             .replace("\"s\"", "\"s-x\"");

@@ -62,8 +62,8 @@ fn running(wrangler: &Wrangler, name: &str) -> Option<String> {
 
 /// The address that wrangler prints for a Worker that has one.
 fn address(answer: &str) -> Option<String> {
-    answer
+    let host = answer
         .split_whitespace()
-        .find(|word| word.starts_with("https://") && word.ends_with(".workers.dev"))
-        .map(str::to_owned)
+        .find(|word| word.ends_with(".workers.dev"))?;
+    Some(format!("https://{}", host.trim_start_matches("https://")))
 }

@@ -69,7 +69,9 @@ impl Answer {
         let start = text.find("[ERROR]").unwrap_or(0);
         let complaint = text.get(start..).unwrap_or_default();
         let mut complaint = complaint.trim_start_matches("[ERROR]").trim().to_owned();
-        let hint = if complaint.contains("Authentication error") || complaint.contains("Unable to authenticate") {
+        let hint = if complaint.contains("Authentication error")
+            || complaint.contains("Unable to authenticate")
+        {
             "\nThe token is not valid, or lacks a permission: docs/operations.md lists those that are needed."
         } else if complaint.contains("fetch failed") || complaint.contains("ENOTFOUND") {
             "\nCloudflare's API cannot be reached: check the network."

@@ -1,0 +1,358 @@
+//! A stand-in for the part of Cloudflare's API that a deployment uses, on loopback: it keeps what is created, and answers
+//! in the shapes that the real wrangler expects. D1 is a real SQLite, so migrations really run.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use rusqlite::fallible_iterator::FallibleIterator;
+use rusqlite::{Batch, Connection};
+use serde_json::{Map, Value, json};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+/// The one token that is let in.
+pub(crate) const TOKEN: &str = "test-token-0123456789";
+/// The one account there is.
+pub(crate) const ACCOUNT: &str = "0123456789abcdef0123456789abcdef";
+
+/// What the account holds.
+#[derive(Default)]
+pub(crate) struct State {
+    /// Each request as `METHOD path`, without the account's prefix.
+    pub(crate) requests: Vec<String>,
+    /// What was asked for and is not part of the stand-in.
+    pub(crate) unknown: Vec<String>,
+    /// By name: id, settings and consumers as the API gives them.
+    pub(crate) queues: BTreeMap<String, Value>,
+    /// By name.
+    pub(crate) databases: BTreeMap<String, Connection>,
+    /// Titles.
+    pub(crate) namespaces: Vec<String>,
+    /// By name.
+    pub(crate) scripts: BTreeMap<String, Script>,
+    /// By name: what was put.
+    pub(crate) workflows: BTreeMap<String, Value>,
+    /// A request that fails, as the beginning of `METHOD path`.
+    pub(crate) fail: Option<String>,
+}
+
+/// A Worker.
+#[derive(Default)]
+pub(crate) struct Script {
+    /// Each upload's metadata, the newest last.
+    pub(crate) versions: Vec<Value>,
+    /// Cron triggers.
+    pub(crate) schedules: Value,
+    /// Whether it answers on workers.dev.
+    pub(crate) has_address: bool,
+    /// Names of secrets.
+    pub(crate) secrets: Vec<String>,
+}
+
+/// The stand-in. Clones share their state.
+#[derive(Clone, Default)]
+pub(crate) struct Cloudflare(Arc<Mutex<State>>);
+
+impl Cloudflare {
+    /// Starts answering on a free port of loopback.
+    pub(crate) async fn start(&self) -> MockServer {
+        let server = MockServer::start().await;
+        Mock::given(any())
+            .respond_with(self.clone())
+            .mount(&server)
+            .await;
+        server
+    }
+
+    /// Looks at the state, or changes it.
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.0.lock().unwrap())
+    }
+}
+
+type Answer = Result<Value, (u16, u32, String)>;
+
+impl Respond for Cloudflare {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let mut answer = self.with(|state| state.answer(request));
+        // Every list fits one page; wrangler asks on until one is empty.
+        let page = request.url.query_pairs().find(|(key, _)| key == "page");
+        if let (Some((_, page)), Ok(Value::Array(entries))) = (page, &mut answer)
+            && page != "1"
+        {
+            entries.clear();
+        }
+        let (status, body) = match answer {
+            Ok(result) => {
+                let count = result.as_array().map_or(1, Vec::len);
+                let info = json!({"page": 1, "per_page": 100, "count": count, "total_count": count, "total_pages": 1});
+                (
+                    200,
+                    json!({"success": true, "errors": [], "messages": [], "result": result, "result_info": info}),
+                )
+            }
+            Err((status, code, message)) => (
+                status,
+                json!({"success": false, "errors": [{"code": code, "message": message}], "messages": [], "result": null}),
+            ),
+        };
+        ResponseTemplate::new(status).set_body_json(body)
+    }
+}
+
+impl State {
+    fn answer(&mut self, request: &Request) -> Answer {
+        let path = request.url.path();
+        let account = format!("/accounts/{ACCOUNT}/");
+        let path = path.strip_prefix(&account).unwrap_or(path);
+        let line = format!("{} {path}", request.method);
+        self.requests.push(line.clone());
+        let authorization = request.headers.get("authorization");
+        if authorization.and_then(|value| value.to_str().ok()) != Some(&format!("Bearer {TOKEN}")) {
+            return Err((403, 10000, "Authentication error".to_owned()));
+        }
+        if self
+            .fail
+            .as_ref()
+            .is_some_and(|fail| line.starts_with(fail))
+        {
+            return Err((400, 10001, "injected failure".to_owned()));
+        }
+        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let method = request.method.as_str();
+        match (method, segments.as_slice()) {
+            ("GET", ["memberships"]) => Ok(json!([{"account": {"id": ACCOUNT, "name": "Test"}}])),
+            ("GET", ["accounts"]) => Ok(json!([{"id": ACCOUNT, "name": "Test"}])),
+            ("GET", ["user"]) => Ok(json!({"email": "someone@example.com"})),
+            ("GET", ["user", "tokens", "verify"]) => Ok(json!({"id": "token-id", "status": "active"})),
+            (_, ["queues", rest @ ..]) => self.queues(method, rest, &body, request),
+            (_, ["d1", "database", rest @ ..]) => self.databases(method, rest, &body),
+            (_, ["storage", "kv", "namespaces"]) => Ok(self.namespaces(method, &body)),
+            ("PUT", ["workflows", name]) => {
+                self.workflows.insert((*name).to_owned(), body);
+                Ok(json!({"id": "workflow-id", "name": name}))
+            }
+            ("GET", ["workers", "subdomain"]) => Ok(json!({"subdomain": "test"})),
+            ("GET", ["workers", "services", name]) => self.script(name).map(|_| {
+                json!({"default_environment": {"environment": "production", "script": {"last_deployed_from": "wrangler"}}})
+            }),
+            ("GET", ["workers", "workers", name]) => self.script(name).map(|script| {
+                json!({"id": "worker-id", "name": name, "subdomain": {"enabled": script.has_address}})
+            }),
+            (_, ["workers", "scripts", name, rest @ ..]) => self.scripts(method, name, rest, request, &body),
+            _ => self.unknown(&line),
+        }
+    }
+
+    fn unknown(&mut self, line: &str) -> Answer {
+        self.unknown.push(line.to_owned());
+        Err((404, 7003, format!("no such route: {line}")))
+    }
+
+    fn queues(&mut self, method: &str, rest: &[&str], body: &Value, request: &Request) -> Answer {
+        match (method, rest) {
+            ("GET", []) => {
+                let names: Vec<String> = request
+                    .url
+                    .query_pairs()
+                    .filter(|(key, _)| key == "name")
+                    .map(|(_, name)| name.into_owned())
+                    .collect();
+                let wanted = |name: &String| names.is_empty() || names.contains(name);
+                Ok(self
+                    .queues
+                    .iter()
+                    .filter(|(name, _)| wanted(name))
+                    .map(|(_, queue)| queue.clone())
+                    .collect())
+            }
+            ("POST", []) => {
+                let name = body["queue_name"].as_str().unwrap().to_owned();
+                let queue = json!({
+                    "queue_id": format!("id-of-{name}"), "queue_name": name, "settings": body["settings"],
+                    "producers": [], "producers_total_count": 0, "consumers": [], "consumers_total_count": 0,
+                });
+                self.queues.insert(name, queue.clone());
+                Ok(queue)
+            }
+            ("POST" | "PUT", [id, "consumers", ..]) => {
+                let queue = self
+                    .queues
+                    .values_mut()
+                    .find(|queue| queue["queue_id"] == *id)
+                    .unwrap();
+                let mut consumer = body.clone();
+                consumer["consumer_id"] = json!("consumer-id");
+                // The API takes `script_name` and gives `script`.
+                consumer["script"] = consumer["script_name"].take();
+                queue["consumers"] = json!([consumer]);
+                queue["consumers_total_count"] = json!(1);
+                Ok(consumer)
+            }
+            _ => self.unknown(&format!("{method} queues/{}", rest.join("/"))),
+        }
+    }
+
+    fn databases(&mut self, method: &str, rest: &[&str], body: &Value) -> Answer {
+        let id = |name: &str| format!("id-of-{name}");
+        match (method, rest) {
+            ("GET", []) => Ok(self
+                .databases
+                .keys()
+                .map(|name| json!({"uuid": id(name), "name": name, "version": "production"}))
+                .collect()),
+            ("POST", []) => {
+                let name = body["name"].as_str().unwrap().to_owned();
+                let database = json!({"uuid": id(&name), "name": name, "version": "production"});
+                self.databases
+                    .insert(name, Connection::open_in_memory().unwrap());
+                Ok(database)
+            }
+            ("GET", [wanted]) => self
+                .databases
+                .keys()
+                .find(|name| id(name) == *wanted)
+                .map(|name| json!({"uuid": wanted, "name": name, "version": "production"}))
+                .ok_or((404, 7404, "no such database".to_owned())),
+            ("POST", [wanted, "query"]) => {
+                let (_, database) = self
+                    .databases
+                    .iter()
+                    .find(|(name, _)| id(name) == *wanted)
+                    .unwrap();
+                run_sql(database, body["sql"].as_str().unwrap())
+                    .map_err(|error| (400, 7500, error.to_string()))
+            }
+            ("GET", [_, "time_travel", "bookmark"]) => Ok(json!({"bookmark": "b"})),
+            _ => self.unknown(&format!("{method} d1/database/{}", rest.join("/"))),
+        }
+    }
+
+    fn namespaces(&mut self, method: &str, body: &Value) -> Value {
+        let namespace = |title: &str| json!({"id": format!("id-of-{title}"), "title": title});
+        if method == "POST" {
+            let title = body["title"].as_str().unwrap();
+            self.namespaces.push(title.to_owned());
+            return namespace(title);
+        }
+        self.namespaces
+            .iter()
+            .map(|title| namespace(title))
+            .collect()
+    }
+
+    fn script(&self, name: &str) -> Result<&Script, (u16, u32, String)> {
+        self.scripts.get(name).ok_or((
+            404,
+            10007,
+            "This Worker does not exist on your account.".to_owned(),
+        ))
+    }
+
+    fn scripts(
+        &mut self,
+        method: &str,
+        name: &str,
+        rest: &[&str],
+        request: &Request,
+        body: &Value,
+    ) -> Answer {
+        let upload = matches!((method, rest), ("PUT", []) | ("POST", ["versions"]));
+        if !upload {
+            self.script(name)?;
+        }
+        let script = self.scripts.entry(name.to_owned()).or_default();
+        let latest = script.versions.len().saturating_sub(1);
+        let version = |number: usize| {
+            let id = format!("00000000-0000-4000-8000-{number:012}");
+            let annotations = &script.versions[number]["annotations"];
+            json!({"id": id, "number": number, "annotations": annotations, "metadata": {
+                "author_email": "a", "source": "wrangler", "created_on": "2026-11-23T10:00:00Z"},
+                "resources": {"bindings": [], "script": {"etag": "e", "handlers": [], "last_deployed_from": "wrangler"},
+                "script_runtime": {}}})
+        };
+        match (method, rest) {
+            (_, []) | ("POST", ["versions"]) if upload => {
+                script.versions.push(metadata(request));
+                let number = script.versions.len() - 1;
+                Ok(json!({
+                    "id": format!("00000000-0000-4000-8000-{number:012}"), "etag": "e", "startup_time_ms": 3,
+                    "deployment_id": format!("0000000000004000 8000{number:012}").replace(' ', ""),
+                    "resources": {"script": {"etag": "e"}},
+                }))
+            }
+            ("GET", ["deployments"]) => Ok(json!({"deployments": [{
+                "id": "deployment-id", "source": "wrangler", "strategy": "percentage", "author_email": "a",
+                "created_on": "2026-11-23T10:00:00Z", "annotations": {},
+                "versions": [{"version_id": version(latest)["id"], "percentage": 100}]}]})),
+            ("POST", ["deployments"]) => Ok(json!({"id": "deployment-id"})),
+            ("GET", ["versions"]) => Ok(json!({"items": [version(latest)]})),
+            ("GET", ["versions", id]) => {
+                let number: usize = id.rsplit('-').next().unwrap().parse().unwrap();
+                Ok(version(number))
+            }
+            ("GET" | "PATCH", ["settings" | "script-settings"]) => {
+                Ok(json!({"tags": [], "bindings": []}))
+            }
+            ("POST", ["subdomain"]) => {
+                script.has_address = body["enabled"] == true;
+                Ok(json!({"enabled": script.has_address, "previews_enabled": false}))
+            }
+            ("PUT", ["schedules"]) => {
+                script.schedules = body.clone();
+                Ok(json!({"schedules": []}))
+            }
+            ("GET", ["secrets"]) => Ok(script
+                .secrets
+                .iter()
+                .map(|secret| json!({"name": secret, "type": "secret_text"}))
+                .collect()),
+            _ => self.unknown(&format!(
+                "{method} workers/scripts/{name}/{}",
+                rest.join("/")
+            )),
+        }
+    }
+}
+
+/// The part `metadata` of a Worker's upload.
+fn metadata(request: &Request) -> Value {
+    let text = String::from_utf8_lossy(&request.body);
+    let part = text.split("name=\"metadata\"").nth(1).unwrap();
+    let start = part.find('{').unwrap();
+    serde_json::Deserializer::from_str(&part[start..])
+        .into_iter()
+        .next()
+        .unwrap()
+        .unwrap()
+}
+
+/// Runs every statement; the answer has one result for each.
+fn run_sql(database: &Connection, sql: &str) -> rusqlite::Result<Value> {
+    let mut results = Vec::new();
+    let mut batch = Batch::new(database, sql);
+    while let Some(mut statement) = batch.next()? {
+        let columns: Vec<String> = statement
+            .column_names()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let mut rows = statement.query([])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mut object = Map::new();
+            for (position, column) in columns.iter().enumerate() {
+                let value = match row.get_ref(position)? {
+                    rusqlite::types::ValueRef::Integer(number) => json!(number),
+                    rusqlite::types::ValueRef::Text(text) => json!(String::from_utf8_lossy(text)),
+                    _ => Value::Null,
+                };
+                object.insert(column.clone(), value);
+            }
+            found.push(Value::Object(object));
+        }
+        results.push(json!({"results": found, "success": true, "meta": {"duration": 1}}));
+    }
+    Ok(Value::Array(results))
+}
