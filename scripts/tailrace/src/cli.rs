@@ -144,6 +144,7 @@ Examples:
 }
 
 /// `tailrace logs`.
+#[allow(clippy::struct_excessive_bools)] // flags
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -145,6 +145,9 @@ impl Error {
                  applies the migrations"
                     .to_owned()
             }
+            Self::Api { message, .. } if message.contains("constraint") => {
+                "a record violates the schema and can never be stored: look at it with --dry-run --export FILE".to_owned()
+            }
             Self::Api { status: 429 | 500.., .. } => {
                 "Cloudflare is busy or failing; wait a little and run the command again".to_owned()
             }

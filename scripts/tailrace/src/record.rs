@@ -1,7 +1,8 @@
 //! A stored row as it is read back. `sql` selects the columns in the order this reads them.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Number, Value};
 
 use crate::Error;
 
@@ -9,7 +10,7 @@ use crate::Error;
 pub const COLUMNS: &str = "log_id, worker_name, request_id, correlation_id, log_level, message, context_json, timestamp, execution_time_ms";
 
 /// A row of `tail_logs`. Its JSON form is that of [`log_record::LogRecord`]: one object by name.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Row {
     /// The record's id.
     pub log_id: String,
@@ -23,12 +24,15 @@ pub struct Row {
     pub log_level: String,
     /// What a person reads.
     pub message: String,
-    /// The context as JSON; text where the column holds none.
-    pub context: Value,
+    /// The context as it is stored; a JSON string where the column holds no JSON.
+    pub context: Box<RawValue>,
+    /// The same, to be looked into.
+    #[serde(skip)]
+    facts: Value,
     /// ISO-8601, UTC, milliseconds.
     pub timestamp: String,
     /// CPU time of the invocation.
-    pub execution_time_ms: Option<f64>,
+    pub execution_time_ms: Option<Number>,
 }
 
 impl Row {
@@ -47,12 +51,21 @@ impl Row {
         let mut required = |name| text(next()).ok_or_else(|| bad(name));
         let log_level = required("log_level")?;
         let message = required("message")?;
-        let context = match next() {
-            Value::String(json) => serde_json::from_str(&json).unwrap_or(Value::String(json)),
-            other => other,
+        let context = next();
+        let facts = match &context {
+            Value::String(json) => serde_json::from_str(json).unwrap_or_default(),
+            _ => Value::Null,
         };
+        let context = match context {
+            Value::String(json) if !facts.is_null() => RawValue::from_string(json),
+            other => to_raw_value(&other),
+        }
+        .map_err(|_| bad("context_json"))?;
         let timestamp = text(next()).ok_or_else(|| bad("timestamp"))?;
-        let execution_time_ms = next().as_f64();
+        let execution_time_ms = match next() {
+            Value::Number(number) => Some(number),
+            _ => None,
+        };
         Ok(Self {
             log_id,
             worker_name,
@@ -61,27 +74,30 @@ impl Row {
             log_level,
             message,
             context,
+            facts,
             timestamp,
             execution_time_ms,
         })
     }
 
-    /// A text of the context.
+    /// A member of the context.
     #[must_use]
-    pub fn fact(&self, key: &str) -> Option<&str> {
-        self.context.get(key).and_then(Value::as_str)
+    pub fn fact(&self, key: &str) -> Option<&Value> {
+        self.facts.get(key)
     }
 
     /// `invocation`, `log`, `exception` or `diagnostic`; empty where the context does not say.
     #[must_use]
     pub fn kind(&self) -> &str {
-        self.fact("kind").unwrap_or_default()
+        self.fact("kind")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     /// Wall time in milliseconds, on an invocation record.
     #[must_use]
     pub fn latency_ms(&self) -> Option<f64> {
-        self.context.get("latency_ms").and_then(Value::as_f64)
+        self.fact("latency_ms").and_then(Value::as_f64)
     }
 }
 

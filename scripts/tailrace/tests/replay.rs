@@ -13,6 +13,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::process::Stdio;
 
+use base64::Engine as _;
 use log_record::envelope::pack;
 use log_record::{DeadLetter, DeadLetterPayload, Envelope, Reason};
 use serde_json::value::RawValue;
@@ -114,7 +115,6 @@ async fn messages_that_the_platform_moved_are_sent_as_they_are() {
     let body = envelope(&[row("a"), row("b")]);
     cloud.state().enqueue(DLQ, &body);
     // As a producer that sends JSON would have had it: base64 over this API.
-    use base64::Engine as _;
     let encoded = base64::engine::general_purpose::STANDARD.encode(envelope(&[row("c")]));
     let now = chrono::Utc::now().timestamp_millis() - 1000;
     cloud
@@ -773,6 +773,7 @@ async fn locally_letters_go_from_kv_straight_into_the_database_and_what_it_rejec
         ran.stdout
     );
     assert!(ran.stderr.contains("CHECK constraint"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("violates the schema"), "{}", ran.stderr);
     let keys = kv_keys(&cloud);
     assert_eq!(keys.len(), 2, "{keys:?}");
     let ran = cloud.run_local(&["logs", "--json"]).await;

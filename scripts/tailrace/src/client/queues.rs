@@ -209,18 +209,18 @@ impl<'a> Queue<'a> {
             #[serde(default)]
             warnings: Value,
         }
-        let acked: Vec<_> = acks.iter().map(|id| json!({"lease_id": id})).collect();
-        let released: Vec<_> = releases
+        let taken: Vec<_> = acks.iter().map(|id| json!({"lease_id": id})).collect();
+        let given_back: Vec<_> = releases
             .iter()
             .map(|id| json!({"lease_id": id, "delay_seconds": 0}))
             .collect();
         let call = Call::post(
             "acknowledge to the queue",
             self.path("messages/ack"),
-            json!({"acks": acked, "retries": released}),
+            json!({"acks": taken, "retries": given_back}),
         );
         let answer: Answer<Answered> = self.client.call(&call).await?;
-        let acked = usize::try_from(whole(answer.result.acked)).unwrap_or(usize::MAX);
+        let count = usize::try_from(whole(answer.result.acked)).unwrap_or(usize::MAX);
         let warnings = match answer.result.warnings {
             Value::Object(map) => map
                 .into_iter()
@@ -228,7 +228,10 @@ impl<'a> Queue<'a> {
                 .collect(),
             _ => BTreeMap::new(),
         };
-        Ok(Settled { acked, warnings })
+        Ok(Settled {
+            acked: count,
+            warnings,
+        })
     }
 }
 

@@ -179,7 +179,7 @@ pub async fn measure(
         let to_ms = until_ms.min(from_ms + step);
         match slice(database, workers, &stored_ms(from_ms), &stored_ms(to_ms)).await {
             Ok(rows) => {
-                measured.add(rows);
+                measured.add(&rows);
                 from_ms = to_ms;
             }
             Err(error) if error.is_too_slow() && step > SLICE_LEAST_MS => step /= 2,
@@ -236,7 +236,7 @@ fn number(cells: &[Value], index: usize) -> Option<u64> {
 }
 
 impl Measured {
-    fn add(&mut self, slice: Slice) {
+    fn add(&mut self, slice: &Slice) {
         for cells in &slice.levels {
             let figures = self.workers.entry(text(cells, 0)).or_default();
             *figures.records.entry(text(cells, 1)).or_default() += number(cells, 2).unwrap_or(0);

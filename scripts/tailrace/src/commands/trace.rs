@@ -207,7 +207,7 @@ pub fn render(found: &Found, zone: Zone, width: Option<usize>) -> Vec<String> {
         .unwrap_or_default();
     let end = invocations
         .iter()
-        .map(|one| one.end_ms())
+        .map(Invocation::end_ms)
         .max()
         .unwrap_or(start);
     let span = (end - start).max(1);
@@ -358,8 +358,8 @@ fn render_line(row: &Row, start: i64, last: bool, width: Option<usize>, lines: &
 /// The stack of an exception, and those of the errors among a line's arguments: one frame a line, without what the
 /// message says already.
 fn stacks(row: &Row) -> Vec<String> {
-    let errors = row.context.get("errors").and_then(Value::as_array);
-    let own = row.fact("stack").into_iter();
+    let errors = row.fact("errors").and_then(Value::as_array);
+    let own = row.fact("stack").and_then(Value::as_str).into_iter();
     own.chain(
         errors
             .into_iter()

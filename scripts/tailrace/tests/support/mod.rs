@@ -494,11 +494,10 @@ impl State {
             while let Some(row) = found.next()? {
                 let cells: Vec<Value> = (0..columns.len())
                     .map(|index| match row.get_ref(index).unwrap() {
-                        ValueRef::Null => Value::Null,
                         ValueRef::Integer(number) => number.into(),
                         ValueRef::Real(number) => number.into(),
                         ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned().into(),
-                        ValueRef::Blob(_) => Value::Null,
+                        ValueRef::Null | ValueRef::Blob(_) => Value::Null,
                     })
                     .collect();
                 rows.push(Value::from(cells));

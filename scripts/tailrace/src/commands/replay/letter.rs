@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use log_record::limits::MESSAGE_BODY_BYTES;
 use log_record::{DeadLetter, DeadLetterPayload, DecodeError, Envelope, Reason, RecordView};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::time;
@@ -190,9 +191,10 @@ impl Letter {
     pub fn workers(&self) -> BTreeMap<String, u64> {
         let mut workers = BTreeMap::new();
         for record in self.records() {
-            let read = RecordView::new(&record).and_then(|view| view.to_record());
-            let name = read.map_or_else(|_| String::new(), |record| record.worker_name);
-            *workers.entry(name).or_default() += 1;
+            // Read leniently: a letter may be one because its record is odd.
+            let cells: Vec<Value> = serde_json::from_str(record.get()).unwrap_or_default();
+            let name = cells.get(1).and_then(Value::as_str).unwrap_or_default();
+            *workers.entry(name.to_owned()).or_default() += 1;
         }
         workers
     }

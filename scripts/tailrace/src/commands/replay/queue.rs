@@ -11,7 +11,6 @@
 //! A process that dies leaves leases that run out: what was not acknowledged comes back.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -51,8 +50,15 @@ enum State {
 /// A message that stays.
 struct Held {
     lease: String,
-    /// The body, where this was the last delivery.
-    last: Option<Option<String>>,
+    again: Again,
+}
+
+/// Whether a message can be delivered again.
+enum Again {
+    /// It can.
+    Yes,
+    /// This was the last delivery of this body; `None` is no text.
+    No(Option<String>),
 }
 
 /// A message being replayed.
@@ -241,13 +247,17 @@ impl<'a> Run<'_, 'a> {
     }
 
     fn hold(&mut self, message: Message) {
-        let last = (message.attempts >= self.max_retries).then_some(message.body);
+        let again = if message.attempts >= self.max_retries {
+            Again::No(message.body)
+        } else {
+            Again::Yes
+        };
         self.states.insert(message.id.clone(), State::Held);
         self.held.insert(
             message.id,
             Held {
                 lease: message.lease_id,
-                last,
+                again,
             },
         );
     }
@@ -408,10 +418,10 @@ impl<'a> Run<'_, 'a> {
         let mut releases = Vec::new();
         let mut renewals = Vec::new();
         for held in self.held.values() {
-            match &held.last {
-                None => releases.push(held.lease.as_str()),
-                Some(Some(body)) => renewals.push((held.lease.as_str(), body.as_str())),
-                Some(None) => output::note(
+            match &held.again {
+                Again::Yes => releases.push(held.lease.as_str()),
+                Again::No(Some(body)) => renewals.push((held.lease.as_str(), body.as_str())),
+                Again::No(None) => output::note(
                     "a message that is no text is on its last delivery; it cannot be kept over this API and will be \
                      deleted by the platform",
                 ),
@@ -458,33 +468,27 @@ impl<'a> Run<'_, 'a> {
 }
 
 /// Publishes a batch, then acknowledges what was published.
-fn send<'f>(
-    queue: &'f Queue<'_>,
-    target: &'f Target<'_>,
-    taken: Vec<Taken>,
-) -> impl Future<Output = Done> + 'f {
-    async move {
-        let contents: Vec<_> = taken.iter().map(|taken| &taken.letter.content).collect();
-        // (1) If the process dies in here, the leases run out: all of it is published again, and stored once.
-        let sent = target.send(&contents).await;
-        let leases: Vec<_> = taken
-            .iter()
-            .zip(&sent.published)
-            .filter(|(_, published)| **published)
-            .map(|(taken, _)| taken.message.lease_id.as_str())
-            .collect();
-        let acks = leases.len();
-        // (2) If the process dies in here, the same.
-        let settled = if leases.is_empty() {
-            Ok(Settled::default())
-        } else {
-            queue.settle(&leases, &[]).await
-        };
-        Done {
-            taken,
-            sent,
-            acks,
-            settled,
-        }
+async fn send(queue: &Queue<'_>, target: &Target<'_>, taken: Vec<Taken>) -> Done {
+    let contents: Vec<_> = taken.iter().map(|taken| &taken.letter.content).collect();
+    // (1) If the process dies in here, the leases run out: all of it is published again, and stored once.
+    let sent = target.send(&contents).await;
+    let leases: Vec<_> = taken
+        .iter()
+        .zip(&sent.published)
+        .filter(|(_, published)| **published)
+        .map(|(taken, _)| taken.message.lease_id.as_str())
+        .collect();
+    let acks = leases.len();
+    // (2) If the process dies in here, the same.
+    let settled = if leases.is_empty() {
+        Ok(Settled::default())
+    } else {
+        queue.settle(&leases, &[]).await
+    };
+    Done {
+        taken,
+        sent,
+        acks,
+        settled,
     }
 }

@@ -1,7 +1,7 @@
 //! Where replayed records go: to the queue, or, where the local runtime has none to publish to, straight into its
 //! database, with the statement that log-writer itself uses.
 
-use log_record::Envelope;
+use log_record::{Envelope, RecordView};
 use log_writer::statement;
 
 use super::letter::Content;
@@ -74,21 +74,25 @@ impl Target<'_> {
                         sent.go_on = false;
                     }
                     if !sent.go_on {
-                        call.iter().for_each(|one| sent.mark(&one.letters));
+                        for one in call {
+                            sent.mark(&one.letters);
+                        }
                     }
                 }
             }
             Self::Database(database) => {
                 for one in &outgoing {
-                    if let Err(error) = insert(database, one).await {
+                    // Without a connection the next statement fails too.
+                    let result = if sent.go_on {
+                        insert(database, one).await.map_err(Some)
+                    } else {
+                        Err(None)
+                    };
+                    if let Err(error) = result {
                         sent.mark(&one.letters);
-                        // A statement the database refuses says nothing about the next one.
-                        sent.go_on &= matches!(error, Error::Api { .. } | Error::Usage(_));
-                        sent.failure = Some(error);
-                        if !sent.go_on {
-                            sent.published.fill(false);
-                            break;
-                        }
+                        // A statement that the database refuses says nothing about the next one.
+                        sent.go_on &= matches!(error, Some(Error::Api { .. } | Error::Usage(_)));
+                        sent.failure = sent.failure.or(error);
                     }
                 }
             }
@@ -110,7 +114,7 @@ impl Sent {
 async fn insert(database: &Database<'_>, one: &Outgoing) -> Result<(), Error> {
     let envelope = Envelope::decode(&one.body)
         .map_err(|error| Error::Usage(format!("a body cannot be stored: {error}")))?;
-    let records: Vec<_> = envelope.records.iter().map(|record| record.raw()).collect();
+    let records: Vec<_> = envelope.records.iter().map(RecordView::raw).collect();
     for insert in statement::inserts(&records) {
         let statement = Statement {
             sql: insert.sql.to_owned(),
