@@ -92,6 +92,75 @@ fn changes(cloudflare: &Cloudflare) -> Vec<String> {
     })
 }
 
+/// What an account holds after a deployment of everything.
+fn everything_is_in_place(state: &State) {
+    assert_eq!(state.unknown, [] as [&str; 0]);
+    let queues: Vec<&String> = state.queues.keys().collect();
+    assert_eq!(
+        queues,
+        ["events", "events-dlq", "tail-logs", "tail-logs-dlq"]
+    );
+    let consumer = |queue: &str| state.queues[queue]["consumers"][0].clone();
+    assert_eq!(consumer("tail-logs-dlq")["type"], "http_pull");
+    assert_eq!(consumer("tail-logs-dlq")["settings"]["max_retries"], 100);
+    assert_eq!(consumer("tail-logs")["script"], "log-writer");
+    assert_eq!(consumer("tail-logs")["dead_letter_queue"], "tail-logs-dlq");
+    assert_eq!(consumer("events")["script"], "queue-consumer");
+    assert_eq!(
+        state.queues["tail-logs-dlq"]["settings"]["message_retention_period"],
+        1_209_600
+    );
+
+    // The real migrations have run in the database that log-writer is bound to.
+    let columns: i64 = state.databases["tailrace"]
+        .query_row(
+            "SELECT count(*) FROM pragma_table_info('tail_logs')",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(columns, 10);
+    let writer = metadata(state, "log-writer");
+    let ingest = metadata(state, "tail-ingest");
+    assert_eq!(binding(writer, "DB", "id"), "id-of-tailrace");
+    assert_eq!(binding(writer, "DLQ", "queue_name"), "tail-logs-dlq");
+    assert_eq!(binding(ingest, "TAIL_LOGS", "queue_name"), "tail-logs");
+    for worker in [writer, ingest] {
+        assert_eq!(
+            binding(worker, "FALLBACK", "namespace_id"),
+            "id-of-tailrace-fallback"
+        );
+        assert!(
+            worker["tail_consumers"]
+                .as_array()
+                .is_none_or(Vec::is_empty),
+            "{worker}"
+        );
+    }
+    for producer in ["event-workflow", "queue-consumer", "triggers-api"] {
+        let consumers = &metadata(state, producer)["tail_consumers"];
+        assert_eq!(
+            *consumers,
+            json!([{"service": "tail-ingest"}]),
+            "{producer}"
+        );
+    }
+    assert_eq!(
+        state.workflows["event-workflow"]["class_name"],
+        "EventWorkflow"
+    );
+    assert_eq!(
+        state.scripts["log-writer"]
+            .schedules
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    assert!(state.scripts["triggers-api"].has_address);
+    assert!(!state.scripts["tail-ingest"].has_address);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_stops_goes_on_where_it_stopped_and_then_changes_nothing() {
     let cloudflare = Cloudflare::default();
@@ -130,72 +199,7 @@ async fn a_deployment_stops_goes_on_where_it_stopped_and_then_changes_nothing() 
             "{line} again in {made:#?}"
         );
     }
-    cloudflare.with(|state| {
-        assert_eq!(state.unknown, [] as [&str; 0], "{}", first.text);
-        let queues: Vec<&String> = state.queues.keys().collect();
-        assert_eq!(
-            queues,
-            ["events", "events-dlq", "tail-logs", "tail-logs-dlq"]
-        );
-        let consumer = |queue: &str| state.queues[queue]["consumers"][0].clone();
-        assert_eq!(consumer("tail-logs-dlq")["type"], "http_pull");
-        assert_eq!(consumer("tail-logs")["script"], "log-writer");
-        assert_eq!(consumer("tail-logs")["dead_letter_queue"], "tail-logs-dlq");
-        assert_eq!(consumer("events")["script"], "queue-consumer");
-        assert_eq!(
-            state.queues["tail-logs-dlq"]["settings"]["message_retention_period"],
-            1_209_600
-        );
-
-        // The real migrations have run in the database that log-writer is bound to.
-        let columns: i64 = state.databases["tailrace"]
-            .query_row(
-                "SELECT count(*) FROM pragma_table_info('tail_logs')",
-                [],
-                |row| row.get(0),
-            )
-            .unwrap();
-        assert_eq!(columns, 10);
-        let writer = metadata(state, "log-writer");
-        let ingest = metadata(state, "tail-ingest");
-        assert_eq!(binding(writer, "DB", "id"), "id-of-tailrace");
-        assert_eq!(binding(writer, "DLQ", "queue_name"), "tail-logs-dlq");
-        assert_eq!(binding(ingest, "TAIL_LOGS", "queue_name"), "tail-logs");
-        for worker in [writer, ingest] {
-            assert_eq!(
-                binding(worker, "FALLBACK", "namespace_id"),
-                "id-of-tailrace-fallback"
-            );
-            assert!(
-                worker["tail_consumers"]
-                    .as_array()
-                    .is_none_or(Vec::is_empty),
-                "{worker}"
-            );
-        }
-        for producer in ["event-workflow", "queue-consumer", "triggers-api"] {
-            let consumers = &metadata(state, producer)["tail_consumers"];
-            assert_eq!(
-                *consumers,
-                json!([{"service": "tail-ingest"}]),
-                "{producer}"
-            );
-        }
-        assert_eq!(
-            state.workflows["event-workflow"]["class_name"],
-            "EventWorkflow"
-        );
-        assert_eq!(
-            state.scripts["log-writer"]
-                .schedules
-                .as_array()
-                .unwrap()
-                .len(),
-            2
-        );
-        assert!(state.scripts["triggers-api"].has_address);
-        assert!(!state.scripts["tail-ingest"].has_address);
-    });
+    cloudflare.with(|state| everything_is_in_place(state));
     assert!(
         first.text.contains("https://triggers-api.test.workers.dev"),
         "{}",
@@ -325,6 +329,28 @@ async fn a_dry_run_checks_every_worker_and_asks_nobody() {
         run.text
     );
     cloudflare.with(|state| assert_eq!(state.requests, [] as [&str; 0]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_was_not_deployed_from_here_is_not_replaced() {
+    let cloudflare = Cloudflare::default();
+    let server = cloudflare.start().await;
+    cloudflare.with(|state| {
+        let mine = state
+            .scripts
+            .entry("log-writer-mine".to_owned())
+            .or_default();
+        mine.versions.push(json!({"annotations": {}}));
+    });
+    let run = deploy(&server, &["--env", "mine", "--pipeline-only"]).await;
+    assert!(!run.succeeded);
+    assert!(
+        run.text
+            .contains("there is a Worker log-writer-mine already"),
+        "{}",
+        run.text
+    );
+    cloudflare.with(|state| assert_eq!(state.scripts["log-writer-mine"].versions.len(), 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

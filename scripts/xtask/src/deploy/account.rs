@@ -70,13 +70,14 @@ impl Account {
                 "the token or login has access to no account; set CLOUDFLARE_ACCOUNT_ID, or choose another token"
             ),
             (None, several) => {
-                let list: String = several
+                let list: Vec<String> = several
                     .iter()
-                    .map(|account| {
-                        format!("\n  {}  {}", text(account, "id"), text(account, "name"))
-                    })
+                    .map(|account| format!("{}  {}", text(account, "id"), text(account, "name")))
                     .collect();
-                bail!("there are several accounts; set CLOUDFLARE_ACCOUNT_ID to one of them:{list}")
+                bail!(
+                    "there are several accounts; set CLOUDFLARE_ACCOUNT_ID to one of them:\n  {}",
+                    list.join("\n  ")
+                )
             }
         }
     }

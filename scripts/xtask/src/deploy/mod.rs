@@ -51,6 +51,9 @@ pub(crate) struct Arguments {
     /// Leave the sample producers out
     #[arg(long)]
     pipeline_only: bool,
+    /// Replace Workers of the same names that were not deployed from here
+    #[arg(long)]
+    overwrite: bool,
 }
 
 /// `cargo xtask deploy`.
@@ -77,6 +80,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         environment: &environment,
         wrangler: &wrangler,
         ids: Ids::default(),
+        overwrite: arguments.overwrite,
     };
     let mut done = Vec::new();
     for (position, step) in plan.steps.iter().enumerate() {
@@ -112,6 +116,7 @@ struct Deployment<'a> {
     environment: &'a Environment,
     wrangler: &'a Wrangler<'a>,
     ids: Ids,
+    overwrite: bool,
 }
 
 impl Deployment<'_> {
@@ -136,7 +141,9 @@ impl Deployment<'_> {
                 let config = self.render("log-writer")?;
                 resources::migrations(self.wrangler, &config.path, database)
             }
-            Step::Worker { base, .. } => workers::deploy(self.wrangler, &self.render(base)?),
+            Step::Worker { base, .. } => {
+                workers::deploy(self.wrangler, &self.render(base)?, self.overwrite)
+            }
         }
     }
 
@@ -180,24 +187,27 @@ fn stopped(done: &[Outcome], remaining: &[Step]) -> String {
 }
 
 fn next_steps(plan: &Plan, environment: &Environment, wrangler: &Wrangler) -> String {
-    let mut text = "\nNext:\n".to_owned();
     let api = environment.name("triggers-api");
-    if plan.has_worker("triggers-api") && !workers::has_secret(wrangler, &api, "API_TOKEN") {
-        text += &format!(
-            "- Give the sample API its token; wrangler reads it from standard input:\n    \
+    let secret = if plan.has_worker("triggers-api")
+        && !workers::has_secret(wrangler, &api, "API_TOKEN")
+    {
+        format!(
+            "- Give the sample API a token; it is shown once, and wrangler reads it from standard input:\n    \
              (cd wrangler && openssl rand -hex 32 | tee /dev/tty | npx wrangler secret put API_TOKEN --name {api})\n"
-        );
-    }
-    let env = match environment.suffix() {
-        Some(suffix) => format!(" --env {suffix}"),
-        None => String::new(),
+        )
+    } else {
+        String::new()
     };
-    text += &format!(
-        "- Attach a Worker of your own: add this line to its wrangler.toml, above the first [table], and deploy it:\n    \
+    let env = environment
+        .suffix()
+        .map(|suffix| format!(" --env {suffix}"))
+        .unwrap_or_default();
+    format!(
+        "\nNext:\n{secret}\
+         - Attach a Worker of your own: add this line to its wrangler.toml, above the first [table], and deploy it:\n    \
          tail_consumers = [{{ service = \"{}\" }}]\n\
          - See its logs:\n    cargo tailrace logs --follow{env}\n\
          docs/operations.md goes on from here.",
         environment.name("tail-ingest")
-    );
-    text
+    )
 }

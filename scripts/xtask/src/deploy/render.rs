@@ -30,6 +30,9 @@ pub(crate) struct Rendered {
     pub(crate) fingerprint: String,
 }
 
+/// How every fingerprint begins: what is tagged so was deployed from here.
+pub(crate) const FINGERPRINT_PREFIX: &str = "tailrace-";
+
 /// Writes the configuration of the Worker `base` below `.tailrace/deploy`.
 pub(crate) fn render(
     workspace: &Workspace,
@@ -76,46 +79,45 @@ fn adapt(config: &mut dyn TableLike, environment: &Environment, ids: &Ids) {
         }
     };
     rename(config, &["name"]);
-    each(config.get_mut("tail_consumers"), &mut |table| {
+    for table in tables(config, "tail_consumers") {
         rename(table, &["service"]);
-    });
-    each(config.get_mut("workflows"), &mut |table| {
+    }
+    for table in tables(config, "workflows") {
         rename(table, &["name", "script_name"]);
-    });
+    }
     if let Some(queues) = config.get_mut("queues").and_then(Item::as_table_like_mut) {
         for kind in ["producers", "consumers"] {
-            each(queues.get_mut(kind), &mut |table| {
+            for table in tables(queues, kind) {
                 rename(table, &["queue", "dead_letter_queue"]);
-            });
+            }
         }
     }
-    each(config.get_mut("d1_databases"), &mut |table| {
+    for table in tables(config, "d1_databases") {
         rename(table, &["database_name"]);
         if let Some(id) = &ids.database {
             table.insert("database_id", value(id));
         }
-    });
-    each(config.get_mut("kv_namespaces"), &mut |table| {
+    }
+    for table in tables(config, "kv_namespaces") {
         if let Some(id) = &ids.namespace {
             table.insert("id", value(id));
         }
-    });
+    }
 }
 
-/// Does `change` to each table of an array, whichever way the array is written.
-fn each(item: Option<&mut Item>, change: &mut dyn FnMut(&mut dyn TableLike)) {
-    match item {
-        Some(Item::ArrayOfTables(tables)) => {
-            for table in tables.iter_mut() {
-                change(table);
-            }
-        }
-        Some(Item::Value(Value::Array(values))) => {
-            for table in values.iter_mut().filter_map(Value::as_inline_table_mut) {
-                change(table);
-            }
-        }
-        _ => {}
+/// The tables of the array `key` of `config`, whichever way the array is written.
+fn tables<'a>(config: &'a mut dyn TableLike, key: &str) -> Vec<&'a mut dyn TableLike> {
+    match config.get_mut(key) {
+        Some(Item::ArrayOfTables(tables)) => tables
+            .iter_mut()
+            .map(|table| table as &mut dyn TableLike)
+            .collect(),
+        Some(Item::Value(Value::Array(values))) => values
+            .iter_mut()
+            .filter_map(Value::as_inline_table_mut)
+            .map(|table| table as &mut dyn TableLike)
+            .collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -134,7 +136,7 @@ fn fingerprint(workspace: &Workspace, config: &str, code: &Path) -> Result<Strin
             .with_context(|| format!("{} cannot be read", file.display()))?
             .hash(&mut hasher);
     }
-    Ok(format!("tailrace-{:016x}", hasher.finish()))
+    Ok(format!("{FINGERPRINT_PREFIX}{:016x}", hasher.finish()))
 }
 
 /// The files of a folder and those below it, in order, without hidden ones.

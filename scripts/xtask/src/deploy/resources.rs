@@ -40,7 +40,16 @@ pub(crate) fn pull_consumer(wrangler: &Wrangler, queue: &str) -> Result<Outcome>
     };
     match consumers.iter().map(kind).collect::<Vec<_>>().as_slice() {
         [] => {
-            wrangler.run(&["queues", "consumer", "http", "add", queue])?;
+            // The platform's maximum: looking at a message is a delivery, and after the last one it is deleted.
+            wrangler.run(&[
+                "queues",
+                "consumer",
+                "http",
+                "add",
+                queue,
+                "--message-retries",
+                "100",
+            ])?;
             Ok(Outcome::Created)
         }
         kinds if kinds.iter().any(|kind| kind == "http_pull") => Ok(Outcome::Unchanged),

@@ -1,19 +1,28 @@
 //! Uploads a Worker, unless the one that runs is the same: each version is tagged with its fingerprint.
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::plan::Outcome;
-use super::render::Rendered;
+use super::render::{self, Rendered};
 use super::wrangler::Wrangler;
 
 /// Brings the Worker up to date. Its triggers (crons, queue consumers) are set in any case: they are no part of a
 /// version, and an earlier deployment may have stopped between the two.
-pub(crate) fn deploy(wrangler: &Wrangler, worker: &Rendered) -> Result<Outcome> {
+///
+/// A Worker of the same name that was not deployed from here is somebody else's: it is only replaced with `overwrite`.
+pub(crate) fn deploy(wrangler: &Wrangler, worker: &Rendered, overwrite: bool) -> Result<Outcome> {
     let config = worker.path.to_string_lossy();
     if running(wrangler, &worker.name).as_deref() == Some(&worker.fingerprint) {
         wrangler.run(&["triggers", "deploy", "--config", &config])?;
         return Ok(Outcome::Unchanged);
+    }
+    if !overwrite && is_foreign(wrangler, &worker.name)? {
+        bail!(
+            "there is a Worker {} already, and none of its latest versions was deployed from here: choose other names with \
+             --env NAME, leave the samples out with --pipeline-only, or replace it with --overwrite",
+            worker.name
+        );
     }
     let answer = wrangler.run(&[
         "deploy",
@@ -42,6 +51,29 @@ pub(crate) fn has_secret(wrangler: &Wrangler, worker: &str, secret: &str) -> boo
     listed.contains(&format!("\"{secret}\""))
 }
 
+/// Whether there is a Worker `name` of which no recent version has a fingerprint. (The latest may have none: setting a
+/// secret makes a version too.)
+fn is_foreign(wrangler: &Wrangler, name: &str) -> Result<bool> {
+    let answer = wrangler.output(&["versions", "list", "--json", "--name", name])?;
+    if !answer.succeeded {
+        if answer.is_missing() {
+            return Ok(false);
+        }
+        bail!("Worker {name} cannot be read: {}", answer.complaint());
+    }
+    let versions: Vec<Value> = serde_json::from_str(answer.stdout.trim())
+        .with_context(|| format!("the versions of {name}"))?;
+    let ours = |version: &Value| {
+        tag(version).is_some_and(|tag| tag.starts_with(render::FINGERPRINT_PREFIX))
+    };
+    Ok(!versions.iter().any(ours))
+}
+
+/// The tag that a version was deployed with.
+fn tag(version: &Value) -> Option<&str> {
+    version.get("annotations")?.get("workers/tag")?.as_str()
+}
+
 /// The fingerprint of the version that serves all of the Worker's traffic. `None` where there is none, or it was not
 /// deployed from here, or it cannot be found out: then the Worker is uploaded, which is always right.
 fn running(wrangler: &Wrangler, name: &str) -> Option<String> {
@@ -53,11 +85,7 @@ fn running(wrangler: &Wrangler, name: &str) -> Option<String> {
         return None;
     };
     let id = version.get("version_id")?.as_str()?;
-    json(&["versions", "view", id, "--json", "--name", name])?
-        .get("annotations")?
-        .get("workers/tag")?
-        .as_str()
-        .map(str::to_owned)
+    tag(&json(&["versions", "view", id, "--json", "--name", name])?).map(str::to_owned)
 }
 
 /// The address that wrangler prints for a Worker that has one.

@@ -64,11 +64,14 @@ impl<'a> Wrangler<'a> {
 impl Answer {
     /// What went wrong, in wrangler's words, with what to do about the usual causes.
     pub(crate) fn complaint(&self) -> String {
-        let text = [self.stdout.trim(), self.stderr.trim()].join("\n");
+        let text = plain(&[self.stdout.trim(), self.stderr.trim()].join("\n"));
         // From the first error on; what comes before is progress.
-        let start = text.find("[ERROR]").unwrap_or(0);
-        let complaint = text.get(start..).unwrap_or_default();
-        let mut complaint = complaint.trim_start_matches("[ERROR]").trim().to_owned();
+        let complaint = text.split_once("[ERROR]").map_or(&*text, |(_, rest)| rest);
+        let complaint = complaint
+            .split("If you think this is a bug")
+            .next()
+            .unwrap_or_default()
+            .trim();
         let hint = if complaint.contains("Authentication error")
             || complaint.contains("Unable to authenticate")
         {
@@ -78,8 +81,7 @@ impl Answer {
         } else {
             ""
         };
-        complaint += hint;
-        complaint
+        format!("{complaint}{hint}")
     }
 
     /// Whether wrangler says that what was asked for is not there.
@@ -87,5 +89,32 @@ impl Answer {
         [&self.stdout, &self.stderr]
             .iter()
             .any(|text| text.contains("does not exist"))
+    }
+}
+
+/// `text` without the escape sequences that colour it: wrangler colours its errors even where it is asked not to.
+fn plain(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain += part.split_once('m').map_or(part, |(_, rest)| rest);
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_the_error_without_colours_and_progress() {
+        let answer = Answer {
+            succeeded: false,
+            stdout: "Uploading...\n".to_owned(),
+            stderr: "\u{1b}[31m✘ \u{1b}[41;97m[\u{1b}[41;97mERROR\u{1b}[0m] \u{1b}[1mNo such thing.\u{1b}[0m\n\n  \
+                     If you think this is a bug, please open an issue"
+                .to_owned(),
+        };
+        assert_eq!(answer.complaint(), "No such thing.");
     }
 }

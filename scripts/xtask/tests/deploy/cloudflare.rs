@@ -129,6 +129,11 @@ impl State {
             (_, ["queues", rest @ ..]) => self.queues(method, rest, &body, request),
             (_, ["d1", "database", rest @ ..]) => self.databases(method, rest, &body),
             (_, ["storage", "kv", "namespaces"]) => Ok(self.namespaces(method, &body)),
+            ("GET", ["workflows", name]) => self.workflows.get(*name).cloned().ok_or((
+                404,
+                10200,
+                "workflow.not_found".to_owned(),
+            )),
             ("PUT", ["workflows", name]) => {
                 self.workflows.insert((*name).to_owned(), body);
                 Ok(json!({"id": "workflow-id", "name": name}))
@@ -287,7 +292,10 @@ impl State {
                 "created_on": "2026-11-23T10:00:00Z", "annotations": {},
                 "versions": [{"version_id": version(latest)["id"], "percentage": 100}]}]})),
             ("POST", ["deployments"]) => Ok(json!({"id": "deployment-id"})),
-            ("GET", ["versions"]) => Ok(json!({"items": [version(latest)]})),
+            ("GET", ["versions"]) => {
+                let all: Vec<Value> = (0..script.versions.len()).rev().map(version).collect();
+                Ok(json!({"items": all}))
+            }
             ("GET", ["versions", id]) => {
                 let number: usize = id.rsplit('-').next().unwrap().parse().unwrap();
                 Ok(version(number))
