@@ -58,7 +58,7 @@ pub struct Rotated {
     pub expired_left: u64,
     /// Whether there are more of them than were counted.
     pub expired_left_is_least: bool,
-    /// The database's size afterwards, in bytes, with the space that deleted rows leave for new ones; 0 when unknown.
+    /// The database's size afterwards, in bytes, as D1 reports it; 0 when unknown.
     pub database_bytes: u64,
     /// What D1's last error was.
     #[serde(skip_serializing_if = "Option::is_none")]
