@@ -43,9 +43,10 @@ impl Verdict {
             Limit::AtLeast(bar) => (format!("≥ {bar} ×"), " ×"),
             Limit::AtMost(bar, unit) => (format!("≤ {bar}{unit}"), unit),
         };
-        let reached = self
-            .reached
-            .map_or_else(|| "not measured".to_owned(), |it| format!("{}{unit}", number(it)));
+        let reached = self.reached.map_or_else(
+            || "not measured".to_owned(),
+            |it| format!("{}{unit}", number(it)),
+        );
         let mark = match self.met() {
             Some(true) => "reached",
             Some(false) => "**missed**",
@@ -68,46 +69,96 @@ pub fn judge(report: &Report, plan: &Plan) -> Vec<Verdict> {
     };
     let ratio = |table: &str, case: &str, subject: &str, than: (&str, &str)| {
         let table = report.table(table)?;
-        table.ratio(table.samples(case, subject)?, table.samples(than.0, than.1)?)
+        table.ratio(
+            table.samples(case, subject)?,
+            table.samples(than.0, than.1)?,
+        )
     };
     let value = |table: &str, case: &str, subject: &str| {
         Some(report.table(table)?.samples(case, subject)?.median())
     };
 
     for (table, case, what) in [
-        ("normalize-loop", normalize::loop_case(10), "normalizing, 100 logs a call, plain events, against story TypeScript"),
-        ("normalize-loop", normalize::loop_case(100), "normalizing, 1,000 logs a call, plain events, against story TypeScript"),
-        ("normalize-real", normalize::real_case(100), "normalizing, 100 logs a call, a real event, against story TypeScript"),
-        ("normalize-real", normalize::real_case(1_000), "normalizing, 1,000 logs a call, a real event, against story TypeScript"),
+        (
+            "normalize-loop",
+            normalize::loop_case(10),
+            "normalizing, 100 logs a call, plain events, against story TypeScript",
+        ),
+        (
+            "normalize-loop",
+            normalize::loop_case(100),
+            "normalizing, 1,000 logs a call, plain events, against story TypeScript",
+        ),
+        (
+            "normalize-real",
+            normalize::real_case(100),
+            "normalizing, 100 logs a call, a real event, against story TypeScript",
+        ),
+        (
+            "normalize-real",
+            normalize::real_case(1_000),
+            "normalizing, 1,000 logs a call, a real event, against story TypeScript",
+        ),
     ] {
-        add(what, Limit::AtLeast(3.0), ratio(table, &case, normalize::RUST, (&case, normalize::STORY)));
+        add(
+            what,
+            Limit::AtLeast(3.0),
+            ratio(table, &case, normalize::RUST, (&case, normalize::STORY)),
+        );
     }
     let ten = normalize::real_case(10);
     add(
         "normalizing, one real event of 10 logs, against story TypeScript",
         Limit::AtLeast(1.0),
-        ratio("normalize-real", &ten, normalize::RUST, (&ten, normalize::STORY)),
+        ratio(
+            "normalize-real",
+            &ten,
+            normalize::RUST,
+            (&ten, normalize::STORY),
+        ),
     );
 
     let lean = |rows: u64| d1::case(d1::LEAN, rows);
     let against_batch = |way: &str| ratio("d1-write", &lean(0), way, (&lean(0), d1::BATCH));
-    add("D1 rows/s, 1,000 rows a statement, against batch() of 100", Limit::AtLeast(2.6), against_batch(d1::JSON_1000));
-    add("the same with jsonb", Limit::AtLeast(3.0), against_batch(d1::JSONB_1000));
+    add(
+        "D1 rows/s, 1,000 rows a statement, against batch() of 100",
+        Limit::AtLeast(2.6),
+        against_batch(d1::JSON_1000),
+    );
+    add(
+        "the same with jsonb",
+        Limit::AtLeast(3.0),
+        against_batch(d1::JSONB_1000),
+    );
     if !plan.quick {
         add(
             "D1 rows/s at 1,000,000 rows, against the same at 0",
             Limit::AtLeast(0.75),
-            ratio("d1-write", &lean(1_000_000), d1::LOG_WRITER, (&lean(0), d1::LOG_WRITER)),
+            ratio(
+                "d1-write",
+                &lean(1_000_000),
+                d1::LOG_WRITER,
+                (&lean(0), d1::LOG_WRITER),
+            ),
         );
     }
-    add("billed rows per log", Limit::AtMost(4.2, ""), value("d1-billed", d1::LEAN, d1::LOG_WRITER));
+    add(
+        "billed rows per log",
+        Limit::AtMost(4.2, ""),
+        value("d1-billed", d1::LEAN, d1::LOG_WRITER),
+    );
 
     for (load, bar) in plan.loads.iter().zip([2.9, 3.0, 4.0]) {
         let case = load.label();
         add(
             &format!("end to end, {case}, against the story's design"),
             Limit::AtLeast(bar),
-            ratio("end-to-end", &case, end_to_end::RUST, (&case, end_to_end::STORY)),
+            ratio(
+                "end-to-end",
+                &case,
+                end_to_end::RUST,
+                (&case, end_to_end::STORY),
+            ),
         );
     }
     for load in plan.loads {
@@ -115,7 +166,12 @@ pub fn judge(report: &Report, plan: &Plan) -> Vec<Verdict> {
         add(
             &format!("end to end, {case}, against the same architecture in TypeScript"),
             Limit::AtLeast(1.15),
-            ratio("end-to-end", &case, end_to_end::RUST, (&case, end_to_end::TUNED)),
+            ratio(
+                "end-to-end",
+                &case,
+                end_to_end::RUST,
+                (&case, end_to_end::TUNED),
+            ),
         );
     }
     add(
@@ -143,7 +199,11 @@ pub fn judge(report: &Report, plan: &Plan) -> Vec<Verdict> {
         value("rotation", &rotated, "rows read/row"),
     );
     for (worker, bar) in [("log-writer", 60.0), ("tail-ingest", 120.0)] {
-        add(&format!("Wasm of {worker}, gzip"), Limit::AtMost(bar, " kB"), value("sizes", "Wasm, gzip", worker));
+        add(
+            &format!("Wasm of {worker}, gzip"),
+            Limit::AtMost(bar, " kB"),
+            value("sizes", "Wasm, gzip", worker),
+        );
     }
     verdicts
 }

@@ -32,6 +32,9 @@ pub fn of_process(_id: i32) -> Result<Duration> {
 /// When there is none.
 pub fn of_workerd(group: i32) -> Result<Duration> {
     let processes = e2e::process::processes(group, "workerd")?;
-    anyhow::ensure!(!processes.is_empty(), "no workerd in the process group {group}");
+    anyhow::ensure!(
+        !processes.is_empty(),
+        "no workerd in the process group {group}"
+    );
     processes.into_iter().map(of_process).sum()
 }

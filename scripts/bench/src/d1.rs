@@ -61,14 +61,29 @@ const fn way(method: &'static str, per: u64, once: bool) -> Way {
 const WAYS: [(&str, Way); 11] = [
     (BATCH, way("batch", 100, false)),
     ("11 rows of VALUES (99 parameters)", way("values", 11, true)),
-    ("json_each, 100 rows a statement", way("json_each", 100, true)),
-    ("json_each, 500 rows a statement", way("json_each", 500, true)),
+    (
+        "json_each, 100 rows a statement",
+        way("json_each", 100, true),
+    ),
+    (
+        "json_each, 500 rows a statement",
+        way("json_each", 500, true),
+    ),
     (JSON_1000, way("json_each", 1_000, false)),
-    ("json_each, 5,000 rows a statement", way("json_each", 5_000, true)),
+    (
+        "json_each, 5,000 rows a statement",
+        way("json_each", 5_000, true),
+    ),
     (LOG_WRITER, Way::LogWriter),
-    ("jsonb_each, 100 rows a statement", way("jsonb_each", 100, true)),
+    (
+        "jsonb_each, 100 rows a statement",
+        way("jsonb_each", 100, true),
+    ),
     (JSONB_1000, way("jsonb_each", 1_000, false)),
-    ("jsonb_each, 5,000 rows a statement", way("jsonb_each", 5_000, true)),
+    (
+        "jsonb_each, 5,000 rows a statement",
+        way("jsonb_each", 5_000, true),
+    ),
     (RAW, Way::Raw),
 ];
 
@@ -119,7 +134,10 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
     let files = databases(system.state())?;
     let mut places = Vec::new();
     for (binding, schema, existing) in wanted {
-        let path = files.get(&binding).context("a database has no file")?.clone();
+        let path = files
+            .get(&binding)
+            .context("a database has no file")?
+            .clone();
         places.push(Place::prepare(workspace, binding, schema, existing, path)?);
     }
 
@@ -164,7 +182,11 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
             }
         }
     }
-    let order = |case: &str| places.iter().position(|place| case == self::case(place.schema, place.existing));
+    let order = |case: &str| {
+        places
+            .iter()
+            .position(|place| case == self::case(place.schema, place.existing))
+    };
     speed.lines.sort_by_key(|line| order(&line.case));
     speed.compare_with(BATCH);
     report.tables.push(speed);
@@ -202,8 +224,8 @@ fn databases(state: &Path) -> Result<HashMap<String, PathBuf>> {
             continue;
         }
         let connection = Connection::open(&path)?;
-        let mut names =
-            connection.prepare("SELECT substr(name, 9) FROM sqlite_schema WHERE name LIKE 'this_is_%'")?;
+        let mut names = connection
+            .prepare("SELECT substr(name, 9) FROM sqlite_schema WHERE name LIKE 'this_is_%'")?;
         for name in names.query_map([], |row| row.get::<_, String>(0))? {
             found.insert(name?, path.clone());
         }
@@ -216,7 +238,9 @@ fn databases(state: &Path) -> Result<HashMap<String, PathBuf>> {
 /// # Errors
 /// When the clock stands before that.
 pub(crate) fn now_ms() -> Result<u64> {
-    Ok(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?)
+    Ok(u64::try_from(
+        SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis(),
+    )?)
 }
 
 impl Place {
@@ -243,7 +267,11 @@ impl Place {
         for file in files {
             connection.execute_batch(&fs::read_to_string(file)?)?;
         }
-        let ids = if schema == STORY { Ids::Random } else { Ids::TimeOrdered };
+        let ids = if schema == STORY {
+            Ids::Random
+        } else {
+            Ids::TimeOrdered
+        };
         let from_ms = now_ms()?;
         let mut place = Self {
             binding,
@@ -257,7 +285,9 @@ impl Place {
         let span = 6 * DAY_MS;
         Rows::new(ids, existing, from_ms - span, span, existing)
             .insert_all(&mut place.connection, 20_000)?;
-        place.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
+        place
+            .connection
+            .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
         Ok(place)
     }
 
@@ -292,7 +322,10 @@ impl Place {
             Way::Binding { method, per, .. } => self.through_binding(system, method, per, new)?,
             Way::LogWriter => {
                 let new: Vec<Row> = new.collect();
-                let bytes: usize = new.iter().map(|row| row.wire().map_or(0, |text| text.len() + 1)).sum();
+                let bytes: usize = new
+                    .iter()
+                    .map(|row| row.wire().map_or(0, |text| text.len() + 1))
+                    .sum();
                 let per = STATEMENT_PARAMETER_BYTES * new.len() / bytes.max(1);
                 self.through_binding(system, "json_each", per as u64, new.into_iter())?
             }
@@ -303,7 +336,10 @@ impl Place {
             "DELETE FROM tail_logs WHERE timestamp >= ?1",
             [crate::rows::timestamp(self.from_ms)],
         )?;
-        ensure!(self.count()? == self.existing, "the measured rows are not out again");
+        ensure!(
+            self.count()? == self.existing,
+            "the measured rows are not out again"
+        );
         Ok((took, written))
     }
 
@@ -314,12 +350,23 @@ impl Place {
         per: u64,
         rows: impl Iterator<Item = Row>,
     ) -> Result<(Duration, Option<f64>)> {
-        let rows = rows.map(|row| row.wire()).collect::<serde_json::Result<Vec<_>>>()?;
+        let rows = rows
+            .map(|row| row.wire())
+            .collect::<serde_json::Result<Vec<_>>>()?;
         let path = format!("/insert?db={}&method={method}&per={per}", self.binding);
         let (status, _, body) = system.request("POST", &path, &[], &rows.join("\n"))?;
-        ensure!(status == 200, "{method}: {status} {body}\n{}", system.server.output_tail());
+        ensure!(
+            status == 200,
+            "{method}: {status} {body}\n{}",
+            system.server.output_tail()
+        );
         let answer: Value = serde_json::from_str(&body)?;
-        let number = |name: &str| answer.get(name).and_then(Value::as_f64).context("no number");
+        let number = |name: &str| {
+            answer
+                .get(name)
+                .and_then(Value::as_f64)
+                .context("no number")
+        };
         Ok((
             Duration::from_secs_f64(number("ms")? / 1e3),
             Some(number("rows_written")?),
@@ -327,14 +374,15 @@ impl Place {
     }
 
     fn count(&self) -> Result<u64> {
-        let count: i64 = self
-            .connection
-            .query_row("SELECT count(*) FROM tail_logs", [], |row| row.get(0))?;
+        let count: i64 =
+            self.connection
+                .query_row("SELECT count(*) FROM tail_logs", [], |row| row.get(0))?;
         Ok(u64::try_from(count)?)
     }
 
     fn bytes_per_row(&self) -> Result<f64> {
-        self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
+        self.connection
+            .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
         let free: f64 = self.connection.query_row(
             "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size",
             [],

@@ -41,7 +41,10 @@ struct Design {
 /// When one of them fails, or loses or doubles rows.
 pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let designs = start(workspace)?;
-    let warm_up = Load { requests: 300, lines: 10 };
+    let warm_up = Load {
+        requests: 300,
+        lines: 10,
+    };
     for design in &designs {
         design.run(warm_up)?;
     }
@@ -85,7 +88,8 @@ fn start(workspace: &Workspace) -> Result<Vec<Design>> {
     let first = TempDir::new()?;
     let name = "0001_tail_logs.sql";
     let migrations = workspace.root().join("migrations");
-    fs::copy(migrations.join(name), first.path().join(name)).context("there is no migration 0001")?;
+    fs::copy(migrations.join(name), first.path().join(name))
+        .context("there is no migration 0001")?;
 
     let worker = |name: &str, main: &str, more: &str| {
         let main = folder().join(main);
@@ -108,7 +112,11 @@ fn start(workspace: &Workspace) -> Result<Vec<Design>> {
 
     let mut story = SystemBuilder::workers(&[])?;
     story.add(&producer("story"))?;
-    story.add(&worker("story", "baselines/story/worker.ts", &database(first.path())))?;
+    story.add(&worker(
+        "story",
+        "baselines/story/worker.ts",
+        &database(first.path()),
+    ))?;
 
     let mut tuned = SystemBuilder::workers(&[])?;
     tuned.add(&producer("tuned-tail"))?;
@@ -124,8 +132,11 @@ fn start(workspace: &Workspace) -> Result<Vec<Design>> {
 
     [(STORY, story), (TUNED, tuned), (RUST, rust)]
         .into_iter()
-        .map(|(name, builder)| {
-            let system = builder.start().with_context(|| format!("{name} does not start"))?;
+        .map(|(name, mut builder)| {
+            let system = builder
+                .quiet()
+                .start()
+                .with_context(|| format!("{name} does not start"))?;
             let database = system.database()?;
             Ok(Design {
                 name,
@@ -174,7 +185,12 @@ impl Design {
         let (rows, distinct): (u64, u64) = connection.query_row(
             "SELECT count(*), count(DISTINCT correlation_id || message) FROM tail_logs",
             [],
-            |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, i64>(1)?.unsigned_abs())),
+            |row| {
+                Ok((
+                    row.get::<_, i64>(0)?.unsigned_abs(),
+                    row.get::<_, i64>(1)?.unsigned_abs(),
+                ))
+            },
         )?;
         ensure!(
             rows == load.rows() && distinct == rows,

@@ -42,7 +42,12 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         let expired = plan.maintenance_rows / (*part).max(1);
         let now = now_ms()?;
         fill(&database, expired, now - 14 * DAY_MS, 7 * DAY_MS - HOUR_MS)?;
-        fill(&database, expired / STAYING, now - 6 * DAY_MS, 6 * DAY_MS - HOUR_MS)?;
+        fill(
+            &database,
+            expired / STAYING,
+            now - 6 * DAY_MS,
+            6 * DAY_MS - HOUR_MS,
+        )?;
         if expired == plan.maintenance_rows {
             report.tables.push(search(&tool, &system, &database, plan)?);
         }
@@ -67,7 +72,8 @@ fn start(workspace: &Workspace) -> Result<System> {
 
 fn fill(database: &Database, rows: u64, from_ms: u64, span_ms: u64) -> Result<()> {
     let mut connection = database.another_connection()?;
-    Rows::new(Ids::TimeOrdered, rows, from_ms, span_ms, from_ms).insert_all(&mut connection, 20_000)?;
+    Rows::new(Ids::TimeOrdered, rows, from_ms, span_ms, from_ms)
+        .insert_all(&mut connection, 20_000)?;
     connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
     Ok(())
 }
@@ -75,7 +81,11 @@ fn fill(database: &Database, rows: u64, from_ms: u64, span_ms: u64) -> Result<()
 fn rotate(system: &System, database: &Database, expired: u64, table: &mut Table) -> Result<()> {
     let all = database.count()?;
     let (status, _, body) = system.request("GET", "/", &[], "")?;
-    ensure!(status == 200, "the rotation answers {status}: {body}\n{}", system.server.output_tail());
+    ensure!(
+        status == 200,
+        "the rotation answers {status}: {body}\n{}",
+        system.server.output_tail()
+    );
     let left = database.count()?;
     ensure!(
         all - left == expired,
@@ -83,7 +93,10 @@ fn rotate(system: &System, database: &Database, expired: u64, table: &mut Table)
         all - left
     );
     let answer: Value = serde_json::from_str(&body)?;
-    let calls = answer.get("calls").and_then(Value::as_array).context("no calls")?;
+    let calls = answer
+        .get("calls")
+        .and_then(Value::as_array)
+        .context("no calls")?;
     let of = |call: &Value, name: &str| call.get(name).and_then(Value::as_f64).unwrap_or_default();
     let ms = of(&answer, "ms");
     let longest = calls.iter().map(|call| of(call, "ms")).fold(0.0, f64::max);
@@ -103,7 +116,13 @@ fn rotate(system: &System, database: &Database, expired: u64, table: &mut Table)
 fn build_tool(workspace: &Workspace) -> Result<PathBuf> {
     let output = workspace
         .command("cargo")?
-        .args(["build", "--quiet", "--package", "tailrace", "--message-format=json"])
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "tailrace",
+            "--message-format=json",
+        ])
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {
@@ -115,7 +134,9 @@ fn build_tool(workspace: &Workspace) -> Result<PathBuf> {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned()))
         .next_back();
-    executable.map(PathBuf::from).context("cargo does not say where the tool is")
+    executable
+        .map(PathBuf::from)
+        .context("cargo does not say where the tool is")
 }
 
 fn search(tool: &PathBuf, system: &System, database: &Database, plan: &Plan) -> Result<Table> {
@@ -140,7 +161,9 @@ fn search(tool: &PathBuf, system: &System, database: &Database, plan: &Plan) -> 
         &["logs", "--since", "30d"],
         &["logs", "--since", "30d", "--worker", WORKER],
         &["logs", "--since", "30d", "--level", "warn"],
-        &["logs", "--since", "30d", "--worker", WORKER, "--level", "error"],
+        &[
+            "logs", "--since", "30d", "--worker", WORKER, "--level", "error",
+        ],
         &["trace", &correlation],
         &["stats", "--since", "24h"],
     ];

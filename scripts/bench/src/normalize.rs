@@ -79,7 +79,11 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
                 let path = format!("/loop?events={events}&logs=10&passes={passes}");
                 let spent = candidate.spent(|it| it.workerd.measured(&path).map(drop))?;
                 if keep {
-                    plain.add(&loop_case(events), candidate.name, micros(spent, passes * events * 10));
+                    plain.add(
+                        &loop_case(events),
+                        candidate.name,
+                        micros(spent, passes * events * 10),
+                    );
                 }
             }
         }
@@ -89,7 +93,11 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
                 candidate.passes(passes)?;
                 let spent = candidate.spent(|it| it.requests(lines, 1, passes))?;
                 if keep {
-                    again.add(&real_case(lines), candidate.name, micros(spent, passes * lines));
+                    again.add(
+                        &real_case(lines),
+                        candidate.name,
+                        micros(spent, passes * lines),
+                    );
                 }
             }
         }
@@ -104,7 +112,11 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
                 let [without, with] = spent;
                 if keep {
                     let logs = requests * lines;
-                    fresh.add(&real_case(lines), candidate.name, micros(with, logs) - micros(without, logs));
+                    fresh.add(
+                        &real_case(lines),
+                        candidate.name,
+                        micros(with, logs) - micros(without, logs),
+                    );
                 }
             }
         }
@@ -148,11 +160,21 @@ fn messages(candidates: &[Candidate]) -> Result<Table> {
             #[allow(clippy::cast_precision_loss)]
             let logs = (REQUESTS * lines) as f64;
             let case = |what: &str| format!("{what}, {}", real_case(lines));
-            table.add(&case("bytes per log"), candidate.name, grown("units")? / logs);
-            table.add(&case("messages per 1,000 logs"), candidate.name, grown("messages")? / logs * 1_000.0);
+            table.add(
+                &case("bytes per log"),
+                candidate.name,
+                grown("units")? / logs,
+            );
+            table.add(
+                &case("messages per 1,000 logs"),
+                candidate.name,
+                grown("messages")? / logs * 1_000.0,
+            );
         }
     }
-    table.lines.sort_by_key(|line| !line.case.starts_with("bytes"));
+    table
+        .lines
+        .sort_by_key(|line| !line.case.starts_with("bytes"));
     Ok(table)
 }
 
@@ -181,7 +203,8 @@ fn largest(plan: &Plan, candidates: &[Candidate]) -> Result<Table> {
         }
         for round in 0..plan.normalize_rounds * 4 {
             for candidate in candidates {
-                let spent = candidate.spent(|it| it.workerd.measured("/held?passes=1").map(drop))?;
+                let spent =
+                    candidate.spent(|it| it.workerd.measured("/held?passes=1").map(drop))?;
                 if round > 1 {
                     let case = format!("{events} × 256 KiB");
                     table.add(&case, candidate.name, spent.as_secs_f64() * 1e3);
@@ -240,7 +263,9 @@ impl Candidate {
     }
 
     fn passes(&self, count: u64) -> Result<()> {
-        self.workerd.measured(&format!("/passes?count={count}")).map(drop)
+        self.workerd
+            .measured(&format!("/passes?count={count}"))
+            .map(drop)
     }
 
     /// Makes requests of so many lines, and waits until they have led to so many calls.
@@ -259,10 +284,14 @@ impl Candidate {
         if number(&answer, name)? == wanted {
             return Ok(answer);
         }
-        wait_for(&format!("{wanted} {name} of {}", self.name), Duration::from_secs(60), || {
-            let answer = self.workerd.measured("/")?;
-            Ok((number(&answer, name)? == wanted).then_some(answer))
-        })
+        wait_for(
+            &format!("{wanted} {name} of {}", self.name),
+            Duration::from_secs(60),
+            || {
+                let answer = self.workerd.measured("/")?;
+                Ok((number(&answer, name)? == wanted).then_some(answer))
+            },
+        )
     }
 }
 

@@ -58,9 +58,18 @@ impl Load {
 }
 
 const LOADS: [Load; 3] = [
-    Load { requests: 2_000, lines: 10 },
-    Load { requests: 300, lines: 100 },
-    Load { requests: 6_000, lines: 10 },
+    Load {
+        requests: 2_000,
+        lines: 10,
+    },
+    Load {
+        requests: 300,
+        lines: 100,
+    },
+    Load {
+        requests: 6_000,
+        lines: 10,
+    },
 ];
 
 impl Plan {

@@ -224,7 +224,10 @@ mod tests {
         for row in &rows {
             let wire = row.wire().unwrap();
             let raw: &serde_json::value::RawValue = serde_json::from_str(&wire).unwrap();
-            log_record::RecordView::new(raw).unwrap().to_record().unwrap();
+            log_record::RecordView::new(raw)
+                .unwrap()
+                .to_record()
+                .unwrap();
         }
         let loud = rows.iter().filter(|row| row.log_level != "info").count();
         assert_eq!(loud, 4, "one in ten");

@@ -80,8 +80,18 @@ pub fn run(
 fn facts(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let now = chrono::Utc::now().format("%Y-%m-%d %H:%M UTC").to_string();
     report.fact("when", now);
-    report.fact("how", if plan.quick { "cargo xtask bench --quick" } else { "cargo xtask bench" });
-    let commit = workspace.command("git")?.args(["rev-parse", "--short", "HEAD"]).output()?;
+    report.fact(
+        "how",
+        if plan.quick {
+            "cargo xtask bench --quick"
+        } else {
+            "cargo xtask bench"
+        },
+    );
+    let commit = workspace
+        .command("git")?
+        .args(["rev-parse", "--short", "HEAD"])
+        .output()?;
     report.fact("commit", String::from_utf8_lossy(&commit.stdout).trim());
     report.fact("machine", machine());
     for (name, program, arguments) in [

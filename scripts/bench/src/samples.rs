@@ -41,13 +41,21 @@ impl Samples {
     /// The smallest; 0 of none.
     #[must_use]
     pub fn min(&self) -> f64 {
-        self.0.iter().copied().min_by(f64::total_cmp).unwrap_or_default()
+        self.0
+            .iter()
+            .copied()
+            .min_by(f64::total_cmp)
+            .unwrap_or_default()
     }
 
     /// The largest; 0 of none.
     #[must_use]
     pub fn max(&self) -> f64 {
-        self.0.iter().copied().max_by(f64::total_cmp).unwrap_or_default()
+        self.0
+            .iter()
+            .copied()
+            .max_by(f64::total_cmp)
+            .unwrap_or_default()
     }
 }
 

@@ -35,7 +35,9 @@ pub fn measure(workspace: &Workspace, report: &mut Report) -> Result<()> {
             table.add(case, worker, size as f64 / 1_000.0);
         }
     }
-    table.lines.sort_by_key(|line| !line.case.starts_with("Wasm"));
+    table
+        .lines
+        .sort_by_key(|line| !line.case.starts_with("Wasm"));
     table.lines.sort_by_key(|line| line.case != "Wasm, gzip");
     report.tables.push(table);
     Ok(())

@@ -84,14 +84,21 @@ impl Workerd {
         modules: &[Module],
         producer: Option<&Path>,
     ) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("tailrace-bench-").tempdir()?;
+        let folder = tempfile::Builder::new()
+            .prefix("tailrace-bench-")
+            .tempdir()?;
         let mut ports = vec![free_port()?];
         let mut services = worker(folder.path(), "measured", modules, "")?;
         let mut sockets = socket("measured", ports.first().copied());
         if let Some(producer) = producer {
             ports.push(free_port()?);
             let module = [Module::new("producer.js", producer)];
-            services += &worker(folder.path(), "producer", &module, r#"tails = ["measured"],"#)?;
+            services += &worker(
+                folder.path(),
+                "producer",
+                &module,
+                r#"tails = ["measured"],"#,
+            )?;
             sockets += &socket("producer", ports.last().copied());
         }
         let config = format!(
@@ -178,7 +185,9 @@ impl Workerd {
 
 fn socket(service: &str, port: Option<u16>) -> String {
     let port = port.unwrap_or_default();
-    format!(r#"(name = "{service}", address = "127.0.0.1:{port}", http = (), service = "{service}"),"#)
+    format!(
+        r#"(name = "{service}", address = "127.0.0.1:{port}", http = (), service = "{service}"),"#
+    )
 }
 
 /// A service of the configuration, with its modules copied to where the configuration can embed them.
@@ -190,7 +199,11 @@ fn worker(folder: &Path, name: &str, modules: &[Module], more: &str) -> Result<S
         let file = format!("{name}-{index}.{kind}");
         fs::copy(&module.file, folder.join(&file))
             .with_context(|| format!("{} cannot be copied", module.file.display()))?;
-        let _ = write!(list, r#"(name = "{}", {kind} = embed "{file}"),"#, module.name);
+        let _ = write!(
+            list,
+            r#"(name = "{}", {kind} = embed "{file}"),"#,
+            module.name
+        );
     }
     Ok(format!(
         r#"(name = "{name}", worker = (modules = [{list}], {more} compatibilityDate = "{COMPATIBILITY_DATE}")),"#

@@ -24,6 +24,8 @@ pub enum Output {
     Inherit,
     /// To a file.
     File(PathBuf),
+    /// To a file, without what wrangler says about each request: for measurements, which that would be a good part of.
+    Quiet(PathBuf),
 }
 
 /// A running `wrangler dev`; dropping it stops it.
@@ -61,7 +63,10 @@ impl DevServer {
             // Servers find each other's Workers by name through a folder. This one's Workers are all its own.
             .env("WRANGLER_REGISTRY_PATH", state.join("registry"))
             .stdin(Stdio::null());
-        if let Output::File(path) = &output {
+        if let Output::Quiet(_) = &output {
+            command.args(["--log-level", "error"]);
+        }
+        if let Output::File(path) | Output::Quiet(path) = &output {
             let file = File::create(path)
                 .with_context(|| format!("{} cannot be written", path.display()))?;
             command.stdout(file.try_clone()?).stderr(file);
@@ -121,7 +126,7 @@ impl DevServer {
     pub fn output(&self) -> String {
         match &self.output {
             Output::Inherit => String::new(),
-            Output::File(path) => fs::read(path)
+            Output::File(path) | Output::Quiet(path) => fs::read(path)
                 .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
                 .unwrap_or_default(),
         }

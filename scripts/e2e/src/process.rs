@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -14,6 +15,20 @@ use crate::poll::poll;
 
 /// How long a process group gets to end by itself once asked to.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// The groups that run now: an interrupted command drops nothing, but must still end them.
+static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+
+/// Ends every process group of this process at once, for when it is interrupted.
+pub fn end_all() {
+    for group in RUNNING
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+    {
+        let _ = killpg(*group, Signal::SIGKILL);
+    }
+}
 
 /// A running process group; dropping it ends it.
 #[derive(Debug)]
@@ -34,10 +49,12 @@ impl ProcessGroup {
             .spawn()
             .with_context(|| format!("{program} did not start"))?;
         let id = i32::try_from(child.id()).context("a process id over i32::MAX")?;
-        Ok(Self {
-            child,
-            group: Pid::from_raw(id),
-        })
+        let group = Pid::from_raw(id);
+        RUNNING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(group);
+        Ok(Self { child, group })
     }
 
     /// The leader's exit status, if it has ended.
@@ -64,6 +81,10 @@ impl ProcessGroup {
         if ended.is_none() {
             let _ = self.child.wait();
         }
+        RUNNING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|group| *group != self.group);
     }
 }
 

@@ -21,6 +21,7 @@ pub struct SystemBuilder {
     workspace: Workspace,
     configs: Vec<WorkerConfig>,
     migrate: bool,
+    quiet: bool,
 }
 
 impl SystemBuilder {
@@ -42,6 +43,7 @@ impl SystemBuilder {
         let mut builder = Self {
             configs: Vec::new(),
             migrate: true,
+            quiet: false,
             workspace,
         };
         for name in names {
@@ -94,6 +96,12 @@ impl SystemBuilder {
         self
     }
 
+    /// Has wrangler write errors alone.
+    pub fn quiet(&mut self) -> &mut Self {
+        self.quiet = true;
+        self
+    }
+
     /// Applies the migrations and starts everything; returns once it answers.
     ///
     /// # Errors
@@ -113,12 +121,17 @@ impl SystemBuilder {
                 }
             }
         }
+        let log = folder.path().join("wrangler.log");
         let server = DevServer::start(
             &self.workspace,
             &configs,
             &state,
             free_port()?,
-            Output::File(folder.path().join("wrangler.log")),
+            if self.quiet {
+                Output::Quiet(log)
+            } else {
+                Output::File(log)
+            },
         )?;
         Ok(System {
             server,

@@ -46,7 +46,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
     setup::run_in(&workspace)?;
     build::all(&workspace)?;
-    let plan = if arguments.quick { Plan::quick() } else { Plan::full() };
+    ctrlc::set_handler(|| {
+        e2e::process::end_all();
+        std::process::exit(130);
+    })
+    .context("Ctrl-C cannot be handled")?;
+    let plan = if arguments.quick {
+        Plan::quick()
+    } else {
+        Plan::full()
+    };
     let parts = match arguments.only {
         None => PARTS.to_vec(),
         Some(Only::Normalize) => vec![Part::Normalize],
@@ -59,8 +68,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let markdown = report.markdown();
     println!("{markdown}");
     let write = |path: &Option<PathBuf>, text: &str| match path {
-        Some(path) => fs::write(path, text)
-            .with_context(|| format!("{} cannot be written", path.display())),
+        Some(path) => {
+            fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
+        }
         None => Ok(()),
     };
     write(&arguments.markdown, &markdown)?;

@@ -5,10 +5,12 @@
 //! - [`dev`]: runs the system locally;
 //! - [`test`]: runs every test;
 //! - [`soak`]: load and faults together, and where every record ended;
-//! - [`bench`]: measures everything side by side.
+//! - [`bench`]: measures everything side by side;
+//! - [`capacity`]: works out what a load needs.
 
 mod bench;
 mod build;
+mod capacity;
 mod deploy;
 mod dev;
 mod inputs;
@@ -46,6 +48,8 @@ enum Command {
     Test(test::Arguments),
     /// Measure everything side by side, in the real local runtime, and print the tables
     Bench(bench::Arguments),
+    /// Work out what a load needs, what it costs, and which limit binds first
+    Capacity(capacity::Arguments),
     /// Make many records while faults come and go, and print where each one ended
     Soak(soak::Arguments),
 }
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Command::Deploy(arguments) => deploy::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Capacity(arguments) => capacity::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
     };
     match result {
