@@ -43,7 +43,8 @@ fn is_clean(token: &str, names: &Names) -> bool {
                 let string = token.get(at..at + len).unwrap_or_default();
                 at += len;
                 let key = bytes.get(at) == Some(&b':');
-                let secret = || string.contains('\\') || names.marks_field(json::unquoted(string));
+                let secret =
+                    || json::has_escape(string) || names.marks_field(json::unquoted(string));
                 if key && secret() || json::has_surrogate(string) {
                     return false;
                 }

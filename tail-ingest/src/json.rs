@@ -33,15 +33,16 @@ pub(crate) fn is_string(token: &str) -> bool {
 
 /// The length of the string token that `bytes` begins with.
 pub(crate) fn string_len(bytes: &[u8]) -> usize {
-    let mut at = 1;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
+    let mut escaped = false;
+    let inner = bytes.iter().skip(1).position(|&byte| {
+        if escaped {
+            escaped = false;
+            return false;
         }
-    }
-    bytes.len()
+        escaped = byte == b'\\';
+        byte == b'"'
+    });
+    inner.map_or(bytes.len(), |at| at + 2)
 }
 
 /// The length of the token that `bytes` begins with.
@@ -225,6 +226,15 @@ fn unit(digits: &str) -> (u32, &str) {
 
 /// Whether a string token holds half a surrogate pair, or might: any escape of a surrogate counts.
 pub(crate) fn has_surrogate(token: &str) -> bool {
+    has_escape(token) && has_surrogate_escape(token)
+}
+
+/// Whether a string token holds any escape.
+pub(crate) fn has_escape(token: &str) -> bool {
+    token.bytes().any(|byte| byte == b'\\')
+}
+
+fn has_surrogate_escape(token: &str) -> bool {
     let mut rest = token;
     while let Some(at) = rest.find('\\') {
         rest = rest.get(at + 1..).unwrap_or_default();

@@ -199,10 +199,11 @@ impl<'s, S: Sink> Normalizer<'s, S> {
             }
         }
         if event.kind == "fetch"
-            && let Some(wall) = item.wall_time.and_then(json::number)
+            && let Some(wall) = item.wall_time.and_then(timestamp::from_token)
         {
-            self.row
-                .extend_from_slice(format!(" ({wall:.0} ms)").as_bytes());
+            self.row.extend_from_slice(b" (");
+            json::write_whole(&mut self.row, wall);
+            self.row.extend_from_slice(b" ms)");
         }
         self.row.push(b'"');
         self.begin_context("invocation", 0, shared);
@@ -466,8 +467,11 @@ fn worker(item: &TraceItem<'_>, prefix: Option<&str>, lines: &[Line<'_, '_>]) ->
     };
     let name = match (item.script_name.and_then(json::text), prefix) {
         (Some(name), _) => name.into_owned(),
-        (None, Some(prefix)) => prefix.trim_matches(['[', ']']).to_owned(),
-        (None, None) => said().unwrap_or(UNKNOWN_WORKER).to_owned(),
+        // The local runtime does not know the name of every Worker it runs, and then says so.
+        (None, Some(prefix)) if prefix != "[undefined]" => {
+            prefix.trim_matches(['[', ']']).to_owned()
+        }
+        (None, _) => said().unwrap_or(UNKNOWN_WORKER).to_owned(),
     };
     let end = name.floor_char_boundary(WORKER_BYTES);
     name.get(..end).unwrap_or_default().to_owned()

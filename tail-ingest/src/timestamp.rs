@@ -1,6 +1,6 @@
 //! Milliseconds as ISO-8601 text: UTC, milliseconds, `2026-11-23T17:57:06.376Z`.
 
-use chrono::DateTime;
+use chrono::{DateTime, Datelike as _, Timelike as _};
 
 /// The last millisecond that four digits of a year can name: 9999-12-31T23:59:59.999Z.
 pub(crate) const LAST_MS: u64 = 253_402_300_799_999;
@@ -8,8 +8,8 @@ pub(crate) const LAST_MS: u64 = 253_402_300_799_999;
 /// Writes timestamps; most of a call's fall into the same second, whose text is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
-    /// The second and its text up to the seconds, `2026-11-23T17:57:06`.
-    cached: Option<(u64, String)>,
+    /// The second, and its text up to the point before the milliseconds: `2026-11-23T17:57:06.`.
+    cached: Option<(u64, [u8; 20])>,
 }
 
 impl Clock {
@@ -17,31 +17,52 @@ impl Clock {
     pub(crate) fn write(&mut self, out: &mut Vec<u8>, ms: u64) {
         let ms = ms.min(LAST_MS);
         let second = ms / 1_000;
-        if self
-            .cached
-            .as_ref()
-            .is_none_or(|(cached, _)| *cached != second)
-        {
-            // In range, so there is such a time.
-            let text = DateTime::from_timestamp(i64::try_from(second).unwrap_or_default(), 0)
-                .unwrap_or_default()
-                .format("%Y-%m-%dT%H:%M:%S")
-                .to_string();
-            self.cached = Some((second, text));
-        }
-        if let Some((_, text)) = &self.cached {
-            out.extend_from_slice(text.as_bytes());
-        }
-        let millis = ms % 1_000;
-        let digit = |value: u64| b'0' + u8::try_from(value % 10).unwrap_or_default();
-        out.extend_from_slice(&[
-            b'.',
-            digit(millis / 100),
-            digit(millis / 10),
-            digit(millis),
-            b'Z',
-        ]);
+        let prefix = match self.cached {
+            Some((cached, prefix)) if cached == second => prefix,
+            _ => prefix(second),
+        };
+        self.cached = Some((second, prefix));
+        out.extend_from_slice(&prefix);
+        let ms = u32::try_from(ms % 1_000).unwrap_or_default();
+        out.extend_from_slice(&[digit(ms / 100), digit(ms / 10), digit(ms), b'Z']);
     }
+}
+
+/// `second` since 1970 as text. By digits, because chrono's own formatting is a tenth of the whole Worker.
+fn prefix(second: u64) -> [u8; 20] {
+    // In range, so there is such a time.
+    let time =
+        DateTime::from_timestamp(i64::try_from(second).unwrap_or_default(), 0).unwrap_or_default();
+    let year = u32::try_from(time.year()).unwrap_or_default();
+    let (month, day) = (time.month(), time.day());
+    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+    [
+        digit(year / 1_000),
+        digit(year / 100),
+        digit(year / 10),
+        digit(year),
+        b'-',
+        digit(month / 10),
+        digit(month),
+        b'-',
+        digit(day / 10),
+        digit(day),
+        b'T',
+        digit(hour / 10),
+        digit(hour),
+        b':',
+        digit(minute / 10),
+        digit(minute),
+        b':',
+        digit(second / 10),
+        digit(second),
+        b'.',
+    ]
+}
+
+/// The last decimal digit of `number`.
+fn digit(number: u32) -> u8 {
+    b'0' + u8::try_from(number % 10).unwrap_or_default()
 }
 
 /// `ms` since 1970 as text.

@@ -222,6 +222,11 @@ export function binding(env, name) {
   return isObject(value) ? value : undefined;
 }
 
+export function answer(request) {
+  const read = request.method === "GET" || request.method === "HEAD";
+  return read ? new Response("OK") : new Response("GET only", { status: 405, headers: { allow: "GET, HEAD" } });
+}
+
 // 53 random bits.
 export function random() {
   const [high, low] = crypto.getRandomValues(new Uint32Array(2));

@@ -20,6 +20,8 @@ extern "C" {
         value: &str,
         expiration_ttl_s: f64,
     ) -> Result<Promise, JsValue>;
+    /// The response to a request.
+    pub(super) fn answer(request: &JsValue) -> JsValue;
     /// What an error says, cut to a sensible length.
     pub(super) fn describe(error: &JsValue) -> String;
     #[wasm_bindgen(js_name = variable)]
@@ -67,8 +69,11 @@ pub(super) fn with_events<T>(events: &JsValue, run: impl FnOnce(&str) -> T) -> T
             written = again(&memory, buffer.as_mut_ptr(), buffer.len());
         }
         let bytes = buffer.get(..whole(written)).unwrap_or_default();
-        // The encoder writes UTF-8 and nothing else.
-        let result = run(&String::from_utf8_lossy(bytes));
+        // The encoder writes UTF-8 and nothing else, so the copy is never made.
+        let result = match str::from_utf8(bytes) {
+            Ok(text) => run(text),
+            Err(_) => run(&String::from_utf8_lossy(bytes)),
+        };
         if buffer.len() > BUFFER_KEPT_BYTES {
             *buffer = Vec::new();
         }
