@@ -112,7 +112,7 @@ fn lines(system: &System, event: &str) -> Vec<Value> {
         .filter_map(|line| {
             let from = line.find(&begin)?;
             let to = line.rfind('}')?;
-            serde_json::from_str(&line[from..=to]).ok()
+            serde_json::from_str(line.get(from..=to)?).ok()
         })
         .collect()
 }
@@ -312,7 +312,7 @@ fn what_tail_ingest_cannot_queue_is_drained_from_kv() {
                 system
                     .server
                     .fire_cron("log-writer", "*/5 * * * *")
-                    .unwrap()
+                    .unwrap();
             });
         }
     });
