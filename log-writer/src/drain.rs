@@ -24,6 +24,16 @@ const KEYS_AT_ONCE: usize = 32;
 /// A run ends before the next one starts.
 const TIME_MS: u64 = 4 * 60 * 1000;
 
+/// The time between two runs, as `wrangler/log-writer.toml` has it.
+const TICK_MS: u64 = 5 * 60 * 1000;
+
+/// How long an envelope waits in KV for D1 before its records become dead letters. KV keeps it for two days at least, so
+/// that no record can run out of time there.
+const PATIENCE_MS: u64 = time::DAY_MS;
+
+/// After so many refusals in a row the dead-letter queue is taken to be down; a single one may be about the letter.
+const REFUSALS: u32 = 3;
+
 /// The counts of a drain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Drained {
@@ -76,7 +86,7 @@ async fn envelopes(
         for key in keys {
             // (2) Reads only. A key without a value was drained by another run.
             if let Some(text) = ports.kv().get(key).await? {
-                inbounds.push(inbound(key, text, ports.clock().now_ms()));
+                inbounds.push(inbound(key, text, ports.clock().now_ms(), settings));
                 held.push(key);
             }
         }
@@ -90,9 +100,13 @@ async fn envelopes(
                 drained.envelopes += 1;
             }
         }
-        if settled.iter().any(|settled| *settled != Settled::Done) {
+        let stays = settled
+            .iter()
+            .filter(|settled| **settled != Settled::Done)
+            .count();
+        drained.more |= stays > 0;
+        if stays > 0 && stays == settled.len() {
             // D1 is not well, or nothing takes dead letters: what is left waits for the next run.
-            drained.more = true;
             break;
         }
     }
@@ -112,8 +126,9 @@ async fn letters(
     // (5) Reads only.
     let page = ports.kv().list(fallback::DEAD_LETTERS, KEYS).await?;
     drained.more |= page.more;
+    let mut refusals = 0;
     for key in &page.keys {
-        if budget.is_over(ports.clock()) {
+        if budget.is_over(ports.clock()) || refusals == REFUSALS {
             drained.more = true;
             break;
         }
@@ -126,25 +141,35 @@ async fn letters(
         if ports.queue().send(&text).await.is_err() {
             drained.tally.queue_refusals += 1;
             drained.more = true;
-            break;
+            refusals += 1;
+            continue;
         }
+        refusals = 0;
         ports.kv().delete(key).await?;
         drained.letters_moved += 1;
     }
     Ok(())
 }
 
-/// A KV value as if a queue had delivered it: a key is `envelope/<timestamp>-<id>`.
-fn inbound(key: &str, text: String, now_ms: u64) -> Inbound {
+/// A KV value as if a queue had delivered it: a key is `envelope/<timestamp>-<id>`. The runs since then are its
+/// deliveries; the last one of those is due when patience is at its end.
+fn inbound(key: &str, text: String, now_ms: u64, settings: &Settings) -> Inbound {
     let name = key.strip_prefix(fallback::ENVELOPES).unwrap_or(key);
     let (timestamp, id) = name
         .split_once("Z-")
         .map_or((String::new(), name), |(time, id)| (format!("{time}Z"), id));
-    let known = time::parse_ms(&timestamp).is_some();
+    let since_ms = time::parse_ms(&timestamp);
+    let age_ms = since_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms));
+    let runs = u32::try_from(age_ms / TICK_MS).unwrap_or(u32::MAX);
+    let attempts = if age_ms > PATIENCE_MS {
+        runs.max(settings.max_attempts)
+    } else {
+        runs.min(settings.max_attempts.saturating_sub(1))
+    };
     Inbound {
         id: id.to_owned(),
-        timestamp: if known { timestamp } else { time::iso(now_ms) },
-        attempts: 0,
+        timestamp: since_ms.map_or_else(|| time::iso(now_ms), |_| timestamp),
+        attempts,
         body: Body::Text(text),
     }
 }

@@ -20,7 +20,7 @@ pub struct Inbound {
     pub id: String,
     /// When it was sent: ISO-8601, UTC, milliseconds.
     pub timestamp: String,
-    /// How often it was delivered, from 1; 0 for what no queue delivers.
+    /// How often it was delivered, from 1.
     pub attempts: u32,
     /// The body.
     pub body: Body,

@@ -125,6 +125,46 @@ fn what_cannot_be_stored_is_a_dead_letter_and_leaves_kv() {
 }
 
 #[test]
+fn a_record_that_fails_in_an_unknown_way_delays_no_other_and_is_a_dead_letter_after_a_day() {
+    let world = world();
+    world.store.execute(
+        "CREATE TRIGGER odd BEFORE INSERT ON tail_logs WHEN NEW.message = 'line 3' \
+         BEGIN SELECT RAISE(ABORT, 'very odd'); END",
+    );
+    for n in 0..50_usize {
+        put(&world, n, good(n as u64..n as u64 + 1));
+    }
+    let settings = Settings::default();
+    let first = drained(&world, &settings);
+    assert_eq!(
+        (rows(&world), kept(&world, "").len(), first.more),
+        (49, 1, true)
+    );
+    world.clock.now_ms.set(NOW_MS + 22 * 60 * 60 * 1000);
+    drained(&world, &settings);
+    assert_eq!((kept(&world, "").len(), letters(&world).len()), (1, 0));
+    world.clock.now_ms.set(NOW_MS + 24 * 60 * 60 * 1000);
+    drained(&world, &settings);
+    assert_eq!((rows(&world), kept(&world, "").len()), (49, 0));
+    let letters = letters(&world);
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].reason, Reason::RetriesExhausted);
+    assert_eq!(ids_of_letter(&world, &letters[0]), [id(3)]);
+}
+
+#[test]
+fn a_letter_that_the_queue_refuses_holds_up_no_other() {
+    let world = world();
+    world.queue.faults.always("queue is down");
+    let settings = Settings::default();
+    let batch: Vec<_> = (0..6).map(|n| message(n, 1, format!("body {n}"))).collect();
+    run(consume(&world, &settings, &batch)).unwrap();
+    world.queue.faults.set([Fault::Before("not this one")]);
+    assert_eq!(drained(&world, &settings).letters_moved, 5);
+    assert_eq!((letters(&world).len(), kept(&world, "").len()), (5, 1));
+}
+
+#[test]
 fn parked_dead_letters_move_to_their_queue_when_it_takes_them_again() {
     let world = world();
     let settings = Settings::default();
