@@ -56,7 +56,8 @@ impl Names {
     /// Whether a header, query parameter or tail attribute of this name is secret: it holds a built-in or added name.
     #[must_use]
     pub fn marks(&self, name: &str) -> bool {
-        let found = SECRET.iter().any(|word| find(name, word, 0).is_some()) || self.added(name);
+        let found = may_hold(name) && SECRET.iter().any(|word| find(name, word, 0).is_some())
+            || self.added(name);
         found
             && !CORRELATION
                 .iter()
@@ -83,22 +84,29 @@ impl Names {
     }
 }
 
-/// Whether `name` holds two letters in a row that one of the built-in words begins with. Nearly no name does, and this
+/// Whether `name` holds three letters in a row that one of the built-in words begins with. Nearly no name does, and this
 /// runs for every member of everything logged.
 fn may_hold(name: &str) -> bool {
     let bytes = name.as_bytes();
-    bytes.iter().zip(bytes.iter().skip(1)).any(|(one, two)| {
-        matches!(
-            (one | 0x20, two | 0x20),
-            (b'a', b'u' | b'p' | b'c')
-                | (b'j', b'w')
-                | (b'k', b'e')
-                | (b's', b'e')
-                | (b't', b'o')
-                | (b'p', b'a')
-                | (b'c', b'o' | b'r')
-        )
-    })
+    bytes
+        .iter()
+        .zip(bytes.iter().skip(1))
+        .zip(bytes.iter().skip(2))
+        .any(|((one, two), three)| {
+            matches!(
+                (one | 0x20, two | 0x20, three | 0x20),
+                (b'a', b'u', b't')
+                    | (b'a', b'p', b'i')
+                    | (b'a', b'c', b'c')
+                    | (b'j', b'w', b't')
+                    | (b'k', b'e', b'y')
+                    | (b's', b'e', b'c')
+                    | (b't', b'o', b'k')
+                    | (b'p', b'a', b's')
+                    | (b'c', b'o', b'o')
+                    | (b'c', b'r', b'e')
+            )
+        })
 }
 
 /// Where `word` (lower case) begins in `name` at or after `from`, in any case.
