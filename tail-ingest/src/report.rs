@@ -9,7 +9,7 @@ use crate::settings::Malformed;
 pub enum Line {
     /// Every record found a place, but not the first one.
     Warn(String),
-    /// Records were lost.
+    /// Records were lost, or will be unless someone acts.
     Error(String),
 }
 
@@ -19,9 +19,10 @@ pub fn delivery(delivery: &Delivery) -> Option<Line> {
     let queue_error = delivery.queue_error.as_deref()?;
     let mut out = Vec::new();
     let lost = delivery.lost > 0;
+    let error = lost || delivery.misconfigured;
     begin(
         &mut out,
-        if lost { "error" } else { "warn" },
+        if error { "error" } else { "warn" },
         &if lost {
             format!(
                 "{} log records lost: neither the queue nor KV took them",
@@ -49,7 +50,7 @@ pub fn delivery(delivery: &Delivery) -> Option<Line> {
         json::write_string(&mut out, error);
     }
     let line = end(out);
-    Some(if lost {
+    Some(if error {
         Line::Error(line)
     } else {
         Line::Warn(line)

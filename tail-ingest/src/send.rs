@@ -40,6 +40,8 @@ pub struct Delivery {
     pub kept: usize,
     /// Records that nothing took.
     pub lost: usize,
+    /// There is no queue to send to: an operator has to act, even where KV took everything.
+    pub misconfigured: bool,
     /// What the queue said last, if it ever refused.
     pub queue_error: Option<String>,
     /// What KV said last, if it ever refused.
@@ -62,6 +64,7 @@ pub async fn deliver(
             delivery.queued += records(group);
             continue;
         };
+        delivery.misconfigured |= matches!(error, Refused::Permanent(_));
         delivery.queue_error = Some(error.to_string());
         for body in group {
             match outlets.keep(body).await {

@@ -141,6 +141,7 @@ fn a_missing_queue_is_not_tried_again() {
     };
     let delivery = now(deliver(&fake, &bodies(1), None));
     assert_eq!((delivery.kept, fake.queue_calls.get()), (10, 1));
+    assert!(delivery.misconfigured);
     assert!(fake.slept.borrow().is_empty());
     assert_eq!(
         delivery.queue_error.as_deref(),
