@@ -30,3 +30,8 @@ pub mod logger;
 pub use js::{JsConsole, random_uuid};
 pub use line::Level;
 pub use logger::{Console, Lines, Logger};
+
+/// The snippets of the documentation, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/correlation-ids.md")]
+struct CorrelationIds;

@@ -31,11 +31,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         command
     };
     say("running the native tests");
-    execute(&mut cargo_test(&["--workspace", "--exclude", "e2e"]))?;
+    // xtask's integration tests deploy built Workers (to a stand-in), so they come later.
+    let native = ["--workspace", "--exclude", "e2e", "--exclude", "xtask"];
+    execute(&mut cargo_test(&native))?;
+    execute(&mut cargo_test(&["--package", "xtask", "--bins"]))?;
     if arguments.native {
         return Ok(());
     }
     build::all(&workspace)?;
     say("running the tests in the real local runtime (wrangler dev)");
-    execute(&mut cargo_test(&["--package", "e2e"]))
+    execute(&mut cargo_test(&["--package", "e2e"]))?;
+    say("testing deployments with the real wrangler against a stand-in for Cloudflare's API");
+    execute(&mut cargo_test(&["--package", "xtask", "--tests"]))
 }

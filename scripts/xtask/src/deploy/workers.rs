@@ -13,16 +13,17 @@ use super::wrangler::Wrangler;
 /// A Worker of the same name that was not deployed from here is somebody else's: it is only replaced with `overwrite`.
 pub(crate) fn deploy(wrangler: &Wrangler, worker: &Rendered, overwrite: bool) -> Result<Outcome> {
     let config = worker.path.to_string_lossy();
-    if running(wrangler, &worker.name).as_deref() == Some(&worker.fingerprint) {
-        wrangler.run(&["triggers", "deploy", "--config", &config])?;
-        return Ok(Outcome::Unchanged);
-    }
-    if !overwrite && is_foreign(wrangler, &worker.name)? {
-        bail!(
+    match running(wrangler, &worker.name)? {
+        Running::Tagged(tag) if tag == worker.fingerprint => {
+            wrangler.run(&["triggers", "deploy", "--config", &config])?;
+            return Ok(Outcome::Unchanged);
+        }
+        Running::Untagged if !overwrite && is_foreign(wrangler, &worker.name)? => bail!(
             "there is a Worker {} already, and none of its latest versions was deployed from here: choose other names with \
              --env NAME, leave the samples out with --pipeline-only, or replace it with --overwrite",
             worker.name
-        );
+        ),
+        Running::Nothing | Running::Tagged(_) | Running::Untagged => {}
     }
     let answer = wrangler.run(&[
         "deploy",
@@ -51,41 +52,56 @@ pub(crate) fn has_secret(wrangler: &Wrangler, worker: &str, secret: &str) -> boo
     listed.contains(&format!("\"{secret}\""))
 }
 
-/// Whether there is a Worker `name` of which no recent version has a fingerprint. (The latest may have none: setting a
-/// secret makes a version too.)
-fn is_foreign(wrangler: &Wrangler, name: &str) -> Result<bool> {
-    let answer = wrangler.output(&["versions", "list", "--json", "--name", name])?;
+/// What serves a Worker's traffic.
+enum Running {
+    /// There is no such Worker.
+    Nothing,
+    /// One version, deployed from here with this fingerprint.
+    Tagged(String),
+    /// Anything else: a version from elsewhere, one that a new secret made, or several.
+    Untagged,
+}
+
+fn running(wrangler: &Wrangler, name: &str) -> Result<Running> {
+    let answer = wrangler.output(&["deployments", "status", "--json", "--name", name])?;
     if !answer.succeeded {
         if answer.is_missing() {
-            return Ok(false);
+            return Ok(Running::Nothing);
         }
         bail!("Worker {name} cannot be read: {}", answer.complaint());
     }
-    let versions: Vec<Value> = serde_json::from_str(answer.stdout.trim())
-        .with_context(|| format!("the versions of {name}"))?;
-    let ours = |version: &Value| {
-        tag(version).is_some_and(|tag| tag.starts_with(render::FINGERPRINT_PREFIX))
+    let deployment: Value = serde_json::from_str(answer.stdout.trim())
+        .with_context(|| format!("the deployment of {name}"))?;
+    let versions = deployment.get("versions").and_then(Value::as_array);
+    let Some([version]) = versions.map(Vec::as_slice) else {
+        return Ok(Running::Untagged);
     };
-    Ok(!versions.iter().any(ours))
+    let id = version
+        .get("version_id")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let text = wrangler.run(&["versions", "view", id, "--json", "--name", name])?;
+    let version: Value =
+        serde_json::from_str(text.trim()).with_context(|| format!("version {id} of {name}"))?;
+    Ok(own_tag(&version).map_or(Running::Untagged, |tag| Running::Tagged(tag.to_owned())))
 }
 
-/// The tag that a version was deployed with.
-fn tag(version: &Value) -> Option<&str> {
-    version.get("annotations")?.get("workers/tag")?.as_str()
+/// Whether no recent version of the Worker `name` was deployed from here. (The running one may have no tag and still be
+/// ours: setting a secret makes a version too.)
+fn is_foreign(wrangler: &Wrangler, name: &str) -> Result<bool> {
+    let text = wrangler.run(&["versions", "list", "--json", "--name", name])?;
+    let versions: Vec<Value> =
+        serde_json::from_str(text.trim()).with_context(|| format!("the versions of {name}"))?;
+    Ok(!versions.iter().any(|version| own_tag(version).is_some()))
 }
 
-/// The fingerprint of the version that serves all of the Worker's traffic. `None` where there is none, or it was not
-/// deployed from here, or it cannot be found out: then the Worker is uploaded, which is always right.
-fn running(wrangler: &Wrangler, name: &str) -> Option<String> {
-    let json = |arguments: &[&str]| -> Option<Value> {
-        serde_json::from_str(wrangler.run(arguments).ok()?.trim()).ok()
-    };
-    let deployment = json(&["deployments", "status", "--json", "--name", name])?;
-    let [version] = deployment.get("versions")?.as_array()?.as_slice() else {
-        return None;
-    };
-    let id = version.get("version_id")?.as_str()?;
-    tag(&json(&["versions", "view", id, "--json", "--name", name])?).map(str::to_owned)
+/// The fingerprint that a version was deployed with, from here.
+fn own_tag(version: &Value) -> Option<&str> {
+    version
+        .get("annotations")?
+        .get("workers/tag")?
+        .as_str()
+        .filter(|tag| tag.starts_with(render::FINGERPRINT_PREFIX))
 }
 
 /// The address that wrangler prints for a Worker that has one.

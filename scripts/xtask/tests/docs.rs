@@ -1,0 +1,124 @@
+//! What the documentation says, held against the code: commands parse, settings exist.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Parser as _;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// README and everything in `docs/`, as name and text.
+fn documents() -> Vec<(String, String)> {
+    let mut paths = vec![root().join("README.md")];
+    for entry in root().join("docs").read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            paths.push(path);
+        }
+    }
+    paths
+        .iter()
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect()
+}
+
+/// The words after `program` on each line of a shell block that starts with it, up to a comment, pipe or variable part.
+fn commands(text: &str, program: &str) -> Vec<Vec<String>> {
+    let mut in_shell = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let line = line.trim();
+        if let Some(language) = line.strip_prefix("```") {
+            in_shell = !in_shell && matches!(language, "sh" | "bash" | "console");
+            continue;
+        }
+        let Some(rest) = line.strip_prefix(program).filter(|_| in_shell) else {
+            continue;
+        };
+        let words = rest
+            .split_whitespace()
+            .take_while(|word| !word.starts_with('#') && !matches!(*word, "|" | ">" | "&&"))
+            .map(|word| word.trim_matches(['\'', '"']).to_owned());
+        found.push(words.collect());
+    }
+    found
+}
+
+#[test]
+fn every_documented_tailrace_command_parses() {
+    let mut count = 0;
+    for (name, text) in documents() {
+        for words in commands(&text, "cargo tailrace ") {
+            let shown = words.join(" ");
+            let words = ["tailrace".to_owned()].into_iter().chain(words);
+            match tailrace::cli::Cli::try_parse_from(words) {
+                Ok(_) => count += 1,
+                Err(error) if !error.use_stderr() => count += 1, // --help
+                Err(error) => unreachable!("{name}: tailrace {shown}\n{error}"),
+            }
+        }
+    }
+    assert!(count > 10, "only {count} commands were found");
+}
+
+#[test]
+fn every_documented_xtask_command_parses() {
+    let mut count = 0;
+    for (name, text) in documents() {
+        for words in commands(&text, "cargo xtask ") {
+            // With --help nothing is done, but what stands before it is read.
+            let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+                .args(&words)
+                .arg("--help")
+                .output()
+                .unwrap();
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                output.status.success(),
+                "{name}: cargo xtask {}\n{complaint}",
+                words.join(" ")
+            );
+            count += 1;
+        }
+    }
+    assert!(count > 5, "only {count} commands were found");
+}
+
+/// The first column of the table rows below the heading `section` that name a setting in code.
+fn documented_settings(text: &str, section: &str) -> Vec<String> {
+    text.lines()
+        .skip_while(|line| *line != section)
+        .skip(1)
+        .take_while(|line| !line.starts_with("## "))
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_documented_settings_are_the_ones_there_are() {
+    let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    assert_eq!(
+        documented_settings(&text, "## tail-ingest"),
+        tail_ingest::settings::NAMES
+    );
+
+    // log-writer's file names them all.
+    let config = fs::read_to_string(root().join("wrangler/log-writer.toml")).unwrap();
+    let config: toml_edit::DocumentMut = config.parse().unwrap();
+    let vars = config["vars"].as_table().unwrap();
+    let names: Vec<&str> = vars.iter().map(|(name, _)| name).collect();
+    assert_eq!(documented_settings(&text, "## log-writer"), names);
+    for (name, value) in vars {
+        let row = format!("| `{name}` | `{}` |", value.as_str().unwrap());
+        assert!(text.contains(&row), "no row beginning {row}");
+    }
+}
