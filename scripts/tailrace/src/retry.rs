@@ -1,5 +1,5 @@
 //! When a call is made again. The one user of `backoff`, which is unmaintained (RUSTSEC-2025-0012): to move to another
-//! crate is to rewrite [`Policy::delays`].
+//! crate is to rewrite `Policy::delays`.
 //!
 //! Every call this tool makes may be made twice: reads change nothing, acks and deletes are idempotent, and what is
 //! published twice meets `ON CONFLICT(log_id) DO NOTHING`.
