@@ -198,7 +198,7 @@ pub struct Logs {
     /// Read and show times in UTC instead of local time
     #[arg(long)]
     pub utc: bool,
-    /// Wrap long messages on a terminal, instead of cutting them
+    /// On a terminal show messages and ids whole, wrapped, instead of cutting them
     #[arg(long)]
     pub wrap: bool,
 }

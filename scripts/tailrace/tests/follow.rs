@@ -160,6 +160,15 @@ async fn one_requests_rows_are_shown_however_late() {
 async fn follow_prints_lines_as_they_arrive_survives_an_outage_and_ends_on_ctrl_c() {
     let cloud = Cloud::start().await;
     cloud.insert(&aged(5, "before"));
+    // One arrives after following began (the clock, a look) and before the first screen: it is on that, and not again.
+    let mut calls = 0;
+    let arrive = move |state: &mut support::State| {
+        calls += 1;
+        if calls == 2 {
+            aged(0, "between").insert(&state.db);
+        }
+    };
+    cloud.state().hooks.push(("/raw", Box::new(arrive)));
     let mut child = cloud
         .command(&["logs", "--follow", "--interval", "1"])
         .stdout(Stdio::piped())
@@ -172,6 +181,7 @@ async fn follow_prints_lines_as_they_arrive_survives_an_outage_and_ends_on_ctrl_
         line.unwrap().unwrap().unwrap_or_default()
     };
     assert!(next().await.ends_with("before"));
+    assert!(next().await.ends_with("between"));
     cloud.insert(&aged(0, "first"));
     assert!(next().await.ends_with("first"));
     cloud.fault("/raw", 6, When::Before, failure(500, 0, "down"));

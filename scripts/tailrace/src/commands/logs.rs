@@ -260,7 +260,7 @@ impl Printer {
         let level = output::pad(&row.log_level, 5);
         let worker = output::safe(&row.worker_name);
         let mut correlation = output::safe(row.correlation_id.as_deref().unwrap_or("-"));
-        if self.width.is_some_and(|width| width < WIDE) {
+        if !self.wrap && self.width.is_some_and(|width| width < WIDE) {
             correlation = output::cut(&correlation, 9);
         }
         let head = format!("{time} {level} {worker} {correlation} ");
