@@ -1,5 +1,10 @@
 //! Version 1 of the wire format, byte for byte: what is read and what is written.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
 
 use log_record::{
     DeadLetter, DeadLetterPayload, DecodeError, Envelope, LogRecord, Reason, envelope,
