@@ -332,7 +332,11 @@ fn dollars(amount: f64) -> String {
         return "under $0.01".to_owned();
     }
     let cents = (amount * 100.0).round() / 100.0;
-    format!("${}.{:02.0}", number(cents.trunc()), (cents.fract() * 100.0).round())
+    format!(
+        "${}.{:02.0}",
+        number(cents.trunc()),
+        (cents.fract() * 100.0).round()
+    )
 }
 
 impl fmt::Display for Capacity {

@@ -12,6 +12,7 @@ use log_record::limits::STATEMENT_PARAMETER_BYTES;
 use rusqlite::Connection;
 use serde_json::Value;
 
+use crate::local::migrations;
 use crate::plan::Plan;
 use crate::render::number;
 use crate::report::{Better, Report, Table};
@@ -254,13 +255,7 @@ impl Place {
     ) -> Result<Self> {
         let connection = Connection::open(&path)?;
         connection.busy_timeout(Duration::from_secs(60))?;
-        let migrations = workspace.root().join("migrations");
-        let mut files: Vec<PathBuf> = migrations
-            .read_dir()?
-            .map(|entry| Ok(entry?.path()))
-            .collect::<Result<_>>()?;
-        files.retain(|file| file.extension().is_some_and(|it| it == "sql"));
-        files.sort();
+        let mut files = migrations(workspace)?;
         if schema == STORY {
             files.truncate(1);
         }

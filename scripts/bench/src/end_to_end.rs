@@ -1,20 +1,19 @@
 //! From a request to the last of its rows: the same producer under the same load, with three designs behind it, in turn.
 //! All run at once, but only the one under measurement has anything to do.
 
-use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use e2e::dev_server::agent;
-use e2e::{Database, System, SystemBuilder, Workspace};
-use tempfile::TempDir;
+use e2e::{Database, Workspace};
+use serde_json::json;
 
 use crate::cpu;
+use crate::local::{Builder, Local, migrations};
 use crate::plan::{Load, Plan};
 use crate::report::{Better, Report, Table};
-use crate::workerd::{COMPATIBILITY_DATE, folder};
 
 /// The designs in the tables.
 pub const STORY: &str = "story: TypeScript tail Worker, batch() of 100";
@@ -22,6 +21,8 @@ pub const STORY: &str = "story: TypeScript tail Worker, batch() of 100";
 pub const TUNED: &str = "Tailrace's architecture in tuned TypeScript";
 /// Tailrace.
 pub const RUST: &str = "Tailrace";
+
+const PRODUCER: &str = "workers/producer.js";
 
 /// Requests under way at once.
 const CONCURRENCY: u64 = 16;
@@ -31,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Design {
     name: &'static str,
-    system: System,
+    local: Local,
     database: Database,
 }
 
@@ -84,67 +85,60 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
 }
 
 fn start(workspace: &Workspace) -> Result<Vec<Design>> {
-    // The story's schema is the first migration alone.
-    let first = TempDir::new()?;
-    let name = "0001_tail_logs.sql";
-    let migrations = workspace.root().join("migrations");
-    fs::copy(migrations.join(name), first.path().join(name))
-        .context("there is no migration 0001")?;
+    let migrations = migrations(workspace)?;
+    let first = migrations.get(..1).context("there is no migration 0001")?;
 
-    let worker = |name: &str, main: &str, more: &str| {
-        let main = folder().join(main);
-        format!(
-            "name = \"{name}\"\nmain = \"{}\"\ncompatibility_date = \"{COMPATIBILITY_DATE}\"\n{more}",
-            main.display()
-        )
-    };
-    // Not bundled: what wrangler bundles gets its development middleware, which puts the Worker's name before each line.
-    let producer = |tail: &str| {
-        let more = format!("no_bundle = true\ntail_consumers = [{{ service = \"{tail}\" }}]\n");
-        worker("producer", "workers/producer.js", &more)
-    };
-    let database = |migrations: &std::path::Path| {
-        format!(
-            "[[d1_databases]]\nbinding = \"DB\"\ndatabase_name = \"tailrace\"\nmigrations_dir = \"{}\"\n",
-            migrations.display()
-        )
-    };
-
-    let mut story = SystemBuilder::workers(&[])?;
-    story.add(&producer("story"))?;
-    story.add(&worker(
+    let mut story = Builder::new(workspace)?;
+    story.script("producer", PRODUCER, json!({ "tails": ["story"] }))?;
+    story.script(
         "story",
         "baselines/story/worker.ts",
-        &database(first.path()),
-    ))?;
+        json!({ "d1Databases": { "DB": "DB" } }),
+    )?;
 
-    let mut tuned = SystemBuilder::workers(&[])?;
-    tuned.add(&producer("tuned-tail"))?;
-    let queue = "queues.producers = [{ binding = \"TAIL_LOGS\", queue = \"tail-logs\" }]\n";
-    tuned.add(&worker("tuned-tail", "baselines/tuned/tail.ts", queue))?;
-    // As in wrangler/log-writer.toml.
-    let queue = "queues.consumers = [{ queue = \"tail-logs\", max_batch_size = 100, max_batch_timeout = 5 }]\n";
-    let more = format!("{queue}{}", database(&migrations));
-    tuned.add(&worker("tuned-writer", "baselines/tuned/writer.ts", &more))?;
+    // The consumers are set as in wrangler/log-writer.toml.
+    let consumers =
+        json!({ "tail-logs": { "maxBatchSize": 100, "maxBatchTimeout": 5, "maxRetries": 100 } });
+    let mut tuned = Builder::new(workspace)?;
+    tuned.script("producer", PRODUCER, json!({ "tails": ["tuned-tail"] }))?;
+    let options = json!({ "queueProducers": { "TAIL_LOGS": "tail-logs" } });
+    tuned.script("tuned-tail", "baselines/tuned/tail.ts", options)?;
+    let options = json!({ "queueConsumers": consumers, "d1Databases": { "DB": "DB" } });
+    tuned.script("tuned-writer", "baselines/tuned/writer.ts", options)?;
 
-    let mut rust = SystemBuilder::workers(&["tail-ingest", "log-writer"])?;
-    rust.add_first(&producer("tail-ingest"))?;
+    let mut rust = Builder::new(workspace)?;
+    rust.script("producer", PRODUCER, json!({ "tails": ["tail-ingest"] }))?;
+    let options = json!({
+        "queueProducers": { "TAIL_LOGS": "tail-logs" },
+        "kvNamespaces": { "FALLBACK": "FALLBACK" },
+    });
+    rust.built("tail-ingest", options)?;
+    let options = json!({
+        "queueConsumers": consumers,
+        "queueProducers": { "DLQ": "tail-logs-dlq" },
+        "kvNamespaces": { "FALLBACK": "FALLBACK" },
+        "d1Databases": { "DB": "DB" },
+    });
+    rust.built("log-writer", options)?;
 
-    [(STORY, story), (TUNED, tuned), (RUST, rust)]
-        .into_iter()
-        .map(|(name, mut builder)| {
-            let system = builder
-                .quiet()
-                .start()
-                .with_context(|| format!("{name} does not start"))?;
-            let database = system.database()?;
-            Ok(Design {
-                name,
-                system,
-                database,
-            })
+    [
+        (STORY, story, first),
+        (TUNED, tuned, &migrations),
+        (RUST, rust, &migrations),
+    ]
+    .into_iter()
+    .map(|(name, builder, migrations)| {
+        let local = builder
+            .start()
+            .with_context(|| format!("{name} does not start"))?;
+        let database = local.migrate(migrations)?;
+        Ok(Design {
+            name,
+            local,
+            database,
         })
-        .collect()
+    })
+    .collect()
 }
 
 impl Design {
@@ -155,7 +149,7 @@ impl Design {
     }
 
     fn attempt(&self, load: Load) -> Result<(Duration, Duration)> {
-        let group = self.system.server.process_id();
+        let group = self.local.process_id();
         let cpu_before = cpu::of_workerd(group)?;
         let started = Instant::now();
         self.drive(load)?;
@@ -171,7 +165,7 @@ impl Design {
                     "{} rows are missing of {}\n{}",
                     load.rows() - stored,
                     load.rows(),
-                    self.system.server.output_tail()
+                    self.local.errors()
                 );
             }
             thread::sleep(Duration::from_millis(10));
@@ -202,7 +196,7 @@ impl Design {
     }
 
     fn drive(&self, load: Load) -> Result<()> {
-        let url = format!("{}/logs?count={}", self.system.server.url(), load.lines);
+        let url = format!("{}/logs?count={}", self.local.url(), load.lines);
         let next = AtomicU64::new(0);
         thread::scope(|scope| {
             let drivers: Vec<_> = (0..CONCURRENCY)

@@ -10,7 +10,7 @@
 //! - [`end_to_end`]: from a request to the last row, three designs in turn;
 //! - [`maintenance`]: rotation and the operator's tool on many rows;
 //! - [`report`], [`bars`], [`render`]: the tables, what they must show, and their forms;
-//! - [`samples`], [`cpu`], [`workerd`], [`rows`]: what the measurements share;
+//! - [`samples`], [`cpu`], [`workerd`], [`local`], [`rows`]: what the measurements share;
 //! - [`capacity`]: from measured constants and the platform's limits and prices to what a load needs.
 
 pub mod bars;
@@ -18,6 +18,7 @@ pub mod capacity;
 pub mod cpu;
 pub mod d1;
 pub mod end_to_end;
+pub mod local;
 pub mod maintenance;
 pub mod normalize;
 pub mod plan;

@@ -1,12 +1,14 @@
 //! What happens on a table with many rows besides writing it: the rotation, and the operator's tool.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use e2e::{Database, System, SystemBuilder, Workspace};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::d1::now_ms;
 use crate::plan::Plan;
@@ -27,7 +29,8 @@ const STAYING: u64 = 10;
 /// When a search fails, or a rotation leaves or takes the wrong rows.
 pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let tool = build_tool(workspace)?;
-    let system = start(workspace)?;
+    let worker = TempDir::new()?;
+    let system = start(workspace, worker.path())?;
     let database = system.database()?;
     let mut rotation = Table::new(
         "rotation",
@@ -58,13 +61,23 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
     Ok(())
 }
 
-fn start(workspace: &Workspace) -> Result<System> {
+fn start(workspace: &Workspace, worker: &Path) -> Result<System> {
+    let build = workspace.root().join("log-writer/build");
+    for file in [
+        build.join("index.js"),
+        build.join("index_bg.wasm"),
+        folder().join("workers/rotation.js"),
+    ] {
+        let name = file.file_name().context("no file")?;
+        fs::copy(&file, worker.join(name))
+            .with_context(|| format!("{} is missing", file.display()))?;
+    }
     let mut builder = SystemBuilder::workers(&[])?;
     builder.add(&format!(
         "name = \"rotation\"\nmain = \"{}\"\ncompatibility_date = \"{COMPATIBILITY_DATE}\"\n\
          [[d1_databases]]\nbinding = \"DB\"\ndatabase_name = \"tailrace\"\nmigrations_dir = \"{}\"\n\
          [[kv_namespaces]]\nbinding = \"FALLBACK\"\n",
-        folder().join("workers/rotation.js").display(),
+        worker.join("rotation.js").display(),
         workspace.root().join("migrations").display()
     ))?;
     builder.start()

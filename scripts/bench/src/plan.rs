@@ -103,7 +103,7 @@ impl Plan {
             d1_rounds: 2,
             d1_rows: 10_000,
             end_to_end_rounds: 1,
-            loads: &LOADS,
+            loads: LOADS.split_at(2).0,
             maintenance_rows: 100_000,
             search_rounds: 2,
         }

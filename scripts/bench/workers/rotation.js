@@ -1,6 +1,6 @@
-// Runs the real log-writer's rotation, with a meter on its database.
+// Runs the real log-writer's rotation, with a meter on its database. The bench puts the built log-writer beside it.
 
-import LogWriter from "../../../log-writer/build/index.js";
+import LogWriter from "./index.js";
 
 export default {
   async fetch(_request, env, context) {
