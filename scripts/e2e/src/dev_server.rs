@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -244,13 +245,26 @@ pub fn agent(limit: Duration) -> ureq::Agent {
         .into()
 }
 
-/// A port that nothing listens on.
+/// A port that nothing listens on. Not one of those that the system gives to outgoing connections, which could take it
+/// before it is listened on.
 ///
 /// # Errors
-/// When the system has none to give.
+/// When none of many is free.
 pub fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.port())
+    const FIRST: u16 = 10_000;
+    const COUNT: u16 = 20_000; // up to 30,000; outgoing connections begin at 32,768 on Linux
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Processes that run at the same time begin at different places.
+    #[allow(clippy::cast_possible_truncation)] // the remainder is less than COUNT
+    let start = (std::process::id().wrapping_mul(997) % u32::from(COUNT)) as u16;
+    for _ in 0..1_000 {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
+        let port = FIRST + (start + step) % COUNT;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port is free");
 }
 
 fn percent_encode(text: &str) -> String {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use e2e::dev_server::{DevServer, Output};
 use e2e::workspace::WORKERS;
 use e2e::{Workspace, poll, system};
 
-use crate::step::say;
+use crate::step::{execute, say};
 use crate::{build, setup};
 
 #[derive(clap::Args)]
@@ -35,6 +36,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     setup::run_in(&workspace)?;
     build::all(&workspace)?;
+    // What the welcome says to try next must not begin with a minute of silence.
+    execute(
+        Command::new("cargo")
+            .args(["build", "--package", "tailrace"])
+            .current_dir(workspace.root()),
+    )?;
 
     let state = workspace.state_dir().join("dev");
     if arguments.fresh && state.exists() {

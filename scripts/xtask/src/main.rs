@@ -3,9 +3,9 @@
 //! - [`setup`]: installs the pinned tools, each into the checkout;
 //! - [`build`]: compiles the Workers to Wasm;
 //! - [`dev`]: runs the system locally;
-//! - [`test`]: runs every test;
+//! - [`mod@test`]: runs every test;
 //! - [`soak`]: load and faults together, and where every record ended;
-//! - [`bench`]: measures everything side by side;
+//! - [`mod@bench`]: measures everything side by side;
 //! - [`capacity`]: works out what a load needs.
 
 mod bench;
