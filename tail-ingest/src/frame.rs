@@ -33,24 +33,24 @@ pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) {
             }
             _ => {
                 let item = item.get_or_insert_default();
-                match (kind, header(rest), json::check(rest)) {
-                    ("L", Some((timestamp, level, count)), _) => {
-                        let start = item.args.len();
-                        item.args.extend(
-                            fields
-                                .by_ref()
-                                .take(count)
-                                .map(|text| Arg::Text(Cow::Borrowed(text))),
-                        );
-                        item.logs.push(TraceLog {
-                            timestamp,
-                            level: Cow::Borrowed(level),
-                            args: start..item.args.len(),
-                            ..TraceLog::default()
-                        });
-                    }
-                    ("J", _, Some(token)) => item.log(token),
-                    _ => item.text(field),
+                if let (true, Some((timestamp, level, count))) = (kind == "L", header(rest)) {
+                    let start = item.args.len();
+                    item.args.extend(
+                        fields
+                            .by_ref()
+                            .take(count)
+                            .map(|text| Arg::Text(Cow::Borrowed(text))),
+                    );
+                    item.logs.push(TraceLog {
+                        timestamp,
+                        level: Cow::Borrowed(level),
+                        args: start..item.args.len(),
+                        ..TraceLog::default()
+                    });
+                } else if let (true, Some(token)) = (kind == "J", json::check(rest)) {
+                    item.log(token);
+                } else {
+                    item.text(field);
                 }
             }
         }

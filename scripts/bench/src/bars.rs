@@ -80,38 +80,43 @@ pub fn judge(report: &Report, plan: &Plan) -> Vec<Verdict> {
 
     for (table, case, what) in [
         (
-            "normalize-loop",
-            normalize::loop_case(10),
-            "normalizing, 100 logs a call, plain events, against story TypeScript",
+            "normalize-fresh",
+            normalize::real_case(100),
+            "100 logs a call, real events",
         ),
         (
-            "normalize-loop",
-            normalize::loop_case(100),
-            "normalizing, 1,000 logs a call, plain events, against story TypeScript",
+            "normalize-fresh",
+            normalize::real_case(1_000),
+            "1,000 logs a call, real events",
         ),
         (
             "normalize-real",
             normalize::real_case(100),
-            "normalizing, 100 logs a call, a real event, against story TypeScript",
+            "100 logs a call, a real event repeated",
         ),
         (
-            "normalize-real",
-            normalize::real_case(1_000),
-            "normalizing, 1,000 logs a call, a real event, against story TypeScript",
+            "normalize-loop",
+            normalize::loop_case(10),
+            "100 logs a call, plain events repeated",
+        ),
+        (
+            "normalize-loop",
+            normalize::loop_case(100),
+            "1,000 logs a call, plain events repeated",
         ),
     ] {
         add(
-            what,
+            &format!("normalizing against story TypeScript, {what}"),
             Limit::AtLeast(3.0),
             ratio(table, &case, normalize::RUST, (&case, normalize::STORY)),
         );
     }
     let ten = normalize::real_case(10);
     add(
-        "normalizing, one real event of 10 logs, against story TypeScript",
+        "normalizing against story TypeScript, one event of 10 logs, real events",
         Limit::AtLeast(1.0),
         ratio(
-            "normalize-real",
+            "normalize-fresh",
             &ten,
             normalize::RUST,
             (&ten, normalize::STORY),
