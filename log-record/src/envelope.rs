@@ -13,6 +13,9 @@ pub const WIRE_VERSION: u64 = 1;
 const HEAD: &[u8] = br#"{"v":1,"records":["#;
 const TAIL: &[u8] = b"]}";
 
+/// What a body has room for at first: the records of a request with about ten lines.
+const FIRST_BYTES: usize = 8 * 1024;
+
 /// Packs encoded records into one message body after another, each at most [`MESSAGE_BODY_BYTES`] long.
 #[derive(Debug, Default)]
 pub struct EnvelopeBuilder {
@@ -51,6 +54,7 @@ impl EnvelopeBuilder {
         }
         if self.records == 0 {
             self.body.clear();
+            self.body.reserve(FIRST_BYTES);
             self.body.extend_from_slice(HEAD);
         } else if self.body.len() + 1 + row.len() + TAIL.len() > MESSAGE_BODY_BYTES {
             return Pushed::Full;

@@ -39,13 +39,12 @@ fn is_clean(token: &str, names: &Names) -> bool {
     while let Some(&byte) = bytes.get(at) {
         match byte {
             b'"' => {
-                let len = json::string_len(bytes.get(at..).unwrap_or_default());
+                let (len, escapes) = json::string_extent(bytes.get(at..).unwrap_or_default());
                 let string = token.get(at..at + len).unwrap_or_default();
                 at += len;
                 let key = bytes.get(at) == Some(&b':');
-                let secret =
-                    || json::has_escape(string) || names.marks_field(json::unquoted(string));
-                if key && secret() || json::has_surrogate(string) {
+                let secret = || escapes || names.marks_field(json::unquoted(string));
+                if key && secret() || escapes && json::has_surrogate(string) {
                     return false;
                 }
                 continue;

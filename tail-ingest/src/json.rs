@@ -33,16 +33,41 @@ pub(crate) fn is_string(token: &str) -> bool {
 
 /// The length of the string token that `bytes` begins with.
 pub(crate) fn string_len(bytes: &[u8]) -> usize {
-    let mut escaped = false;
-    let inner = bytes.iter().skip(1).position(|&byte| {
-        if escaped {
-            escaped = false;
-            return false;
+    string_extent(bytes).0
+}
+
+/// The same, and whether the string holds escapes.
+pub(crate) fn string_extent(bytes: &[u8]) -> (usize, bool) {
+    let mut at = 1;
+    let mut escapes = false;
+    while let Some(found) = quote_or_backslash(bytes.get(at..).unwrap_or_default()) {
+        at += found;
+        if bytes.get(at) == Some(&b'"') {
+            return (at + 1, escapes);
         }
-        escaped = byte == b'\\';
-        byte == b'"'
-    });
-    inner.map_or(bytes.len(), |at| at + 2)
+        escapes = true;
+        at += 2;
+    }
+    (bytes.len(), escapes)
+}
+
+/// Where the first `"` or `\` is. Looks at eight bytes at a time: most of what is logged is neither.
+fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = ONES << 7;
+    // Marks, by its high bit, the first byte that is 0; later marks may be wrong.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found =
+            zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    Some(bytes.len() - rest.len() + at)
 }
 
 /// The length of the token that `bytes` begins with.
@@ -344,6 +369,26 @@ mod tests {
         );
         assert_eq!(member(token, "c"), Some("-1.5e3"));
         assert_eq!(elements("7").count() + members("[1]").count(), 0);
+    }
+
+    #[test]
+    fn strings_end_at_their_closing_quote_wherever_it_is() {
+        for plain in 0..20 {
+            for tail in ["", "\"", "\\", "xxxxxxxxxxxxxxxxxxxx"] {
+                let inner = "é".repeat(plain / 2) + &"x".repeat(plain % 2);
+                let text = format!("\"{inner}\"{tail}");
+                assert_eq!(string_extent(text.as_bytes()), (inner.len() + 2, false));
+                for escape in [r#"\""#, r"\\", r"\u0022"] {
+                    let text = format!("\"{inner}{escape}{inner}\"{tail}");
+                    let len = 2 * inner.len() + escape.len() + 2;
+                    assert_eq!(string_extent(text.as_bytes()), (len, true), "{text}");
+                }
+            }
+            let open = format!("\"{}", "x".repeat(plain));
+            assert_eq!(string_len(open.as_bytes()), open.len());
+            let broken = format!("\"{}\\", "x".repeat(plain));
+            assert_eq!(string_len(broken.as_bytes()), broken.len());
+        }
     }
 
     #[test]

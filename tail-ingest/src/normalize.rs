@@ -97,7 +97,7 @@ impl<'s, S: Sink> Normalizer<'s, S> {
             clock: Clock::default(),
             sink,
             counts: Counts::default(),
-            row: Vec::new(),
+            row: Vec::with_capacity(1024),
         }
     }
 
