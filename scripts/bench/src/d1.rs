@@ -114,12 +114,9 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         .map(|rows| (format!("LEAN_{rows}"), LEAN, *rows))
         .chain([0, largest].map(|rows| (format!("STORY_{rows}"), STORY, rows)))
         .collect();
-    let bindings: String = wanted
-        .iter()
-        .map(|(name, _, _)| {
-            format!("[[d1_databases]]\nbinding = \"{name}\"\ndatabase_name = \"{name}\"\n")
-        })
-        .collect();
+    let bindings = wanted.iter().fold(String::new(), |text, (name, _, _)| {
+        text + "[[d1_databases]]\nbinding = \"" + name + "\"\ndatabase_name = \"" + name + "\"\n"
+    });
     let mut builder = SystemBuilder::workers(&[])?;
     builder.add(&format!(
         "name = \"d1\"\nmain = \"{}\"\ncompatibility_date = \"{}\"\n{bindings}",

@@ -171,7 +171,7 @@ impl Design {
             thread::sleep(Duration::from_millis(10));
         }
         let took = started.elapsed();
-        let spent = cpu::of_workerd(group)? - cpu_before;
+        let spent = cpu::of_workerd(group)?.saturating_sub(cpu_before);
 
         // What is doubled may still be under way.
         thread::sleep(Duration::from_millis(500));

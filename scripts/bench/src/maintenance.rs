@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use e2e::{Database, System, SystemBuilder, Workspace};
@@ -205,7 +205,7 @@ fn search(tool: &PathBuf, system: &System, database: &Database, plan: &Plan) -> 
                 .args(arguments)
                 .arg(&port)
                 .output()?;
-            let took: Duration = started.elapsed();
+            let elapsed = started.elapsed();
             let shown = arguments.join(" ").replace(&correlation, "ID");
             ensure!(
                 output.status.success() && output.stdout.len() > 50,
@@ -213,7 +213,7 @@ fn search(tool: &PathBuf, system: &System, database: &Database, plan: &Plan) -> 
                 String::from_utf8_lossy(&output.stderr)
             );
             if round > 0 {
-                table.add("", &format!("`{shown}`"), took.as_secs_f64() * 1e3);
+                table.add("", &format!("`{shown}`"), elapsed.as_secs_f64() * 1e3);
             }
         }
     }

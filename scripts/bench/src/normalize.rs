@@ -47,7 +47,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
     let folder = TempDir::new()?;
     let candidates = start(workspace, folder.path())?;
 
-    let mut plain = Table::new(
+    let mut copies = Table::new(
         "normalize-loop",
         "Normalizing, plain events in a loop",
         "µs CPU/log",
@@ -80,7 +80,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
                 let path = format!("/loop?events={events}&logs=10&passes={passes}");
                 let spent = candidate.spent(|it| it.workerd.measured(&path).map(drop))?;
                 if keep {
-                    plain.add(
+                    copies.add(
                         &loop_case(events),
                         candidate.name,
                         micros(spent, passes * events * 10),
@@ -120,7 +120,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
             }
         }
     }
-    for mut table in [plain, again, fresh] {
+    for mut table in [copies, again, fresh] {
         table.compare_with(STORY);
         report.tables.push(table);
     }
@@ -258,7 +258,7 @@ impl Candidate {
     fn spent(&self, act: impl FnOnce(&Self) -> Result<()>) -> Result<Duration> {
         let before = self.workerd.cpu()?;
         act(self).with_context(|| format!("{} fails", self.name))?;
-        Ok(self.workerd.cpu()? - before)
+        Ok(self.workerd.cpu()?.saturating_sub(before))
     }
 
     /// What calls on real events took so far.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::bars::Verdict;
 use crate::report::{Report, Table};
 
 impl Report {
@@ -23,7 +24,7 @@ impl Report {
         }
         if !self.bars.is_empty() {
             out.push_str("\n### What was asked for\n\n");
-            let rows: Vec<Vec<String>> = self.bars.iter().map(|verdict| verdict.cells()).collect();
+            let rows: Vec<Vec<String>> = self.bars.iter().map(Verdict::cells).collect();
             grid(&mut out, &["what", "asked for", "reached", ""], &rows, 1);
         }
         out

@@ -71,7 +71,7 @@ impl Rows {
         }
     }
 
-    /// SplitMix64: ids must differ, not be unpredictable.
+    /// `SplitMix64`: ids must differ, not be unpredictable.
     fn random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.random;

@@ -70,7 +70,7 @@ pub struct Workerd {
     process: ProcessGroup,
     agent: ureq::Agent,
     ports: Vec<u16>,
-    _folder: TempDir,
+    files: TempDir,
 }
 
 impl Workerd {
@@ -118,7 +118,7 @@ impl Workerd {
             process: ProcessGroup::spawn(&mut command)?,
             agent: agent(Duration::from_secs(120)),
             ports,
-            _folder: folder,
+            files: folder,
         };
         workerd.wait_until_ready()?;
         Ok(workerd)
@@ -133,7 +133,7 @@ impl Workerd {
                 return Ok(());
             }
             if let Some(status) = self.process.try_wait()? {
-                let stderr = fs::read_to_string(self._folder.path().join("stderr"))?;
+                let stderr = fs::read_to_string(self.files.path().join("stderr"))?;
                 bail!("workerd ended ({status}): {stderr}");
             }
             if Instant::now() > deadline {
@@ -152,7 +152,7 @@ impl Workerd {
         let mut answer = self.agent.get(&url).call()?;
         let body = answer.body_mut().read_to_string()?;
         if !answer.status().is_success() {
-            let stderr = fs::read_to_string(self._folder.path().join("stderr"))?;
+            let stderr = fs::read_to_string(self.files.path().join("stderr"))?;
             bail!("{path}: {} {body}\n{stderr}", answer.status());
         }
         Ok(body)

@@ -1,7 +1,7 @@
 // Trace events to the text of a queue message, in TypeScript with every measure that helped in Rust: rows as arrays by
 // position, the context embedded as JSON, what records share written once, time-ordered ids from one random draw per
-// call, timestamps cached by the second. The text is an envelope that log-writer reads as well.
-// Like the other baseline it neither redacts nor cuts nor expects malformed events.
+// call, timestamps cached by the second. The text is an envelope that log-writer reads as well. Unlike the other baseline
+// it redacts secrets by name, as tail-ingest does; like it, it neither cuts what is too large nor expects malformed events.
 
 import type { Level, TraceItem, TraceLog } from "../trace";
 
@@ -50,6 +50,35 @@ function ids() {
   };
 }
 
+/** Whole words of a name that make it secret; `author` and `monkey` are none. */
+const SECRET = /(?:^|[^a-z]|(?<=[a-z])(?=[A-Z]))(?:auth|jwt|key|secret|token|password|passwd|cookie|authorization|apikey)s?(?:$|[^a-z])/i;
+const known = new Map<string, boolean>();
+
+function isSecret(name: string): boolean {
+  let secret = known.get(name);
+  if (secret === undefined) {
+    if (known.size > 10_000) known.clear();
+    secret = SECRET.test(name);
+    known.set(name, secret);
+  }
+  return secret;
+}
+
+function holdsSecret(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return value.some(holdsSecret);
+  for (const name in value) {
+    if (isSecret(name) || holdsSecret((value as Record<string, unknown>)[name])) return true;
+  }
+  return false;
+}
+
+/** JSON text of a value, with text under secret names redacted. */
+function redacted(value: unknown): string {
+  if (!holdsSecret(value)) return JSON.stringify(value);
+  return JSON.stringify(value, (name, inner) => (typeof inner === "string" && isSecret(name) ? "REDACTED" : inner));
+}
+
 interface Line {
   level: Level;
   /** JSON text of a string. */
@@ -62,7 +91,7 @@ interface Line {
 function readLine(log: TraceLog, args: unknown[]): Line {
   const level = LEVELS[log.level] ?? "info";
   const first = args[0];
-  const rest = args.length > 1 ? `,"args":${JSON.stringify(args.slice(1))}` : "";
+  const rest = args.length > 1 ? `,"args":${redacted(args.slice(1))}` : "";
   if (typeof first === "string" && first.charCodeAt(0) === 123) {
     try {
       const line = JSON.parse(first);
@@ -70,7 +99,7 @@ function readLine(log: TraceLog, args: unknown[]): Line {
         level: LEVELS[line.level] ?? level,
         message: JSON.stringify(String(line.message ?? "")),
         correlationId: line.correlation_id ?? line.correlationId ?? line.trace_id,
-        more: line.context === undefined ? rest : `${rest},"data":${JSON.stringify(line.context)}`,
+        more: line.context === undefined ? rest : `${rest},"data":${redacted(line.context)}`,
       };
     } catch {
       // Not JSON after all: plain text.
@@ -137,7 +166,7 @@ export function normalize(events: TraceItem[]): Envelope[] {
       const path = start < 0 ? "/" : url.slice(start, query < 0 ? undefined : query);
       what = `"event_type":"fetch","outcome":"${outcome}","method":"${method}","path":${JSON.stringify(path)},"status":${status}`;
       message = JSON.stringify(`${method} ${path} ${status}`);
-      invocation = `,"url":${JSON.stringify(url)},"headers":${JSON.stringify(headers)}`;
+      invocation = `,"url":${JSON.stringify(url)},"headers":${redacted(headers)}`;
     }
     const names = `,${JSON.stringify(worker)},${JSON.stringify(requestId)},`;
     let correlationText = JSON.stringify(correlation);
