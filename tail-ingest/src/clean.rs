@@ -15,10 +15,21 @@ const DEPTH: usize = CONTEXT_DEPTH - DEPTH_AROUND;
 /// Appends `token`: secrets redacted, no white space between tokens, half surrogate pairs made visible, and what is
 /// nested deeper than SQLite and this project's readers can follow as a string of its JSON text.
 pub(crate) fn write(out: &mut Vec<u8>, token: &str, names: &Names) {
-    if is_clean(token, names) {
+    if json::is_string(token) {
+        write_string_token(out, token);
+    } else if is_clean(token, names) {
         out.extend_from_slice(token.as_bytes());
     } else {
         rewrite(out, token, names, 0, false);
+    }
+}
+
+/// [`write()`] of a token that is already known to be `clean`, or not.
+pub(crate) fn write_judged(out: &mut Vec<u8>, token: &str, clean: bool, names: &Names) {
+    if clean {
+        out.extend_from_slice(token.as_bytes());
+    } else {
+        write(out, token, names);
     }
 }
 
@@ -31,7 +42,7 @@ pub(crate) fn write_string_token(out: &mut Vec<u8>, token: &str) {
     }
 }
 
-/// Whether `token` can be stored as it came. One pass; may say no where a rewrite would change nothing.
+/// Whether `token`, no string, can be stored as it came. One pass; may say no where a rewrite would change nothing.
 fn is_clean(token: &str, names: &Names) -> bool {
     let bytes = token.as_bytes();
     let mut depth = 0_usize;

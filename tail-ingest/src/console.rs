@@ -8,6 +8,7 @@ use crate::clean;
 use crate::event;
 use crate::json;
 use crate::redact::Names;
+use crate::scan;
 use crate::settings::Settings;
 use crate::trace::{Arg, TraceItem, TraceLog};
 
@@ -34,14 +35,28 @@ struct Structured<'i> {
     /// The whole object.
     source: &'i str,
     level: Option<Level>,
-    /// `message`, a token.
-    message: Option<&'i str>,
+    /// `message`.
+    message: Option<Judged<'i>>,
     correlation: Option<Cow<'i, str>>,
-    /// The line's own `context`, a token.
-    context: Option<&'i str>,
+    /// The line's own `context`.
+    context: Option<Judged<'i>>,
     /// Members with no meaning of their own here.
-    others: Vec<(&'i str, &'i str)>,
+    others: Vec<(&'i str, Judged<'i>)>,
     worker: Option<Cow<'i, str>>,
+}
+
+/// A token, and whether it is known that it can be stored as it came.
+#[derive(Clone, Copy, Debug)]
+struct Judged<'i> {
+    token: &'i str,
+    clean: bool,
+}
+
+impl Judged<'_> {
+    /// Appends it, cleaned.
+    fn write(self, out: &mut Vec<u8>, names: &Names) {
+        clean::write_judged(out, self.token, self.clean, names);
+    }
 }
 
 /// Names of the member that holds the correlation id.
@@ -54,9 +69,39 @@ const WORKER: [&str; 3] = ["worker", "worker_name", "service"];
 const MESSAGE_PREVIEW_BYTES: usize = 1_000;
 
 impl<'i> Structured<'i> {
-    /// Reads `source`, an object.
-    fn read(source: &'i str) -> Self {
-        let mut line = Self {
+    /// Reads an argument, if it is or writes an object.
+    fn read(arg: &'i Arg<'_>, names: &Names) -> Option<Self> {
+        let text = match arg {
+            Arg::Text(text) => text
+                .trim_start()
+                .starts_with('{')
+                .then_some(text.as_ref())?,
+            Arg::Json(token) => json::is_object(token).then_some(*token)?,
+        };
+        let mut line = Self::new(text.trim_ascii());
+        if scan::object(text, Some(names), |key, token, clean| {
+            line.member(key, Judged { token, clean });
+        }) {
+            return Some(line);
+        }
+        line = Self::new(match arg {
+            Arg::Text(text) => json::check(text)?,
+            Arg::Json(token) => token,
+        });
+        for (key, token) in json::members(line.source) {
+            line.member(
+                key,
+                Judged {
+                    token,
+                    clean: false,
+                },
+            );
+        }
+        Some(line)
+    }
+
+    fn new(source: &'i str) -> Self {
+        Self {
             source,
             level: None,
             message: None,
@@ -64,43 +109,56 @@ impl<'i> Structured<'i> {
             context: None,
             others: Vec::new(),
             worker: None,
-        };
-        for (key, value) in json::members(source) {
-            let taken = match json::unquoted(key) {
-                "level" | "severity" | "log_level" if line.level.is_none() => {
-                    line.level = level(value);
-                    line.level.is_some()
-                }
-                "message" | "msg" if line.message.is_none() && value != "null" => {
-                    line.message = Some(value);
-                    true
-                }
-                "context" if line.context.is_none() => {
-                    line.context = Some(value);
-                    true
-                }
-                name if line.correlation.is_none() && CORRELATION.contains(&name) => {
-                    line.correlation = id(value);
-                    line.correlation.is_some()
-                }
-                name if line.worker.is_none() && WORKER.contains(&name) => {
-                    line.worker = json::text(value);
-                    false
-                }
-                _ => false,
-            };
-            if !taken {
-                line.others.push((key, value));
-            }
         }
-        line
+    }
+
+    /// Takes one member.
+    fn member(&mut self, key: &'i str, value: Judged<'i>) {
+        let token = value.token;
+        let taken = match json::unquoted(key) {
+            "level" | "severity" | "log_level" if self.level.is_none() => {
+                self.level = level(token);
+                self.level.is_some()
+            }
+            "message" | "msg" if self.message.is_none() && token != "null" => {
+                self.message = Some(value);
+                true
+            }
+            "context" if self.context.is_none() => {
+                self.context = Some(value);
+                true
+            }
+            name if self.correlation.is_none() && CORRELATION.contains(&name) => {
+                self.correlation = id(token);
+                self.correlation.is_some()
+            }
+            name if self.worker.is_none() && WORKER.contains(&name) => {
+                self.worker = json::text(token);
+                false
+            }
+            _ => false,
+        };
+        if !taken {
+            self.others.push((key, value));
+        }
+    }
+}
+
+/// The level of a console method, or one that a logger spells; `None` for what is none.
+fn named_level(name: &str) -> Option<Level> {
+    match name {
+        "log" | "info" => Some(Level::Info),
+        "warn" => Some(Level::Warn),
+        "error" => Some(Level::Error),
+        "debug" => Some(Level::Debug),
+        other => Level::from_alias(other),
     }
 }
 
 /// The level that a structured line states: a name, or a number as pino and bunyan have it (30 is info).
 fn level(value: &str) -> Option<Level> {
     if json::is_string(value) {
-        return Level::from_alias(&json::decode(value));
+        return named_level(&json::decode(value));
     }
     Some(match value.parse::<u32>().ok()? {
         10..=29 => Level::Debug,
@@ -122,6 +180,7 @@ impl<'i, 'a> Console<'i, 'a> {
         item: &'i TraceItem<'a>,
         log: &'i TraceLog<'a>,
         prefix: Option<&'i str>,
+        names: &Names,
     ) -> Self {
         let mut args = item.args.get(log.args.clone()).unwrap_or_default();
         let prefix = prefix.filter(|prefix| {
@@ -131,7 +190,7 @@ impl<'i, 'a> Console<'i, 'a> {
         let skipped = usize::from(prefix.is_some());
         args = args.get(skipped..).unwrap_or_default();
         let mut line = Self {
-            level: Level::from_alias(&log.level).unwrap_or(Level::Info),
+            level: named_level(&log.level).unwrap_or(Level::Info),
             correlation: None,
             worker: None,
             structured: None,
@@ -139,12 +198,11 @@ impl<'i, 'a> Console<'i, 'a> {
             skipped,
             log,
         };
-        if let Some(source) = args
+        if let Some(mut structured) = args
             .first()
-            .and_then(object)
             .filter(|_| line.error(0).is_none())
+            .and_then(|arg| Structured::read(arg, names))
         {
-            let mut structured = Structured::read(source);
             line.level = structured.level.unwrap_or(line.level);
             line.correlation = structured.correlation.take();
             line.worker = structured.worker.take();
@@ -173,10 +231,8 @@ impl<'i, 'a> Console<'i, 'a> {
     pub(crate) fn write_message(&self, out: &mut Vec<u8>, names: &Names) {
         if let Some(line) = &self.structured {
             match line.message {
-                Some(message) if json::is_string(message) => {
-                    clean::write_string_token(out, message);
-                }
-                Some(message) => json::write_string(out, &cleaned(message, names)),
+                Some(message) if json::is_string(message.token) => message.write(out, names),
+                Some(message) => json::write_string(out, &cleaned(message.token, names)),
                 None => {
                     let text = cleaned(line.source, names);
                     let end = text.floor_char_boundary(MESSAGE_PREVIEW_BYTES);
@@ -231,7 +287,7 @@ impl<'i, 'a> Console<'i, 'a> {
         {
             event::member(out, "error_info", info, settings);
         }
-        if Level::from_alias(&self.log.level).is_none() && !self.log.level.is_empty() {
+        if named_level(&self.log.level).is_none() && !self.log.level.is_empty() {
             event::key(out, "console_method");
             json::write_string(out, &self.log.level);
         }
@@ -263,20 +319,21 @@ impl<'i, 'a> Console<'i, 'a> {
 impl Structured<'_> {
     /// Appends `data`: the line's own context, and what else it holds that has no place of its own.
     fn write_data(&self, out: &mut Vec<u8>, worker: &str, names: &Names) {
-        let (context, mut separator) = match self.context.filter(|context| *context != "null") {
-            Some(context) if json::is_object(context) => {
+        let (context, mut separator) = match self.context.filter(|context| context.token != "null")
+        {
+            Some(context) if json::is_object(context.token) => {
                 event::key(out, "data");
                 let start = out.len();
-                clean::write(out, context, names);
+                context.write(out, names);
                 (
-                    Some(context),
+                    Some(context.token),
                     if out.len() > start + 2 { b',' } else { b' ' },
                 )
             }
             Some(context) => {
                 event::key(out, "data");
                 out.extend_from_slice(b"{\"context\":");
-                clean::write(out, context, names);
+                context.write(out, names);
                 out.push(b'}');
                 (None, b',')
             }
@@ -284,7 +341,7 @@ impl Structured<'_> {
         };
         for (key, value) in &self.others {
             let name = json::unquoted(key);
-            if WORKER.contains(&name) && json::unquoted(value) == worker {
+            if WORKER.contains(&name) && json::unquoted(value.token) == worker {
                 continue; // the record says so already
             }
             if separator == b'{' {
@@ -304,25 +361,13 @@ impl Structured<'_> {
                 clean::write_string_token(out, key);
             }
             out.push(b':');
-            if names.marks_field(&json::decode(key)) && json::is_string(value) {
+            if names.marks_field(&json::decode(key)) && json::is_string(value.token) {
                 json::write_string(out, crate::redact::REDACTED);
             } else {
-                clean::write(out, value, names);
+                value.write(out, names);
             }
             out.push(b'}');
         }
-    }
-}
-
-/// The object token that an argument is or writes.
-fn object<'i>(arg: &'i Arg<'_>) -> Option<&'i str> {
-    match arg {
-        Arg::Text(text) => text
-            .trim_start()
-            .starts_with('{')
-            .then(|| json::check(text))
-            .flatten(),
-        Arg::Json(token) => json::is_object(token).then_some(token),
     }
 }
 

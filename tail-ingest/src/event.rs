@@ -189,17 +189,15 @@ impl<'a> Reader<'a, '_> {
             json::write_string(&mut self.event.facts, REDACTED);
             return;
         }
-        let pairs: Vec<(&'a str, &'a str)> = if json::is_object(token) {
-            json::members(token).collect()
-        } else {
+        // One of the two is empty.
+        let pairs = json::members(token).chain(
             json::elements(token)
                 .filter_map(|pair| {
                     let mut pair = json::elements(pair);
                     Some((pair.next()?, pair.next()?))
                 })
-                .filter(|(name, _)| json::is_string(name))
-                .collect()
-        };
+                .filter(|(name, _)| json::is_string(name)),
+        );
         let (mut correlation, mut request, mut trace) = (None, None, None);
         let mut out = Vec::new();
         for (key, value) in pairs {
@@ -234,7 +232,7 @@ impl<'a> Reader<'a, '_> {
         let names = &self.settings.names;
         if names.marks(name) {
             json::write_string(out, REDACTED);
-        } else if json::is_string(value) && value.contains(['?', '@']) {
+        } else if json::is_string(value) && value.bytes().any(|byte| matches!(byte, b'?' | b'@')) {
             // `referer` and its like hold URLs, with secrets of their own.
             json::write_string(out, &redact::url(&json::decode(value), names));
         } else {

@@ -25,9 +25,7 @@ pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) {
         match kind {
             "" => {}
             "I" | "X" => {
-                if let Some(done) =
-                    item.replace(TraceItem::read(json::check(rest).unwrap_or("null")))
-                {
+                if let Some(done) = item.replace(TraceItem::from_text(rest)) {
                     take(&done);
                 }
             }
@@ -62,7 +60,9 @@ pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) {
 
 /// `<timestamp> <level> <n>`.
 fn header(field: &str) -> Option<(&str, &str, usize)> {
-    let (timestamp, rest) = field.split_once(' ')?;
-    let (level, count) = rest.split_once(' ')?;
-    Some((timestamp, level, count.parse().ok()?))
+    let space = |text: &str| text.bytes().position(|byte| byte == b' ');
+    let (timestamp, rest) = field.split_at_checked(space(field)?)?;
+    let rest = rest.get(1..)?;
+    let (level, count) = rest.split_at_checked(space(rest)?)?;
+    Some((timestamp, level, count.get(1..)?.parse().ok()?))
 }

@@ -9,8 +9,13 @@ use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
 
+use crate::scan;
+
 /// `text` without surrounding white space, if it is one JSON value. Deep nesting is no reason to refuse.
 pub(crate) fn check(text: &str) -> Option<&str> {
+    if scan::is_json(text) {
+        return Some(text.trim_ascii());
+    }
     serde_json::from_str::<&RawValue>(text)
         .ok()
         .map(RawValue::get)
@@ -31,6 +36,36 @@ pub(crate) fn is_string(token: &str) -> bool {
     token.starts_with('"')
 }
 
+/// Where the first byte stands, at or after `at`, that a JSON string cannot hold as it is: a quote, a backslash or a
+/// control character. The end, if there is none. Eight bytes at a time.
+pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const TOPS: u64 = ONES << 7;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let chunk = u64::from_le_bytes(*chunk);
+        // A byte below `limit` borrows from its top bit. A borrow can run on into higher bytes, but the lowest is right.
+        let below = |bytes: u64, limit: u64| bytes.wrapping_sub(ONES * limit) & !bytes;
+        let quote = below(chunk ^ (ONES * u64::from(b'"')), 1);
+        let backslash = below(chunk ^ (ONES * u64::from(b'\\')), 1);
+        let found = (quote | backslash | below(chunk, 0x20)) & TOPS;
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while let Some(byte) = bytes.get(at) {
+        if is_special(*byte) {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
 /// The length of the string token that `bytes` begins with.
 pub(crate) fn string_len(bytes: &[u8]) -> usize {
     string_extent(bytes).0
@@ -40,34 +75,18 @@ pub(crate) fn string_len(bytes: &[u8]) -> usize {
 pub(crate) fn string_extent(bytes: &[u8]) -> (usize, bool) {
     let mut at = 1;
     let mut escapes = false;
-    while let Some(found) = quote_or_backslash(bytes.get(at..).unwrap_or_default()) {
-        at += found;
-        if bytes.get(at) == Some(&b'"') {
-            return (at + 1, escapes);
-        }
-        escapes = true;
-        at += 2;
-    }
-    (bytes.len(), escapes)
-}
-
-/// Where the first `"` or `\` is. Looks at eight bytes at a time: most of what is logged is neither.
-fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHS: u64 = ONES << 7;
-    // Marks, by its high bit, the first byte that is 0; later marks may be wrong.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let found =
-            zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
-        if found != 0 {
-            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+    loop {
+        at = plain_end(bytes, at);
+        match bytes.get(at) {
+            Some(b'"') => return (at + 1, escapes),
+            Some(b'\\') => {
+                escapes = true;
+                at += 2;
+            }
+            Some(_) => at += 1,
+            None => return (bytes.len(), escapes),
         }
     }
-    let at = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
-    Some(bytes.len() - rest.len() + at)
 }
 
 /// The length of the token that `bytes` begins with.
@@ -195,7 +214,7 @@ pub(crate) fn unquoted(token: &str) -> &str {
 /// name it (`\ud83d`): visible, and still telling which.
 pub(crate) fn decode(token: &str) -> Cow<'_, str> {
     let inner = unquoted(token);
-    if !inner.contains('\\') {
+    if !has_escape(inner) {
         return Cow::Borrowed(inner);
     }
     let mut text = String::with_capacity(inner.len());
@@ -254,9 +273,9 @@ pub(crate) fn has_surrogate(token: &str) -> bool {
     has_escape(token) && has_surrogate_escape(token)
 }
 
-/// Whether a string token holds any escape.
+/// Whether a string token, or what stands between its quotes, holds any escape.
 pub(crate) fn has_escape(token: &str) -> bool {
-    token.bytes().any(|byte| byte == b'\\')
+    token.as_bytes().contains(&b'\\')
 }
 
 fn has_surrogate_escape(token: &str) -> bool {
@@ -308,11 +327,12 @@ pub(crate) fn write_escaped(out: &mut Vec<u8>, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let bytes = text.as_bytes();
     let mut start = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
+    loop {
+        let at = plain_end(bytes, start);
         out.extend_from_slice(bytes.get(start..at).unwrap_or_default());
+        let Some(&byte) = bytes.get(at) else {
+            return;
+        };
         start = at + 1;
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
@@ -327,7 +347,6 @@ pub(crate) fn write_escaped(out: &mut Vec<u8>, text: &str) {
             }
         }
     }
-    out.extend_from_slice(bytes.get(start..).unwrap_or_default());
 }
 
 /// Appends a whole number.

@@ -17,7 +17,7 @@
 //! - [`send`], [`retry`]: bodies to the queue, else to KV, else counted;
 //! - [`report`]: what the Worker says about itself;
 //! - [`settings`]: what an operator can set;
-//! - `json`: tokens of JSON text;
+//! - `json`: tokens of JSON text; `scan`: the usual text in one pass;
 //! - `edge`: the Worker itself, on Wasm only.
 
 mod clean;
@@ -35,6 +35,7 @@ mod pack;
 pub mod redact;
 pub mod report;
 pub mod retry;
+mod scan;
 pub mod send;
 pub mod settings;
 mod timestamp;

@@ -12,6 +12,7 @@ use crate::cut;
 use crate::event::{self, Event};
 use crate::ids::{self, Random};
 use crate::json;
+use crate::redact::Names;
 use crate::settings::Settings;
 use crate::timestamp::{self, Clock};
 use crate::trace::{self, TraceItem};
@@ -68,6 +69,7 @@ struct Line<'i, 'a> {
     body: Body<'i, 'a>,
 }
 
+#[allow(clippy::large_enum_variant)] // nearly all are logs
 enum Body<'i, 'a> {
     Log(Console<'i, 'a>),
     Exception(&'a str),
@@ -106,7 +108,7 @@ impl<'s, S: Sink> Normalizer<'s, S> {
         self.counts.items += 1;
         let event_ms = item.event_timestamp.and_then(timestamp::from_token);
         let prefix = trace::worker_prefix(item);
-        let mut lines = lines(item, prefix);
+        let mut lines = lines(item, prefix, &self.settings.names);
         let worker = worker(item, prefix, &lines);
         if self.settings.excludes(&worker) {
             self.counts.excluded += item.records();
@@ -401,14 +403,18 @@ impl<'s, S: Sink> Normalizer<'s, S> {
 }
 
 /// The lines of an item as they are listed: logs, exceptions, diagnostics; `ms` is 0 where a line tells no time.
-fn lines<'i, 'a>(item: &'i TraceItem<'a>, prefix: Option<&'i str>) -> Vec<Line<'i, 'a>> {
+fn lines<'i, 'a>(
+    item: &'i TraceItem<'a>,
+    prefix: Option<&'i str>,
+    names: &Names,
+) -> Vec<Line<'i, 'a>> {
     let time = |token: &str| {
         json::member(token, "timestamp")
             .and_then(timestamp::from_token)
             .unwrap_or_default()
     };
     let logs = item.logs.iter().map(|log| {
-        let mut console = Console::read(item, log, prefix);
+        let mut console = Console::read(item, log, prefix, names);
         Line {
             ms: timestamp::from_token(log.timestamp).unwrap_or_default(),
             level: console.level,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::json;
+use crate::scan;
 
 /// One argument of a console call.
 #[derive(Clone, Debug)]
@@ -121,6 +122,15 @@ impl<'a> TraceItem<'a> {
             item.field(key, value);
         }
         item
+    }
+
+    /// Reads an item from JSON text, of which nothing is known.
+    pub(crate) fn from_text(text: &'a str) -> Self {
+        let mut item = Self::default();
+        if scan::object(text, None, |key, value, _| item.field(key, value)) {
+            return item;
+        }
+        Self::read(json::check(text).unwrap_or("null"))
     }
 
     /// Takes one member of the item.
