@@ -78,18 +78,18 @@ impl<'i> Structured<'i> {
                 .then_some(text.as_ref())?,
             Arg::Json(token) => json::is_object(token).then_some(*token)?,
         };
-        let mut line = Self::new(text.trim_ascii());
+        let mut structured = Self::new(text.trim_ascii());
         if scan::object(text, Some(names), |key, token, clean| {
-            line.member(key, Judged { token, clean });
+            structured.member(key, Judged { token, clean });
         }) {
-            return Some(line);
+            return Some(structured);
         }
-        line = Self::new(match arg {
+        structured = Self::new(match arg {
             Arg::Text(text) => json::check(text)?,
             Arg::Json(token) => token,
         });
-        for (key, token) in json::members(line.source) {
-            line.member(
+        for (key, token) in json::members(structured.source) {
+            structured.member(
                 key,
                 Judged {
                     token,
@@ -97,7 +97,7 @@ impl<'i> Structured<'i> {
                 },
             );
         }
-        Some(line)
+        Some(structured)
     }
 
     fn new(source: &'i str) -> Self {
@@ -115,7 +115,7 @@ impl<'i> Structured<'i> {
     /// Takes one member.
     fn member(&mut self, key: &'i str, value: Judged<'i>) {
         let token = value.token;
-        let taken = match json::unquoted(key) {
+        let has_place = match json::unquoted(key) {
             "level" | "severity" | "log_level" if self.level.is_none() => {
                 self.level = level(token);
                 self.level.is_some()
@@ -138,7 +138,7 @@ impl<'i> Structured<'i> {
             }
             _ => false,
         };
-        if !taken {
+        if !has_place {
             self.others.push((key, value));
         }
     }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use crate::clean;
 use crate::json;
-use crate::redact::{self, REDACTED};
+use crate::redact::{self, Names, REDACTED};
 use crate::settings::Settings;
 
 /// What `event` says, ready to be put into records.
@@ -58,6 +58,10 @@ impl<'a> Event<'a> {
             unknown: Vec::new(),
             settings,
         };
+        // As large as it gets in nearly all cases: growing piece by piece costs more than all that is written.
+        reader.event.facts.reserve(token.map_or(0, str::len) + 64);
+        reader.event.shared.reserve(128);
+        reader.event.summary.reserve(64);
         let Some(token) = token else {
             reader.event.kind = "other";
             reader.event.summary.push_str("no event");
@@ -199,7 +203,7 @@ impl<'a> Reader<'a, '_> {
                 .filter(|(name, _)| json::is_string(name)),
         );
         let (mut correlation, mut request, mut trace) = (None, None, None);
-        let mut out = Vec::new();
+        let mut separator = b'{';
         for (key, value) in pairs {
             let name = json::decode(key);
             let is = |known: &str| name.eq_ignore_ascii_case(known);
@@ -215,28 +219,19 @@ impl<'a> Reader<'a, '_> {
             if !self.settings.keep_headers.keeps(&name) {
                 continue;
             }
-            out.push(if out.is_empty() { b'{' } else { b',' });
-            clean::write_string_token(&mut out, key);
+            let out = &mut self.event.facts;
+            if separator == b'{' {
+                self::key(out, "headers");
+            }
+            out.push(separator);
+            separator = b',';
+            clean::write_string_token(out, key);
             out.push(b':');
-            self.write_header(&mut out, &name, value);
+            write_header(out, &name, value, &self.settings.names);
         }
         self.event.correlation = correlation.or(request).or(trace);
-        if !out.is_empty() {
-            out.push(b'}');
-            self::key(&mut self.event.facts, "headers");
-            self.event.facts.append(&mut out);
-        }
-    }
-
-    fn write_header(&self, out: &mut Vec<u8>, name: &str, value: &str) {
-        let names = &self.settings.names;
-        if names.marks(name) {
-            json::write_string(out, REDACTED);
-        } else if json::is_string(value) && value.bytes().any(|byte| matches!(byte, b'?' | b'@')) {
-            // `referer` and its like hold URLs, with secrets of their own.
-            json::write_string(out, &redact::url(&json::decode(value), names));
-        } else {
-            clean::write(out, value, names);
+        if separator == b',' {
+            self.event.facts.push(b'}');
         }
     }
 
@@ -367,6 +362,17 @@ impl<'a> Reader<'a, '_> {
             write_object(&mut self.event.facts, &self.unknown, self.settings);
         }
         self.event
+    }
+}
+
+fn write_header(out: &mut Vec<u8>, name: &str, value: &str, names: &Names) {
+    if names.marks(name) {
+        json::write_string(out, REDACTED);
+    } else if json::is_string(value) && value.bytes().any(|byte| matches!(byte, b'?' | b'@')) {
+        // `referer` and its like hold URLs, with secrets of their own.
+        json::write_string(out, &redact::url(&json::decode(value), names));
+    } else {
+        clean::write(out, value, names);
     }
 }
 

@@ -15,6 +15,9 @@ use std::borrow::Cow;
 use crate::json;
 use crate::trace::{Arg, TraceItem, TraceLog};
 
+/// Room that is made for console lines when the first one comes.
+const USUAL_LINES: usize = 16;
+
 /// Reads the events of `text`, and gives each to `take`. The text comes from this crate's own glue: a field that it does
 /// not write is kept as a console line.
 pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) {
@@ -32,6 +35,10 @@ pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) {
             _ => {
                 let item = item.get_or_insert_default();
                 if let (true, Some((timestamp, level, count))) = (kind == "L", header(rest)) {
+                    if item.logs.is_empty() {
+                        item.logs.reserve(USUAL_LINES);
+                        item.args.reserve(USUAL_LINES);
+                    }
                     let start = item.args.len();
                     item.args.extend(
                         fields

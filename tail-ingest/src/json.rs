@@ -43,11 +43,11 @@ pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     const TOPS: u64 = ONES << 7;
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let chunk = u64::from_le_bytes(*chunk);
-        // A byte below `limit` borrows from its top bit. A borrow can run on into higher bytes, but the lowest is right.
-        let below = |bytes: u64, limit: u64| bytes.wrapping_sub(ONES * limit) & !bytes;
-        let quote = below(chunk ^ (ONES * u64::from(b'"')), 1);
-        let backslash = below(chunk ^ (ONES * u64::from(b'\\')), 1);
-        let found = (quote | backslash | below(chunk, 0x20)) & TOPS;
+        // What is subtracted borrows from the top bit of a smaller byte. A borrow can run on into higher bytes, but the
+        // lowest mark is right. Flipping bit 1 puts the quote right behind the control characters.
+        let quotes = (chunk ^ (ONES * 2)).wrapping_sub(ONES * 0x21);
+        let backslashes = (chunk ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+        let found = (quotes | backslashes) & !chunk & TOPS;
         if found != 0 {
             return at + found.trailing_zeros() as usize / 8;
         }

@@ -22,6 +22,11 @@ const SECRET_WORDS: [&str; 5] = [
     "credentials",
 ];
 
+/// Three letters of each built-in word: its beginning, if no other word in it has one here (`apikey` has `key`).
+const BEGINNINGS: [&[u8; 3]; 8] = [
+    b"aut", b"jwt", b"key", b"sec", b"tok", b"pas", b"coo", b"cre",
+];
+
 /// Headers that are ids by which traces are followed: never redacted, whatever the names say.
 const CORRELATION: [&str; 5] = [
     "x-correlation-id",
@@ -84,29 +89,28 @@ impl Names {
     }
 }
 
-/// Whether `name` holds three letters in a row that one of the built-in words begins with. Nearly no name does, and this
-/// runs for every member of everything logged.
+/// Whether `name` holds three letters in a row without which none of the built-in words can be in it. Nearly no name
+/// does, and this runs for every member of everything logged.
 fn may_hold(name: &str) -> bool {
-    // The first letters below as a set, a for bit 1: most names go no further.
-    const FIRST: u32 = 1 << 1 | 1 << 3 | 1 << 10 | 1 << 11 | 1 << 16 | 1 << 19 | 1 << 20;
+    // For each first letter (its low five bits) the second letters, as a set.
+    #[allow(clippy::indexing_slicing)] // at compile time
+    const PAIRS: [u32; 32] = {
+        let mut pairs = [0; 32];
+        let mut at = 0;
+        while at < BEGINNINGS.len() {
+            let [one, two, _] = *BEGINNINGS[at];
+            pairs[(one & 0x1f) as usize] |= 1 << (two & 0x1f);
+            at += 1;
+        }
+        pairs
+    };
     name.as_bytes().windows(3).any(|three| {
         let [one, two, three] = three else {
             return false;
         };
-        FIRST >> (one & 0x1f) & 1 == 1
-            && matches!(
-                (one | 0x20, two | 0x20, three | 0x20),
-                (b'a', b'u', b't')
-                    | (b'a', b'p', b'i')
-                    | (b'a', b'c', b'c')
-                    | (b'j', b'w', b't')
-                    | (b'k', b'e', b'y')
-                    | (b's', b'e', b'c')
-                    | (b't', b'o', b'k')
-                    | (b'p', b'a', b's')
-                    | (b'c', b'o', b'o')
-                    | (b'c', b'r', b'e')
-            )
+        let seconds = PAIRS.get(usize::from(one & 0x1f)).copied();
+        seconds.unwrap_or_default() >> (two & 0x1f) & 1 == 1
+            && BEGINNINGS.contains(&&[one | 0x20, two | 0x20, three | 0x20])
     })
 }
 

@@ -91,7 +91,9 @@ impl<'a> Scan<'a> {
         let mut objects = 0_u64;
         loop {
             match self.peek() {
-                b'"' => self.string()?,
+                b'"' => {
+                    self.string()?;
+                }
                 open @ (b'{' | b'[') => {
                     self.at += 1;
                     self.gap();
@@ -147,12 +149,12 @@ impl<'a> Scan<'a> {
     /// Steps over a key and its colon.
     fn key(&mut self, names: Option<&Names>) -> Option<()> {
         let start = self.at;
-        self.string()?;
+        let escaped = self.string()?;
         if let Some(names) = names
             && self.clean
         {
             let key = self.text.get(start + 1..self.at - 1)?;
-            self.clean = !key.as_bytes().contains(&b'\\') && !names.marks_field(key);
+            self.clean = !escaped && !names.marks_field(key);
         }
         self.gap();
         self.byte(b':')?;
@@ -160,18 +162,21 @@ impl<'a> Scan<'a> {
         Some(())
     }
 
-    fn string(&mut self) -> Option<()> {
+    /// Steps over a string, and says whether it holds escapes.
+    fn string(&mut self) -> Option<bool> {
         self.byte(b'"')?;
+        let mut escaped = false;
         loop {
             self.at = json::plain_end(self.bytes, self.at);
             match self.peek() {
                 b'"' => {
                     self.at += 1;
-                    return Some(());
+                    return Some(escaped);
                 }
                 b'\\' => {}
                 _ => return None,
             }
+            escaped = true;
             self.at += 1;
             match self.peek() {
                 b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,

@@ -75,7 +75,9 @@ pub(crate) fn text(ms: u64) -> String {
 
 /// A JSON number token of milliseconds since 1970 as whole milliseconds, if it names a time that can be stored.
 pub(crate) fn from_token(token: &str) -> Option<u64> {
-    let whole = if let Ok(whole) = token.parse::<u64>() {
+    let whole = if let Some(whole) = digits(token) {
+        whole
+    } else if let Ok(whole) = token.parse::<u64>() {
         whole
     } else {
         let number = crate::json::number(token).filter(|number| *number >= 0.0)?;
@@ -85,6 +87,17 @@ pub(crate) fn from_token(token: &str) -> Option<u64> {
         whole
     };
     (whole <= LAST_MS).then_some(whole)
+}
+
+/// The usual token: a few digits.
+fn digits(token: &str) -> Option<u64> {
+    if !(1..=15).contains(&token.len()) {
+        return None;
+    }
+    token.bytes().try_fold(0, |number: u64, byte| {
+        byte.is_ascii_digit()
+            .then(|| number * 10 + u64::from(byte - b'0'))
+    })
 }
 
 #[cfg(test)]
