@@ -22,7 +22,7 @@ const USUAL_LINES: usize = 16;
 /// not write is kept as a console line.
 pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) {
     let mut item: Option<TraceItem<'a>> = None;
-    let mut fields = text.split('\0');
+    let mut fields = Fields(Some(text));
     while let Some(field) = fields.next() {
         let (kind, rest) = field.split_at_checked(1).unwrap_or((field, ""));
         match kind {
@@ -63,6 +63,42 @@ pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) {
     if let Some(done) = item {
         take(&done);
     }
+}
+
+/// The texts between the NULs, as `split` gives them, eight bytes at a time.
+struct Fields<'a>(Option<&'a str>);
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let text = self.0.take()?;
+        let Some((field, rest)) = text.split_at_checked(null(text.as_bytes())) else {
+            return Some(text);
+        };
+        self.0 = rest.get(1..);
+        Some(field)
+    }
+}
+
+/// Where the first NUL is; the end, if there is none.
+fn null(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    let mut at = 0;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let chunk = u64::from_le_bytes(*chunk);
+        // Marks, by its top bit, the first byte that is 0; later marks may be wrong.
+        let found = chunk.wrapping_sub(ONES) & !chunk & (ONES << 7);
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(rest.len())
 }
 
 /// `<timestamp> <level> <n>`.
