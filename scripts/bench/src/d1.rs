@@ -80,7 +80,7 @@ const WAYS: [(&str, Way); 11] = [
         "jsonb_each, 100 rows a statement",
         way("jsonb_each", 100, true),
     ),
-    (JSONB_1000, way("jsonb_each", 1_000, false)),
+    (JSONB_1000, way("jsonb_each", 1_000, true)),
     (
         "jsonb_each, 5,000 rows a statement",
         way("jsonb_each", 5_000, true),
@@ -145,7 +145,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         "rows/s",
         Better::Higher,
         format!(
-            "{} rows a sample, through the Workers binding of the local D1, into a table that holds so many rows already; \
+            "{} rows a sample (a fifth of that into the story's large table), through the Workers binding of the local D1, into a table that holds so many rows already; \
              the rows are taken out again after each. Ratios are to batch() of 100 inserts on the same table.",
             plan.d1_rows
         ),
@@ -164,10 +164,11 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
                 if !place.takes(way) {
                     continue;
                 }
-                let (took, written) = place.sample(&system, way, plan.d1_rows, round as u64)?;
+                let rows = place.rows(plan);
+                let (took, written) = place.sample(&system, way, rows, round as u64)?;
                 if round > 0 {
                     #[allow(clippy::cast_precision_loss)]
-                    let rows = plan.d1_rows as f64;
+                    let rows = rows as f64;
                     let case = case(place.schema, place.existing);
                     speed.add(&case, name, rows / took.as_secs_f64());
                     if let Some(written) = written
@@ -293,6 +294,15 @@ impl Place {
         }
     }
 
+    /// How many rows a sample has. Random keys in a large table touch other pages with every row: a few are enough.
+    fn rows(&self, plan: &Plan) -> u64 {
+        if self.schema == STORY && self.existing > 0 {
+            plan.d1_rows / 5
+        } else {
+            plan.d1_rows
+        }
+    }
+
     /// Writes `rows` rows, checks that they are there once, and takes them out again. Returns how long writing took, and
     /// how many rows D1 bills for it.
     fn sample(
@@ -304,7 +314,6 @@ impl Place {
     ) -> Result<(Duration, Option<f64>)> {
         // Ten requests a second: what a table takes in between two rotations is far longer, but rows are as near in time.
         let new = Rows::new(self.ids, rows, self.from_ms, rows * 9, seed + 0x5eed);
-        let before = self.count()?;
         let (took, written) = match way {
             Way::Raw => {
                 let started = Instant::now();
@@ -322,16 +331,11 @@ impl Place {
                 self.through_binding(system, "json_each", per as u64, new.into_iter())?
             }
         };
-        let added = self.count()? - before;
+        let since = crate::rows::timestamp(self.from_ms);
+        let added = self.count(&since)?;
         ensure!(added == rows, "{rows} rows were written, {added} are there");
-        self.connection.execute(
-            "DELETE FROM tail_logs WHERE timestamp >= ?1",
-            [crate::rows::timestamp(self.from_ms)],
-        )?;
-        ensure!(
-            self.count()? == self.existing,
-            "the measured rows are not out again"
-        );
+        self.connection
+            .execute("DELETE FROM tail_logs WHERE timestamp >= ?1", [&since])?;
         Ok((took, written))
     }
 
@@ -365,10 +369,12 @@ impl Place {
         ))
     }
 
-    fn count(&self) -> Result<u64> {
-        let count: i64 =
-            self.connection
-                .query_row("SELECT count(*) FROM tail_logs", [], |row| row.get(0))?;
+    fn count(&self, since: &str) -> Result<u64> {
+        let count: i64 = self.connection.query_row(
+            "SELECT count(*) FROM tail_logs WHERE timestamp >= ?1",
+            [since],
+            |row| row.get(0),
+        )?;
         Ok(u64::try_from(count)?)
     }
 

@@ -56,7 +56,6 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         }
         rotate(&system, &database, expired, &mut rotation)?;
     }
-    rotation.lines.sort_by_key(|line| line.subject.clone());
     report.tables.push(rotation);
     Ok(())
 }
@@ -129,13 +128,21 @@ fn rotate(system: &System, database: &Database, expired: u64, table: &mut Table)
         gone == expired,
         "{expired} rows had expired, {gone} are gone"
     );
-    let longest = calls.iter().map(|call| of(call, "ms")).fold(0.0, f64::max);
+    let mut durations: Vec<f64> = calls.iter().map(|call| of(call, "ms")).collect();
+    durations.sort_by(f64::total_cmp);
+    let quantile = |hundredths: usize| {
+        let at = durations.len().saturating_sub(1) * hundredths / 100;
+        durations.get(at).copied().unwrap_or_default()
+    };
+    let (median, most, longest) = (quantile(50), quantile(99), quantile(100));
     let read: f64 = calls.iter().map(|call| of(call, "rows_read")).sum();
     let written: f64 = calls.iter().map(|call| of(call, "rows_written")).sum();
     #[allow(clippy::cast_precision_loss)]
     let (rows, calls) = (expired as f64, calls.len() as f64);
     let case = format!("{} rows", number(rows));
     table.add(&case, "rows/s", rows / ms * 1e3);
+    table.add(&case, "a call, ms (median)", median);
+    table.add(&case, "99 of 100 calls, ms", most);
     table.add(&case, "longest call, ms", longest);
     table.add(&case, "calls", calls);
     table.add(&case, "runs", runs);

@@ -82,7 +82,7 @@ impl Plan {
             normalize_lines: 60_000,
             startup_rounds: 15,
             existing_rows: &[0, 100_000, 1_000_000],
-            d1_rounds: 5,
+            d1_rounds: 3,
             d1_rows: 20_000,
             end_to_end_rounds: 3,
             loads: &LOADS,
