@@ -235,3 +235,41 @@ fn the_pipeline_records_nothing_of_itself() {
         assert!(database.rows("worker_name = ?1", own).unwrap().is_empty());
     }
 }
+
+#[test]
+fn malformed_settings_are_named_and_the_defaults_stand() {
+    let mut builder = SystemBuilder::probed().unwrap();
+    builder.vary("tail-ingest", |config| {
+        config.var("MIN_LEVEL", "loud");
+    });
+    builder.vary("log-writer", |config| {
+        config.var("MAX_ATTEMPTS", "many");
+    });
+    let system = builder.start().unwrap();
+    for tag in ["trace-one", "trace-two"] {
+        system.log_lines(tag, 3).unwrap();
+    }
+    rows_until(&system, "trace-one", |rows| rows.len() == 4);
+    rows_until(&system, "trace-two", |rows| rows.len() == 4);
+    let output = system.server.output();
+    let naming = |setting: &str| {
+        output
+            .lines()
+            .filter(|line| line.contains(setting) && line.contains("setting"))
+            .count()
+    };
+    assert_eq!(naming("MIN_LEVEL"), 1, "{output}");
+    assert!(naming("MAX_ATTEMPTS") >= 1, "{output}");
+}
+
+#[test]
+fn a_get_of_tail_ingest_is_answered_and_nothing_else_is() {
+    let system = SystemBuilder::workers(&["tail-ingest"])
+        .unwrap()
+        .start()
+        .unwrap();
+    let (status, _, body) = system.request("GET", "/", &[], "").unwrap();
+    assert_eq!((status, body.as_str()), (200, "OK"));
+    let (status, _, _) = system.request("POST", "/", &[], "{}").unwrap();
+    assert_eq!(status, 405);
+}
