@@ -12,7 +12,7 @@
 //! - [`probes`]: Workers of the tests' own: one that makes load and messages, one that reads dead letters;
 //! - [`database`]: the rows of `tail_logs`, read from D1's SQLite file;
 //! - [`soak`]: load and faults together, and where every record ended;
-//! - [`poll`]: waiting with a deadline.
+//! - [`mod@poll`]: waiting with a deadline.
 
 pub mod config;
 pub mod database;
