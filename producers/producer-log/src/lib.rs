@@ -6,7 +6,7 @@
 //!
 //! In reading order:
 //! - [`correlation`]: the header, and how a request gets its id;
-//! - [`line`]: the levels and the JSON of one line;
+//! - [`mod@line`]: the levels and the JSON of one line;
 //! - [`logger`]: [`Logger`], bound to a Worker and a correlation id, and where it writes;
 //! - `js`: the runtime's console and UUIDs (in a Worker only).
 //!
