@@ -6,12 +6,13 @@ use thiserror::Error;
 
 use crate::limits::{MESSAGE_BODY_BYTES, RECORD_BYTES};
 use crate::record::{RecordError, RecordView};
+use crate::scan::Scan;
 
 /// The version of the wire format that this code writes, and the only one it reads.
 pub const WIRE_VERSION: u64 = 1;
 
-const HEAD: &[u8] = br#"{"v":1,"records":["#;
-const TAIL: &[u8] = b"]}";
+const HEAD: &str = r#"{"v":1,"records":["#;
+const TAIL: &str = "]}";
 
 /// What a body has room for at first: the records of a request with about ten lines.
 const FIRST_BYTES: usize = 8 * 1024;
@@ -55,7 +56,7 @@ impl EnvelopeBuilder {
         if self.records == 0 {
             self.body.clear();
             self.body.reserve(FIRST_BYTES);
-            self.body.extend_from_slice(HEAD);
+            self.body.extend_from_slice(HEAD.as_bytes());
         } else if self.body.len() + 1 + row.len() + TAIL.len() > MESSAGE_BODY_BYTES {
             return Pushed::Full;
         } else {
@@ -74,7 +75,7 @@ impl EnvelopeBuilder {
         }
         self.records = 0;
         let mut body = std::mem::take(&mut self.body);
-        body.extend_from_slice(TAIL);
+        body.extend_from_slice(TAIL.as_bytes());
         Some(body)
     }
 }
@@ -130,18 +131,18 @@ pub enum DecodeError {
 }
 
 /// A decoded message body: its records as they came, each checked.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Envelope<'a> {
     /// The records, in order.
     pub records: Vec<RecordView<'a>>,
-    rows: &'a RawValue,
+    rows: &'a str,
 }
 
 impl<'a> Envelope<'a> {
     /// The records' JSON text as it came: an array of wire arrays, ready to be bound as one D1 parameter.
     #[must_use]
     pub fn rows(&self) -> &'a str {
-        self.rows.get()
+        self.rows
     }
 
     /// Reads `body`, borrowing from it.
@@ -149,6 +150,28 @@ impl<'a> Envelope<'a> {
     /// # Errors
     /// [`DecodeError`]; the version is judged before the records, which a newer version may shape otherwise.
     pub fn decode(body: &'a str) -> Result<Self, DecodeError> {
+        Self::scan(body).map_or_else(|| Self::parse(body), Ok)
+    }
+
+    /// Reads what [`EnvelopeBuilder`] writes, in one pass. `None` says nothing of `body`.
+    fn scan(body: &'a str) -> Option<Self> {
+        let joined = body.strip_prefix(HEAD)?.strip_suffix(TAIL)?;
+        let mut scan = Scan::new(joined);
+        let mut records = Vec::new();
+        loop {
+            records.push(RecordView::scan(&mut scan)?);
+            if scan.is_over() {
+                break;
+            }
+            scan.mark(b',')?;
+        }
+        // With their brackets: the last of the head, the first of the tail.
+        let rows = body.get(HEAD.len() - 1..body.len() - 1)?;
+        Some(Self { records, rows })
+    }
+
+    /// Reads any envelope, and says what is wrong with what is none.
+    fn parse(body: &'a str) -> Result<Self, DecodeError> {
         #[derive(Deserialize)]
         struct Frame<'a> {
             v: u64,
@@ -165,8 +188,9 @@ impl<'a> Envelope<'a> {
         }
         let rows = frame
             .records
-            .ok_or(DecodeError::NotAnEnvelope { line: 1, column: 1 })?;
-        let raw: Vec<&'a RawValue> = serde_json::from_str(rows.get()).map_err(located)?;
+            .ok_or(DecodeError::NotAnEnvelope { line: 1, column: 1 })?
+            .get();
+        let raw: Vec<&'a RawValue> = serde_json::from_str(rows).map_err(located)?;
         let records = raw
             .into_iter()
             .enumerate()
@@ -175,5 +199,87 @@ impl<'a> Envelope<'a> {
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { records, rows })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const GOLDEN: &str = include_str!("../tests/golden/v1/envelope.json");
+
+    /// Every kind of value and escape, and white space wherever JSON has it.
+    const ODD: &str = concat!(
+        r#"{"v":1,"records":[["i","","\u00e9\"","c\/","info","\ud83d\\",{},"t",-1.5E+7] , "#,
+        r#" [ "\n" , "w","r","c","l","é🦀", { "a" : [ [ ] , {"b":{ }} , true,false , null, 0.5e-1 ] , "":1 } ,"t", null ]]}"#
+    );
+
+    /// The one pass takes nothing that the thorough reading would not, and reads the same in it.
+    fn same(body: &str) -> bool {
+        let scanned = Envelope::scan(body);
+        if let Some(scanned) = &scanned {
+            assert_eq!(Envelope::parse(body).as_ref(), Ok(scanned), "{body}");
+        }
+        scanned.is_some()
+    }
+
+    #[test]
+    fn usual_envelopes_take_one_pass() {
+        assert!(same(GOLDEN.trim_end()));
+        assert!(same(ODD));
+        let deep = |levels| {
+            let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+            format!(r#"{HEAD}["i","w","r","c","l","m",{{"a":{open}{close}}},"t",1]{TAIL}"#)
+        };
+        assert!(same(&deep(64)));
+        assert!(!same(&deep(65)));
+        assert!(Envelope::decode(&deep(200)).is_ok());
+    }
+
+    #[test]
+    fn one_pass_or_three_decide_the_same() {
+        for text in [GOLDEN.trim_end(), ODD] {
+            for at in 0..text.len() {
+                let (head, tail) = text.as_bytes().split_at(at);
+                let bits = (0..8).map(|bit| tail[0] ^ (1 << bit));
+                let bytes = b"\"\\/{}[]:,.-+eEnutf09a \t\n\r\x00\x1f\x7f"
+                    .iter()
+                    .copied();
+                let changed = bits.chain(bytes).flat_map(|byte| {
+                    [
+                        [head, &[byte], tail].concat(),
+                        [head, &[byte], &tail[1..]].concat(),
+                    ]
+                });
+                for bytes in changed.chain([head.to_vec(), [head, &tail[1..]].concat()]) {
+                    if let Ok(text) = String::from_utf8(bytes) {
+                        same(&text);
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_pass_or_three_decide_the_same_of_any_values(
+            strings in prop::collection::vec(r#"([a-zé🦀]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}){1,20}"#, 7),
+            number in "-?(0|[1-9][0-9]{0,2})(\\.[0-9]{1,2})?([eE][+-]?[0-9]{1,2})?",
+            odd in prop::option::weighted(0.5, (0usize..10, r#"[\[\]{}",:\\uaeE0-9. +-]{0,8}"#)),
+        ) {
+            let mut elements: Vec<String> = strings.iter().map(|text| format!("\"{text}\"")).collect();
+            elements.insert(6, format!(r#"{{"a":[{number}]}}"#));
+            elements.push(number);
+            let usual = odd.is_none();
+            match odd {
+                Some((at, odd)) if at < elements.len() => elements[at] = odd,
+                Some((_, odd)) => elements.push(odd),
+                None => {}
+            }
+            let scanned = same(&format!("{HEAD}[{}]{TAIL}", elements.join(",")));
+            prop_assert!(scanned || !usual);
+        }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::Level;
+use crate::scan::Scan;
 
 /// The columns of a record in the order of its wire array, which is the column order of `tail_logs`.
 pub const FIELDS: [&str; 9] = [
@@ -85,10 +86,11 @@ pub enum RecordError {
 
 /// One record of a decoded envelope: checked for the JSON type of each element, otherwise left as it came. Values that
 /// D1 itself checks (the level's spelling, the uniqueness of `log_id`) are D1's to judge.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordView<'a> {
-    raw: &'a RawValue,
-    elements: [&'a RawValue; 9],
+    raw: &'a str,
+    log_id: &'a str,
+    timestamp: &'a str,
 }
 
 impl<'a> RecordView<'a> {
@@ -97,8 +99,8 @@ impl<'a> RecordView<'a> {
     /// # Errors
     /// [`RecordError`] names the first element that is not of its type.
     pub fn new(raw: &'a RawValue) -> Result<Self, RecordError> {
-        let elements: [&'a RawValue; 9] =
-            serde_json::from_str(raw.get()).map_err(|_| RecordError::Shape)?;
+        let raw = raw.get();
+        let elements = elements(raw)?;
         let checks: [fn(&str) -> Option<&'static str>; 9] = [
             non_empty_string, // log_id
             string,           // worker_name
@@ -115,25 +117,67 @@ impl<'a> RecordView<'a> {
                 return Err(RecordError::Field { field, expected });
             }
         }
-        Ok(Self { raw, elements })
+        Ok(Self {
+            raw,
+            log_id: plain(elements[0]),
+            timestamp: plain(elements[7]),
+        })
+    }
+
+    /// Steps over one wire array that [`RecordView::new`] takes. `None` says that it may not take it.
+    pub(crate) fn scan(scan: &mut Scan<'a>) -> Option<Self> {
+        let start = scan.at();
+        scan.open(b'[')?;
+        let log_id = Self::key(scan)?;
+        scan.mark(b',')?;
+        // worker_name, request_id, correlation_id, log_level and message.
+        for _ in 1..6 {
+            scan.string()?;
+            scan.mark(b',')?;
+        }
+        (scan.peek() == b'{').then(|| scan.value())??; // context
+        scan.mark(b',')?;
+        let timestamp = Self::key(scan)?;
+        scan.mark(b',')?;
+        // execution_time_ms
+        match scan.peek() {
+            b'n' => scan.word("null")?,
+            _ => scan.number()?,
+        }
+        scan.close(b']')?;
+        Some(Self {
+            raw: scan.since(start)?,
+            log_id,
+            timestamp,
+        })
+    }
+
+    /// Steps over a string that is not empty; gives it as [`plain`] does.
+    fn key(scan: &mut Scan<'a>) -> Option<&'a str> {
+        let (content, escaped) = scan.string()?;
+        match (content, escaped) {
+            ("", _) => None,
+            (_, true) => Some(""),
+            (plain, false) => Some(plain),
+        }
     }
 
     /// The wire array as it came, byte for byte.
     #[must_use]
     pub fn raw(&self) -> &'a str {
-        self.raw.get()
+        self.raw
     }
 
     /// The record's id, or an empty string where it holds escapes (no id that Tailrace makes does).
     #[must_use]
     pub fn log_id(&self) -> &'a str {
-        plain(self.elements[0])
+        self.log_id
     }
 
     /// The record's timestamp, or an empty string where it holds escapes (none that Tailrace makes does).
     #[must_use]
     pub fn timestamp(&self) -> &'a str {
-        plain(self.elements[7])
+        self.timestamp
     }
 
     /// The record, owned.
@@ -157,7 +201,7 @@ impl<'a> RecordView<'a> {
             context,
             timestamp,
             time,
-        ] = self.elements;
+        ] = elements(self.raw)?;
         Ok(LogRecord {
             log_id: text(id, "log_id")?,
             worker_name: text(worker, "worker_name")?,
@@ -178,6 +222,11 @@ impl<'a> RecordView<'a> {
             })?,
         })
     }
+}
+
+/// The elements of a wire array.
+fn elements(raw: &str) -> Result<[&RawValue; 9], RecordError> {
+    serde_json::from_str(raw).map_err(|_| RecordError::Shape)
 }
 
 fn string(raw: &str) -> Option<&'static str> {

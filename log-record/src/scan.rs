@@ -1,0 +1,230 @@
+//! Steps over JSON text, each of them checked, in one pass: how usual envelopes are read. A step gives `None` where the
+//! text is not what it steps over, or is unusual; `serde_json` then reads the text again, and says what is wrong.
+
+/// The deepest nesting that is followed: one bit a level. (Deeper text is unusual, not wrong.)
+const DEPTH: u32 = u64::BITS;
+
+/// A place in a text.
+#[derive(Debug)]
+pub(crate) struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// At the start of `text`.
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// Where this is.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Whether this is the end of the text.
+    pub(crate) fn is_over(&self) -> bool {
+        self.at == self.text.len()
+    }
+
+    /// The text from `start` to here.
+    pub(crate) fn since(&self, start: usize) -> Option<&'a str> {
+        self.text.get(start..self.at)
+    }
+
+    /// The byte here; at the end 0, which no JSON holds.
+    pub(crate) fn peek(&self) -> u8 {
+        let byte = self.text.as_bytes().get(self.at);
+        byte.copied().unwrap_or_default()
+    }
+
+    /// Steps over `byte`.
+    pub(crate) fn byte(&mut self, byte: u8) -> Option<()> {
+        (self.peek() == byte).then_some(())?;
+        self.at += 1;
+        Some(())
+    }
+
+    /// Steps over an opening bracket, and over white space behind it.
+    pub(crate) fn open(&mut self, bracket: u8) -> Option<()> {
+        self.byte(bracket)?;
+        self.space();
+        Some(())
+    }
+
+    /// Steps over a comma or a colon, and over white space around it.
+    pub(crate) fn mark(&mut self, mark: u8) -> Option<()> {
+        self.space();
+        self.byte(mark)?;
+        self.space();
+        Some(())
+    }
+
+    /// Steps over a closing bracket, and over white space before it.
+    pub(crate) fn close(&mut self, bracket: u8) -> Option<()> {
+        self.space();
+        self.byte(bracket)
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
+            self.at += 1;
+        }
+    }
+
+    /// Steps over any value.
+    pub(crate) fn value(&mut self) -> Option<()> {
+        // What is open around this place, the innermost lowest: a set bit is an object, one that is not an array.
+        let mut objects = 0_u64;
+        let mut depth = 0;
+        loop {
+            match self.peek() {
+                b'"' => {
+                    self.string()?;
+                }
+                open @ (b'{' | b'[') => {
+                    self.open(open)?;
+                    // ASCII has the closing bracket two behind the opening one.
+                    if self.peek() == open + 2 {
+                        self.at += 1;
+                    } else {
+                        depth += 1;
+                        if depth > DEPTH {
+                            return None;
+                        }
+                        let object = open == b'{';
+                        objects = objects << 1 | u64::from(object);
+                        if object {
+                            self.key()?;
+                        }
+                        continue;
+                    }
+                }
+                b't' => self.word("true")?,
+                b'f' => self.word("false")?,
+                b'n' => self.word("null")?,
+                _ => self.number()?,
+            }
+            // A value has ended, and with it whatever it is the last of.
+            loop {
+                if depth == 0 {
+                    return Some(());
+                }
+                self.space();
+                let object = objects & 1 == 1;
+                match self.peek() {
+                    b',' => {
+                        self.mark(b',')?;
+                        if object {
+                            self.key()?;
+                        }
+                        break;
+                    }
+                    b'}' if object => {}
+                    b']' if !object => {}
+                    _ => return None,
+                }
+                self.at += 1;
+                depth -= 1;
+                objects >>= 1;
+            }
+        }
+    }
+
+    fn key(&mut self) -> Option<()> {
+        self.string()?;
+        self.mark(b':')
+    }
+
+    /// Steps over a string; gives what is between its quotes, and whether that holds escapes.
+    pub(crate) fn string(&mut self) -> Option<(&'a str, bool)> {
+        self.byte(b'"')?;
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            self.at = plain_end(self.text.as_bytes(), self.at);
+            match self.peek() {
+                b'"' => {
+                    let content = self.since(start)?;
+                    self.at += 1;
+                    return Some((content, escaped));
+                }
+                b'\\' => self.escape()?,
+                _ => return None, // a control character, or the end
+            }
+            escaped = true;
+        }
+    }
+
+    fn escape(&mut self) -> Option<()> {
+        let (kind, rest) = self.text.as_bytes().get(self.at + 1..)?.split_first()?;
+        self.at += match kind {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
+            b'u' if rest.get(..4)?.iter().all(u8::is_ascii_hexdigit) => 6,
+            _ => return None,
+        };
+        Some(())
+    }
+
+    /// Steps over a number.
+    pub(crate) fn number(&mut self) -> Option<()> {
+        if self.peek() == b'-' {
+            self.at += 1;
+        }
+        if self.peek() == b'0' {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == b'.' {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), b'e' | b'E') {
+            self.at += 1;
+            if matches!(self.peek(), b'+' | b'-') {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Some(())
+    }
+
+    fn digits(&mut self) -> Option<()> {
+        let start = self.at;
+        while self.peek().is_ascii_digit() {
+            self.at += 1;
+        }
+        (self.at > start).then_some(())
+    }
+
+    /// Steps over `word`.
+    pub(crate) fn word(&mut self, word: &str) -> Option<()> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        rest.starts_with(word.as_bytes()).then_some(())?;
+        self.at += word.len();
+        Some(())
+    }
+}
+
+/// Where the first byte stands, at or after `at`, that a JSON string cannot hold as it is: a quote, a backslash or a
+/// control character. The end, if there is none. Eight bytes at a time.
+fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const TOPS: u64 = ONES << 7;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let chunk = u64::from_le_bytes(*chunk);
+        // What is subtracted borrows from the top bit of a smaller byte. A borrow can run on into higher bytes, but the
+        // lowest mark is right. Flipping bit 1 puts the quote right behind the control characters.
+        let quotes = (chunk ^ (ONES * 2)).wrapping_sub(ONES * 0x21);
+        let backslashes = (chunk ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+        let found = (quotes | backslashes) & !chunk & TOPS;
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    let special = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+    at + rest.iter().position(special).unwrap_or(rest.len())
+}
