@@ -12,6 +12,17 @@ pub struct Position {
     pub log_id: String,
 }
 
+impl Position {
+    /// The place before all rows of `timestamp`.
+    #[must_use]
+    pub fn start_of(timestamp: String) -> Self {
+        Self {
+            timestamp,
+            log_id: String::new(),
+        }
+    }
+}
+
 /// Where the row stands that `skip` rows precede, among those earlier than `before`; `None` where there are no more.
 /// Reads `skip` + 1 rows.
 ///

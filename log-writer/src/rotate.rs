@@ -1,9 +1,10 @@
-//! Deletes what is older than the retention, oldest first, in slices that D1 deletes in well under 100 ms each: it runs
-//! one query at a time, and log-writer's inserts wait behind each. `prune` has the single steps.
+//! Deletes what is older than the retention, oldest first, in slices: D1 runs one query at a time, and log-writer's
+//! inserts wait behind each. How many rows a slice may hold follows from how long the last ones took. `prune` has the
+//! single steps.
 //!
 //! The rows lie in the order of time, so a slice of time is a run of neighbouring rows: D1 reads each row once, to
-//! delete it. How much time holds how many rows is learned from slice to slice. Where that does not help (a first look,
-//! few rows in much time, many rows in one millisecond), the end of a slice is counted off instead, which reads its rows
+//! delete it. How much time holds how many rows is learned from slice to slice. Where that does not help (at first, few
+//! rows in much time, many rows in one millisecond), the end of a slice is counted off instead, which reads its rows
 //! once more.
 
 use serde::Serialize;
@@ -11,22 +12,25 @@ use serde::Serialize;
 use crate::budget::Budget;
 use crate::classify::Class;
 use crate::ports::{Clock, Ports, Statement, Store, StoreError};
-use crate::prune::{Position, delete_before, nth_oldest};
+use crate::prune::{Deleted, Position, delete_before, nth_oldest};
 use crate::statement::COUNT_BEFORE;
 use crate::{retry, tally, time};
 
-/// Rows that a slice should hold.
-const SLICE_ROWS: u64 = 4_000;
+/// How long a delete should take.
+const CALL_MS: u64 = 40;
 
-/// Rows that the first look counts off.
-const FIRST_LOOK_ROWS: u64 = 1_000;
+/// Rows that the first slice holds.
+const FIRST_ROWS: u64 = 1_000;
 
-/// The longest slice. Right after a quiet time, a burst of logs could fill a longer one with millions.
+/// Rows that a slice holds at least, where D1 is slow or far away. A run's 900 statements then delete 225,000 rows (half
+/// of that where each slice is counted off), and 288 runs a day more rows than D1 holds.
+const LEAST_ROWS: u64 = 250;
+
+/// Rows that a slice holds at most, where D1 is fast: 4.5 million rows a run.
+const MOST_ROWS: u64 = 5_000;
+
+/// The longest slice of time. Right after a quiet time, a burst of logs could fill a longer one with millions of rows.
 const SLICE_MS: u64 = 5 * 60 * 1000;
-
-/// How many rows a run counts off where rows are few: a small database is done in a few calls, a large one reads hardly
-/// more rows than it deletes.
-const COUNTED_ROWS: u64 = 20_000;
 
 /// A run ends before the next one starts.
 const TIME_MS: u64 = 4 * 60 * 1000;
@@ -94,7 +98,7 @@ pub async fn rotate(ports: &impl Ports, cutoff_ms: u64) -> Rotated {
         budget: Budget::for_ms(ports.clock(), TIME_MS),
         cutoff_ms,
         pace: Pace::FirstLook,
-        counted_rows: 0,
+        slice_rows: FIRST_ROWS,
         rotated: Rotated {
             cutoff: time::iso(cutoff_ms),
             ..Rotated::default()
@@ -103,8 +107,8 @@ pub async fn rotate(ports: &impl Ports, cutoff_ms: u64) -> Rotated {
     let mut delays = retry::delays_ms();
     loop {
         // (1) If the process dies in here, some expired rows are gone, the oldest first; the next tick goes on.
-        match rotation.slice().await {
-            Ok(Progress::Deleted) => {}
+        match rotation.step().await {
+            Ok(Progress::GoesOn) => {}
             Ok(Progress::Finished) => {
                 rotation.rotated.finished = true;
                 break;
@@ -113,8 +117,9 @@ pub async fn rotate(ports: &impl Ports, cutoff_ms: u64) -> Rotated {
             Err(error) => {
                 rotation.rotated.d1_error = Some(error.class);
                 let Some(delay) = delays.next() else { break };
-                // Perhaps it was too much: look again before the next slice.
+                // Perhaps it was too much, or was done all the same: look again, and go on carefully.
                 rotation.pace = Pace::FirstLook;
+                rotation.slice_rows = LEAST_ROWS;
                 ports.clock().sleep_ms(delay).await;
             }
         }
@@ -125,19 +130,19 @@ pub async fn rotate(ports: &impl Ports, cutoff_ms: u64) -> Rotated {
     rotation.rotated
 }
 
-/// How the end of the next slice is found.
+/// What the next step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pace {
-    /// Count off [`FIRST_LOOK_ROWS`].
+    /// See whether there is anything to do, and from when on.
     FirstLook,
-    /// Count off [`SLICE_ROWS`].
-    Count,
-    /// So many milliseconds, from a known time on.
+    /// Delete a slice whose end is counted off; it begins at `from_ms`, as far as that is known.
+    Count { from_ms: Option<u64> },
+    /// Delete a slice of time.
     Time { from_ms: u64, span_ms: u64 },
 }
 
 enum Progress {
-    Deleted,
+    GoesOn,
     Finished,
     OutOfBudget,
 }
@@ -147,82 +152,87 @@ struct Rotation<'a, P> {
     budget: Budget,
     cutoff_ms: u64,
     pace: Pace,
-    counted_rows: u64,
+    /// How many rows a slice should hold.
+    slice_rows: u64,
     rotated: Rotated,
 }
 
 impl<P: Ports> Rotation<'_, P> {
-    async fn slice(&mut self) -> Result<Progress, StoreError> {
-        let calls = if matches!(self.pace, Pace::Time { .. }) {
-            1
+    async fn step(&mut self) -> Result<Progress, StoreError> {
+        let calls = if matches!(self.pace, Pace::Count { .. }) {
+            2
         } else {
-            3
+            1
         };
         if !self.budget.take(calls, self.ports.clock()) {
             return Ok(Progress::OutOfBudget);
         }
-        let cutoff = Position {
-            timestamp: self.rotated.cutoff.clone(),
-            log_id: String::new(),
-        };
+        let cutoff = Position::start_of(self.rotated.cutoff.clone());
         let (from_ms, end) = match self.pace {
-            Pace::Time { from_ms, span_ms } => {
-                let end_ms = from_ms.saturating_add(span_ms).min(self.cutoff_ms);
-                let end = Position {
-                    timestamp: time::iso(end_ms),
-                    log_id: String::new(),
-                };
-                (Some(from_ms), end)
-            }
-            Pace::FirstLook | Pace::Count => {
-                let rows = if self.pace == Pace::Count {
-                    SLICE_ROWS
-                } else {
-                    FIRST_LOOK_ROWS
-                };
+            Pace::FirstLook => {
                 let Some(first) = self.nth_oldest(0).await? else {
                     return Ok(Progress::Finished);
                 };
-                let last = self.nth_oldest(rows).await?;
-                (time::parse_ms(&first.timestamp), last.unwrap_or(cutoff))
+                self.pace = Pace::Count {
+                    from_ms: time::parse_ms(&first.timestamp),
+                };
+                return Ok(Progress::GoesOn);
+            }
+            Pace::Count { from_ms } => {
+                let end = self.nth_oldest(self.slice_rows).await?;
+                (from_ms, end.unwrap_or(cutoff.clone()))
+            }
+            Pace::Time { from_ms, span_ms } => {
+                let end_ms = from_ms.saturating_add(span_ms).min(self.cutoff_ms);
+                (Some(from_ms), Position::start_of(time::iso(end_ms)))
             }
         };
+        let rows = self.delete_before(&end).await?.rows;
+        if end == cutoff {
+            return Ok(Progress::Finished);
+        }
+        self.pace = self.next_pace(from_ms, time::parse_ms(&end.timestamp), rows);
+        Ok(Progress::GoesOn)
+    }
+
+    /// What a slice that held `rows` rows teaches about the next one.
+    fn next_pace(&self, from_ms: Option<u64>, end_ms: Option<u64>, rows: u64) -> Pace {
+        let count = Pace::Count { from_ms: end_ms };
+        let (Some(from_ms), Some(end_ms)) = (from_ms, end_ms) else {
+            return count; // timestamps that are no times
+        };
+        let took_ms = end_ms.saturating_sub(from_ms);
+        let Some(span_ms) = took_ms.saturating_mul(self.slice_rows).checked_div(rows) else {
+            return count; // a gap
+        };
+        // Counting off takes two calls: no more than time does where the longest slice of it holds half the rows.
+        if span_ms == 0 || span_ms > 2 * SLICE_MS {
+            return count;
+        }
+        // The next slice is at most twice as long: few rows say little.
+        Pace::Time {
+            from_ms: end_ms,
+            span_ms: span_ms.min(took_ms.saturating_mul(2)).min(SLICE_MS),
+        }
+    }
+
+    /// Deletes a slice, and learns from how long that takes.
+    async fn delete_before(&mut self, end: &Position) -> Result<Deleted, StoreError> {
         let start = self.ports.clock().now_ms();
-        let deleted = delete_before(self.ports, &end).await;
-        self.count_call(start);
+        let deleted = delete_before(self.ports, end).await;
+        let took_ms = self.count_call(start);
         let deleted = deleted?;
+        // What is short because it holds few rows says nothing.
+        if took_ms > CALL_MS || deleted.rows >= self.slice_rows / 2 {
+            let fitting = deleted.rows * CALL_MS / took_ms.max(1);
+            self.slice_rows = fitting
+                .clamp(self.slice_rows / 2, self.slice_rows * 2)
+                .clamp(LEAST_ROWS, MOST_ROWS);
+        }
         self.rotated.rows_deleted += deleted.rows;
         self.rotated.rows_written += deleted.rows_written;
         self.rotated.database_bytes = deleted.size_bytes;
-        self.pace = self.next_pace(from_ms, &end, deleted.rows);
-        Ok(Progress::Deleted)
-    }
-
-    /// What the slice that was deleted teaches about the next one.
-    fn next_pace(&mut self, from_ms: Option<u64>, end: &Position, rows: u64) -> Pace {
-        let counted = !matches!(self.pace, Pace::Time { .. });
-        if counted {
-            self.counted_rows += rows;
-        }
-        let (Some(from_ms), Some(end_ms)) = (from_ms, time::parse_ms(&end.timestamp)) else {
-            return Pace::Count; // timestamps that are no times
-        };
-        if rows == 0 {
-            return Pace::Count; // a gap, or the end
-        }
-        let took_ms = end_ms.saturating_sub(from_ms);
-        let mut span_ms = took_ms.saturating_mul(SLICE_ROWS) / rows;
-        if !counted {
-            span_ms = span_ms.min(took_ms.saturating_mul(2));
-        }
-        let few = span_ms > SLICE_MS && self.counted_rows < COUNTED_ROWS;
-        if span_ms == 0 || few {
-            return Pace::Count;
-        }
-        Pace::Time {
-            from_ms: end_ms,
-            span_ms: span_ms.min(SLICE_MS),
-        }
+        Ok(deleted)
     }
 
     async fn nth_oldest(&mut self, skip: u64) -> Result<Option<Position>, StoreError> {
@@ -232,11 +242,13 @@ impl<P: Ports> Rotation<'_, P> {
         position
     }
 
-    fn count_call(&mut self, start_ms: u64) {
+    /// Counts a call that began at `start_ms`; gives how long it took.
+    fn count_call(&mut self, start_ms: u64) -> u64 {
         let took_ms = self.ports.clock().now_ms().saturating_sub(start_ms);
         self.rotated.d1_calls += 1;
         self.rotated.d1_ms += took_ms;
         self.rotated.longest_call_ms = self.rotated.longest_call_ms.max(took_ms);
+        took_ms
     }
 
     /// Counts what is left, up to a bound: counting all of it would read all of it.

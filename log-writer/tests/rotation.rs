@@ -9,8 +9,10 @@ use log_writer::classify::Class;
 use log_writer::rotate::{Rotated, continued_cutoff_ms, daily_cutoff_ms, rotate};
 use log_writer::time::{DAY_MS, iso, parse_ms};
 
-/// Rows deleted by one call, at most: what keeps a call well under 100 ms.
+/// Rows deleted by one call, at most: twice what a slice should hold, where the density has just doubled.
 const MOST_ROWS: u64 = 10_000;
+
+const HOUR_MS: u64 = 60 * 60 * 1000;
 
 fn rotated(world: &World, cutoff_ms: u64) -> Rotated {
     run(rotate(world, cutoff_ms)).expect("the process died")
@@ -98,6 +100,54 @@ fn slices_stay_small_whatever_the_density() {
         assert_eq!((rotated.rows_deleted, rows(&world)), (total, 0), "{name}");
         assert!(largest <= MOST_ROWS, "{name}: {largest} rows in one call");
         assert!(rotated.d1_calls <= 20 + total / 200, "{name}: {rotated:?}");
+    }
+}
+
+/// However slow the database is, it is not blocked for long; where it is fast, a few calls will do.
+#[test]
+fn slices_are_as_large_as_the_database_is_fast() {
+    for (row_takes_us, most_calls) in [(0, 30), (5, 30), (30, 90), (100, 300), (160, 410)] {
+        let world = world();
+        fill(&world, 100_000, HOUR_MS, NOW_MS);
+        world.store.takes_ms.set(3);
+        world.store.row_takes_us.set(row_takes_us);
+        let rotated = rotated(&world, NOW_MS);
+        let calls = rotated.d1_calls;
+        assert!(
+            rotated.finished && calls <= most_calls,
+            "{row_takes_us} µs a row: {rotated:?}"
+        );
+        // The first slice is a thousand rows; the others know better.
+        let most_ms = u64::max(60, 3 + row_takes_us);
+        let longest_ms = rotated.longest_call_ms;
+        assert!(
+            longest_ms <= most_ms,
+            "{row_takes_us} µs a row: {rotated:?}"
+        );
+    }
+}
+
+#[test]
+fn where_rows_are_many_each_is_read_hardly_more_than_once() {
+    let world = world();
+    fill(&world, 200_000, 6 * HOUR_MS, NOW_MS);
+    world.store.row_takes_us.set(30);
+    assert!(rotated(&world, NOW_MS).finished);
+    let read = world.store.rows_read.get();
+    assert!(read <= 200_000 * 11 / 10, "{read} rows read");
+}
+
+#[test]
+fn where_rows_are_few_one_run_does_all_the_same() {
+    for (rows, days) in [(100_000, 7), (300_000, 7), (20_000, 365)] {
+        let world = world();
+        fill(&world, rows, days * DAY_MS, NOW_MS);
+        world.store.row_takes_us.set(30);
+        let rotated = rotated(&world, NOW_MS);
+        assert!(rotated.finished, "{rotated:?}");
+        assert_eq!(rotated.rows_deleted, rows);
+        let read = world.store.rows_read.get();
+        assert!(read <= rows * 21 / 10, "{read} rows read");
     }
 }
 

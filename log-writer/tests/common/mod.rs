@@ -17,6 +17,7 @@ use log_writer::ports::{
 };
 use log_writer::settings::Settings;
 use log_writer::settle::{Body, Inbound};
+use log_writer::statement;
 use log_writer::tally::Tally;
 use rusqlite::Connection;
 
@@ -96,8 +97,12 @@ pub struct Sqlite {
     pub calls: RefCell<Vec<usize>>,
     /// The most rows that one statement has changed.
     pub largest_change: Cell<u64>,
+    /// Rows read, as D1 counts them: what a look passes over, and what a delete deletes.
+    pub rows_read: Cell<u64>,
     /// By how much each call moves the clock.
     pub takes_ms: Cell<u64>,
+    /// By how much each row that a call changes moves it further, in microseconds.
+    pub row_takes_us: Cell<u64>,
     /// The clock.
     pub now_ms: Rc<Cell<u64>>,
 }
@@ -113,7 +118,9 @@ impl Sqlite {
             faults: Faults::default(),
             calls: RefCell::default(),
             largest_change: Cell::default(),
+            rows_read: Cell::default(),
             takes_ms: Cell::default(),
+            row_takes_us: Cell::default(),
             now_ms,
         }
     }
@@ -141,7 +148,15 @@ impl Sqlite {
         let transaction = connection.transaction().map_err(|e| words(&e))?;
         let mut outcomes = Vec::new();
         for Statement { sql, parameters } in statements {
-            outcomes.push(one(&transaction, sql, parameters).map_err(|error| words(&error))?);
+            let outcome = one(&transaction, sql, parameters).map_err(|error| words(&error))?;
+            let read = match *sql {
+                statement::NTH_OLDEST => passed_over(&transaction, parameters),
+                _ => outcome.changes,
+            };
+            self.rows_read.set(self.rows_read.get() + read);
+            let takes_ms = outcome.changes * self.row_takes_us.get() / 1000;
+            self.now_ms.set(self.now_ms.get() + takes_ms);
+            outcomes.push(outcome);
         }
         transaction.commit().map_err(|error| words(&error))?;
         let largest = outcomes.iter().map(|outcome| outcome.changes).max();
@@ -169,6 +184,15 @@ fn one(connection: &Connection, sql: &str, parameters: &[String]) -> rusqlite::R
         value,
         ..Outcome::default()
     })
+}
+
+/// How many rows it takes to find the n-th oldest.
+fn passed_over(connection: &Connection, parameters: &[String]) -> u64 {
+    let count = "SELECT COUNT(*) FROM (SELECT 1 FROM tail_logs WHERE timestamp < ?1 LIMIT ?2 + 1)";
+    let count = connection.query_row(count, rusqlite::params_from_iter(parameters), |row| {
+        row.get(0)
+    });
+    count.unwrap()
 }
 
 /// An error as D1 words it.
