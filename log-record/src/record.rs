@@ -99,32 +99,10 @@ impl<'a> RecordView<'a> {
     /// # Errors
     /// [`RecordError`] names the first element that is not of its type.
     pub fn new(raw: &'a RawValue) -> Result<Self, RecordError> {
-        let raw = raw.get();
-        let elements = elements(raw)?;
-        let checks: [fn(&str) -> Option<&'static str>; 9] = [
-            non_empty_string, // log_id
-            string,           // worker_name
-            string,           // request_id
-            string,           // correlation_id
-            string,           // log_level
-            string,           // message
-            object,           // context
-            non_empty_string, // timestamp
-            number_or_null,   // execution_time_ms
-        ];
-        for ((element, check), field) in elements.iter().zip(checks).zip(FIELDS) {
-            if let Some(expected) = check(element.get()) {
-                return Err(RecordError::Field { field, expected });
-            }
-        }
-        Ok(Self {
-            raw,
-            log_id: plain(elements[0]),
-            timestamp: plain(elements[7]),
-        })
+        Self::scan(&mut Scan::new(raw.get())).ok_or_else(|| problem(raw.get()))
     }
 
-    /// Steps over one wire array that [`RecordView::new`] takes. `None` says that it may not take it.
+    /// Steps over one wire array that is a record. Where it is none, it may still be JSON: see [`problem`].
     pub(crate) fn scan(scan: &mut Scan<'a>) -> Option<Self> {
         let start = scan.at();
         scan.open(b'[')?;
@@ -139,10 +117,9 @@ impl<'a> RecordView<'a> {
         scan.mark(b',')?;
         let timestamp = Self::key(scan)?;
         scan.mark(b',')?;
-        // execution_time_ms
         match scan.peek() {
             b'n' => scan.word("null")?,
-            _ => scan.number()?,
+            _ => scan.number()?, // execution_time_ms
         }
         scan.close(b']')?;
         Some(Self {
@@ -152,10 +129,9 @@ impl<'a> RecordView<'a> {
         })
     }
 
-    /// Steps over a string that is not empty; gives it as [`plain`] does.
+    /// Steps over a string that is not empty; gives an empty one where it holds escapes.
     fn key(scan: &mut Scan<'a>) -> Option<&'a str> {
-        let (content, escaped) = scan.string()?;
-        match (content, escaped) {
+        match scan.string()? {
             ("", _) => None,
             (_, true) => Some(""),
             (plain, false) => Some(plain),
@@ -201,7 +177,7 @@ impl<'a> RecordView<'a> {
             context,
             timestamp,
             time,
-        ] = elements(self.raw)?;
+        ] = serde_json::from_str(self.raw).map_err(|_| RecordError::Shape)?;
         Ok(LogRecord {
             log_id: text(id, "log_id")?,
             worker_name: text(worker, "worker_name")?,
@@ -224,9 +200,47 @@ impl<'a> RecordView<'a> {
     }
 }
 
-/// The elements of a wire array.
-fn elements(raw: &str) -> Result<[&RawValue; 9], RecordError> {
-    serde_json::from_str(raw).map_err(|_| RecordError::Shape)
+/// What an element is checked for; gives the type that it lacks.
+type Check = fn(&str) -> Option<&'static str>;
+
+const CHECKS: [Check; 9] = [
+    non_empty_string, // log_id
+    string,           // worker_name
+    string,           // request_id
+    string,           // correlation_id
+    string,           // log_level
+    string,           // message
+    object,           // context
+    non_empty_string, // timestamp
+    number_or_null,   // execution_time_ms
+];
+
+/// What keeps `raw`, the JSON text of a value, from being a record.
+pub(crate) fn problem(raw: &str) -> RecordError {
+    elements(raw)
+        .filter(|elements| elements.len() == FIELDS.len())
+        .and_then(|elements| wrong_field(&elements))
+        .unwrap_or(RecordError::Shape)
+}
+
+fn wrong_field(elements: &[&str]) -> Option<RecordError> {
+    let mut checked = elements.iter().zip(CHECKS).zip(FIELDS);
+    checked.find_map(|((element, check), field)| {
+        let expected = check(element)?;
+        Some(RecordError::Field { field, expected })
+    })
+}
+
+/// The elements of `raw`, the JSON text of a value, if that is an array.
+fn elements(raw: &str) -> Option<Vec<&str>> {
+    let mut elements = Vec::new();
+    Scan::new(raw).list(b'[', |scan| {
+        let start = scan.at();
+        scan.value()?;
+        elements.push(scan.since(start)?);
+        Some(())
+    })?;
+    Some(elements)
 }
 
 fn string(raw: &str) -> Option<&'static str> {
@@ -246,11 +260,22 @@ fn number_or_null(raw: &str) -> Option<&'static str> {
     (!number && raw != "null").then_some("number or null")
 }
 
-/// The text between the quotes of a JSON string without escapes.
-fn plain(raw: &RawValue) -> &str {
-    raw.get()
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'))
-        .filter(|text| !text.contains('\\'))
-        .unwrap_or_default()
+/// What `serde_json` makes of one wire array: the measure of what is a record.
+#[cfg(test)]
+pub(crate) fn by_serde(raw: &RawValue) -> Result<RecordView<'_>, RecordError> {
+    let elements: [&RawValue; 9] =
+        serde_json::from_str(raw.get()).map_err(|_| RecordError::Shape)?;
+    let elements = elements.map(RawValue::get);
+    if let Some(wrong) = wrong_field(&elements) {
+        return Err(wrong);
+    }
+    let key = |at: usize| {
+        let content = elements[at].trim_matches('"');
+        if content.contains('\\') { "" } else { content }
+    };
+    Ok(RecordView {
+        raw: raw.get(),
+        log_id: key(0),
+        timestamp: key(7),
+    })
 }

@@ -1,8 +1,8 @@
-//! Steps over JSON text, each of them checked, in one pass: how usual envelopes are read. A step gives `None` where the
-//! text is not what it steps over, or is unusual; `serde_json` then reads the text again, and says what is wrong.
-
-/// The deepest nesting that is followed: one bit a level. (Deeper text is unusual, not wrong.)
-const DEPTH: u32 = u64::BITS;
+//! Steps over JSON text, each of them checked: the one pass in which envelopes are read. A step gives `None` where the
+//! text is not what it steps over; [`Scan::position`] then says where.
+//!
+//! By hand, because `serde_json` walks a body once for its frame, once for its records and once more for the elements of
+//! each; and because its errors print the numbers they find, which is a quarter of a Worker.
 
 /// A place in a text.
 #[derive(Debug)]
@@ -22,9 +22,37 @@ impl<'a> Scan<'a> {
         self.at
     }
 
+    /// Goes back to where this was.
+    pub(crate) fn back_to(&mut self, at: usize) {
+        self.at = at;
+    }
+
     /// Whether this is the end of the text.
     pub(crate) fn is_over(&self) -> bool {
         self.at == self.text.len()
+    }
+
+    /// The line and column, from 1, of the byte that a step refused.
+    pub(crate) fn position(&self) -> (usize, usize) {
+        let bytes = self.text.as_bytes();
+        let read = bytes.get(..=self.at).unwrap_or(bytes);
+        let mut lines = read.split(|byte| *byte == b'\n');
+        let column = lines.next_back().map_or(0, <[u8]>::len);
+        (1 + lines.count(), column)
+    }
+
+    /// Refuses what was stepped over last: its last byte is the position.
+    pub(crate) fn refuse<T>(&mut self) -> Option<T> {
+        self.at = self.at.saturating_sub(1);
+        None
+    }
+
+    /// Refuses a value for its kind: one that is no object and no array at its end.
+    pub(crate) fn other_kind<T>(&mut self) -> Option<T> {
+        if !matches!(self.peek(), b'{' | b'[') {
+            self.value()?;
+        }
+        self.refuse()
     }
 
     /// The text from `start` to here.
@@ -52,6 +80,29 @@ impl<'a> Scan<'a> {
         Some(())
     }
 
+    /// Steps over what lies between brackets, of which `open` is the first, with commas between its `element`s.
+    pub(crate) fn list(
+        &mut self,
+        open: u8,
+        mut element: impl FnMut(&mut Self) -> Option<()>,
+    ) -> Option<()> {
+        if self.peek() != open {
+            return self.other_kind();
+        }
+        let close = open + 2; // in ASCII
+        self.open(open)?;
+        let mut more = self.peek() != close;
+        while more {
+            element(self)?;
+            self.space();
+            more = self.peek() == b',';
+            if more {
+                self.mark(b',')?;
+            }
+        }
+        self.byte(close)
+    }
+
     /// Steps over a comma or a colon, and over white space around it.
     pub(crate) fn mark(&mut self, mark: u8) -> Option<()> {
         self.space();
@@ -66,17 +117,20 @@ impl<'a> Scan<'a> {
         self.byte(bracket)
     }
 
-    fn space(&mut self) {
+    /// Steps over white space.
+    pub(crate) fn space(&mut self) {
         while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
             self.at += 1;
         }
     }
 
-    /// Steps over any value.
+    /// Steps over any value, however deep.
     pub(crate) fn value(&mut self) -> Option<()> {
-        // What is open around this place, the innermost lowest: a set bit is an object, one that is not an array.
+        // What is open around this place, the innermost lowest: a set bit is an object, one that is not an array. What
+        // is further out than 64 levels waits in `outer`.
         let mut objects = 0_u64;
-        let mut depth = 0;
+        let mut outer = Vec::new();
+        let mut depth = 0_usize;
         loop {
             match self.peek() {
                 b'"' => {
@@ -84,17 +138,16 @@ impl<'a> Scan<'a> {
                 }
                 open @ (b'{' | b'[') => {
                     self.open(open)?;
-                    // ASCII has the closing bracket two behind the opening one.
                     if self.peek() == open + 2 {
+                        // Closed at once, in ASCII.
                         self.at += 1;
                     } else {
-                        depth += 1;
-                        if depth > DEPTH {
-                            return None;
+                        if depth > 0 && depth.is_multiple_of(64) {
+                            outer.push(objects);
                         }
-                        let object = open == b'{';
-                        objects = objects << 1 | u64::from(object);
-                        if object {
+                        depth += 1;
+                        objects = objects << 1 | u64::from(open == b'{');
+                        if open == b'{' {
                             self.key()?;
                         }
                         continue;
@@ -127,6 +180,9 @@ impl<'a> Scan<'a> {
                 self.at += 1;
                 depth -= 1;
                 objects >>= 1;
+                if depth > 0 && depth.is_multiple_of(64) {
+                    objects = outer.pop().unwrap_or_default();
+                }
             }
         }
     }
@@ -150,19 +206,26 @@ impl<'a> Scan<'a> {
                     return Some((content, escaped));
                 }
                 b'\\' => self.escape()?,
-                _ => return None, // a control character, or the end
+                _ if self.is_over() => return None,
+                _ => return self.refuse(), // a control character, and what it follows
             }
             escaped = true;
         }
     }
 
     fn escape(&mut self) -> Option<()> {
-        let (kind, rest) = self.text.as_bytes().get(self.at + 1..)?.split_first()?;
-        self.at += match kind {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
-            b'u' if rest.get(..4)?.iter().all(u8::is_ascii_hexdigit) => 6,
+        self.byte(b'\\')?;
+        match self.peek() {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
+            b'u' => {
+                let digits = self.text.as_bytes().get(self.at + 1..self.at + 5);
+                self.at = (self.at + 5).min(self.text.len());
+                if !digits?.iter().all(u8::is_ascii_hexdigit) {
+                    return self.refuse();
+                }
+            }
             _ => return None,
-        };
+        }
         Some(())
     }
 
@@ -200,10 +263,9 @@ impl<'a> Scan<'a> {
 
     /// Steps over `word`.
     pub(crate) fn word(&mut self, word: &str) -> Option<()> {
-        let rest = self.text.as_bytes().get(self.at..)?;
-        rest.starts_with(word.as_bytes()).then_some(())?;
-        self.at += word.len();
-        Some(())
+        word.bytes()
+            .try_for_each(|byte| self.byte(byte).ok_or(()))
+            .ok()
     }
 }
 
