@@ -63,8 +63,8 @@ pub enum DeadLetterPayload {
 /// What could not be stored, with the evidence. As JSON text:
 /// `{"v":1,"reason":"rejected","detail":"…","attempts":1,"failed_at":"…","records":[[…]]}`, or with `body` or
 /// `body_key` in place of `records`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "Frame", into = "Frame")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Frame")]
 pub struct DeadLetter {
     /// Why, as a code.
     pub reason: Reason,
@@ -80,40 +80,19 @@ pub struct DeadLetter {
 
 /// The JSON form. (An enum flattened into the struct would not do: serde buffers what it flattens, and raw JSON cannot
 /// be buffered.)
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Frame {
     v: u64,
     reason: Reason,
     detail: String,
     attempts: u32,
     failed_at: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     records: Option<Vec<Box<RawValue>>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     body: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     body_key: Option<String>,
-}
-
-impl From<DeadLetter> for Frame {
-    fn from(letter: DeadLetter) -> Self {
-        let mut frame = Self {
-            v: WIRE_VERSION,
-            reason: letter.reason,
-            detail: letter.detail,
-            attempts: letter.attempts,
-            failed_at: letter.failed_at,
-            records: None,
-            body: None,
-            body_key: None,
-        };
-        match letter.payload {
-            DeadLetterPayload::Records(records) => frame.records = Some(records),
-            DeadLetterPayload::Body(body) => frame.body = Some(body),
-            DeadLetterPayload::BodyKey(key) => frame.body_key = Some(key),
-        }
-        frame
-    }
 }
 
 impl TryFrom<Frame> for DeadLetter {
@@ -152,10 +131,9 @@ impl DeadLetter {
         failed_at: impl Into<String>,
         payload: DeadLetterPayload,
     ) -> Self {
-        let end = detail.floor_char_boundary(DEAD_LETTER_DETAIL_BYTES);
         Self {
             reason,
-            detail: detail.get(..end).unwrap_or_default().to_owned(),
+            detail: cut(detail).to_owned(),
             attempts,
             failed_at: failed_at.into(),
             payload,
@@ -167,7 +145,20 @@ impl DeadLetter {
     /// # Errors
     /// None in practice: see [`crate::LogRecord::write_row`].
     pub fn encode(&self) -> serde_json::Result<String> {
-        serde_json::to_string(self)
+        let head = DeadLetterHead {
+            reason: self.reason,
+            detail: &self.detail,
+            attempts: self.attempts,
+            failed_at: &self.failed_at,
+        };
+        match &self.payload {
+            DeadLetterPayload::Records(records) => {
+                let records: Vec<&str> = records.iter().map(|record| record.get()).collect();
+                head.with_records(&records)
+            }
+            DeadLetterPayload::Body(body) => head.with_body(body),
+            DeadLetterPayload::BodyKey(key) => head.with_body_key(key),
+        }
     }
 
     /// Reads the JSON text.
@@ -177,4 +168,66 @@ impl DeadLetter {
     pub fn decode(text: &str) -> serde_json::Result<Self> {
         serde_json::from_str(text)
     }
+}
+
+/// A dead letter without its payload, to write one of borrowed parts.
+#[derive(Clone, Copy, Debug)]
+pub struct DeadLetterHead<'a> {
+    reason: Reason,
+    detail: &'a str,
+    attempts: u32,
+    failed_at: &'a str,
+}
+
+impl<'a> DeadLetterHead<'a> {
+    /// As [`DeadLetter::new`].
+    #[must_use]
+    pub fn new(reason: Reason, detail: &'a str, attempts: u32, failed_at: &'a str) -> Self {
+        Self {
+            reason,
+            detail: cut(detail),
+            attempts,
+            failed_at,
+        }
+    }
+
+    /// The JSON text of the letter that holds `records`, each one wire array.
+    ///
+    /// # Errors
+    /// As [`DeadLetter::encode`].
+    pub fn with_records(self, records: &[&str]) -> serde_json::Result<String> {
+        self.with("records", &format!("[{}]", records.join(",")))
+    }
+
+    /// The JSON text of the letter that holds a message body.
+    ///
+    /// # Errors
+    /// As [`DeadLetter::encode`].
+    pub fn with_body(self, body: &str) -> serde_json::Result<String> {
+        self.with("body", &serde_json::to_string(body)?)
+    }
+
+    /// The JSON text of the letter that names a KV key.
+    ///
+    /// # Errors
+    /// As [`DeadLetter::encode`].
+    pub fn with_body_key(self, key: &str) -> serde_json::Result<String> {
+        self.with("body_key", &serde_json::to_string(key)?)
+    }
+
+    fn with(self, name: &str, value: &str) -> serde_json::Result<String> {
+        let Self {
+            reason, attempts, ..
+        } = self;
+        let detail = serde_json::to_string(self.detail)?;
+        let failed_at = serde_json::to_string(self.failed_at)?;
+        Ok(format!(
+            r#"{{"v":{WIRE_VERSION},"reason":"{reason}","detail":{detail},"attempts":{attempts},"failed_at":{failed_at},"{name}":{value}}}"#
+        ))
+    }
+}
+
+fn cut(detail: &str) -> &str {
+    let end = detail.floor_char_boundary(DEAD_LETTER_DETAIL_BYTES);
+    detail.get(..end).unwrap_or_default()
 }

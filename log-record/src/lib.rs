@@ -22,7 +22,7 @@ pub mod limits;
 pub mod record;
 mod scan;
 
-pub use dead_letter::{DeadLetter, DeadLetterPayload, Reason};
+pub use dead_letter::{DeadLetter, DeadLetterHead, DeadLetterPayload, Reason};
 pub use envelope::{DecodeError, Envelope, EnvelopeBuilder, WIRE_VERSION};
 pub use level::Level;
 pub use record::{LogRecord, RecordError, RecordView};

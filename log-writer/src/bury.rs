@@ -2,8 +2,7 @@
 //! is `log_record::dead_letter`; who becomes one is decided in `settle`.
 
 use log_record::limits::{MESSAGE_BODY_BYTES, RECORD_BYTES};
-use log_record::{DeadLetter, DeadLetterPayload, Reason, WIRE_VERSION, fallback};
-use serde_json::value::RawValue;
+use log_record::{DeadLetterHead, Reason, WIRE_VERSION, fallback};
 
 use crate::ports::{DeadLetterQueue, Fallback, Ports, Refused};
 use crate::settings::{Route, Settings};
@@ -71,31 +70,28 @@ impl<'a, P: Ports> Burial<'a, P> {
                 continue;
             }
             if bytes + record.len() + 1 > RECORD_BYTES {
-                self.some_records(reason, detail, std::mem::take(&mut letter))
-                    .await?;
+                self.some_records(reason, detail, &letter).await?;
+                letter.clear();
                 bytes = 0;
             }
-            let record = RawValue::from_string((*record).to_owned())
-                .map_err(|error| Refused(error.to_string()))?;
-            bytes += record.get().len() + 1;
-            letter.push(record);
+            bytes += record.len() + 1;
+            letter.push(*record);
         }
         if letter.is_empty() {
             return Ok(());
         }
-        self.some_records(reason, detail, letter).await
+        self.some_records(reason, detail, &letter).await
     }
 
     async fn some_records(
         &mut self,
         reason: Reason,
         detail: &str,
-        records: Vec<Box<RawValue>>,
+        records: &[&str],
     ) -> Result<(), Refused> {
-        let count = records.len() as u64;
-        let letter = self.letter(reason, detail, DeadLetterPayload::Records(records));
-        self.send(reason, &encode(&letter)?).await?;
-        self.tally.dead_letter_records += count;
+        let text = self.head(reason, detail).with_records(records);
+        self.send(reason, &written(text)?).await?;
+        self.tally.dead_letter_records += records.len() as u64;
         Ok(())
     }
 
@@ -104,8 +100,7 @@ impl<'a, P: Ports> Burial<'a, P> {
     /// # Errors
     /// Neither the queue nor KV took it.
     pub async fn body(&mut self, reason: Reason, detail: &str, body: &str) -> Result<(), Refused> {
-        let letter = self.letter(reason, detail, DeadLetterPayload::Body(body.to_owned()));
-        let text = encode(&letter)?;
+        let text = written(self.head(reason, detail).with_body(body))?;
         if text.len() <= MESSAGE_BODY_BYTES {
             return self.send(reason, &text).await;
         }
@@ -123,8 +118,8 @@ impl<'a, P: Ports> Burial<'a, P> {
         // (1) If the process dies in here, the body may lie in KV without a letter. The message is not acked: it comes
         // again, and the same key is written again.
         self.put(&key, body).await?;
-        let letter = self.letter(reason, detail, DeadLetterPayload::BodyKey(key));
-        self.send(reason, &encode(&letter)?).await
+        let text = self.head(reason, detail).with_body_key(&key);
+        self.send(reason, &written(text)?).await
     }
 
     /// Sends one letter, or keeps it in KV.
@@ -156,14 +151,11 @@ impl<'a, P: Ports> Burial<'a, P> {
         kept
     }
 
-    fn letter(&self, reason: Reason, detail: &str, payload: DeadLetterPayload) -> DeadLetter {
-        DeadLetter::new(
-            reason,
-            detail,
-            self.origin.attempts,
-            self.failed_at,
-            payload,
-        )
+    fn head<'d>(&self, reason: Reason, detail: &'d str) -> DeadLetterHead<'d>
+    where
+        'a: 'd,
+    {
+        DeadLetterHead::new(reason, detail, self.origin.attempts, self.failed_at)
     }
 
     /// A key made of what the message is and nothing else: burying it again writes the same keys, not more.
@@ -174,6 +166,6 @@ impl<'a, P: Ports> Burial<'a, P> {
     }
 }
 
-fn encode(letter: &DeadLetter) -> Result<String, Refused> {
-    letter.encode().map_err(|error| Refused(error.to_string()))
+fn written(letter: serde_json::Result<String>) -> Result<String, Refused> {
+    letter.map_err(|error| Refused(error.to_string()))
 }
