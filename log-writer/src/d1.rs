@@ -1,6 +1,6 @@
 //! [`Store`] over the D1 binding `DB`.
 
-use js_sys::Array;
+use js_sys::{Array, Object};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::bindings::{Database, binding, property, whole_number, words};
@@ -38,12 +38,22 @@ impl Store for D1 {
 
 fn outcome(result: &JsValue) -> Outcome {
     let meta = property(result, "meta").unwrap_or(JsValue::UNDEFINED);
-    let value = property(result, "results")
-        .and_then(|rows| rows.dyn_into::<Array>().ok())
-        .and_then(|rows| property(&rows.get(0), "value"))
-        .and_then(|value| value.as_string());
+    let row = property(result, "results")
+        .and_then(|rows| {
+            rows.dyn_into::<Array>()
+                .ok()?
+                .get(0)
+                .dyn_into::<Object>()
+                .ok()
+        })
+        .map(|row| {
+            Object::values(&row)
+                .iter()
+                .filter_map(|value| value.as_string())
+                .collect()
+        });
     Outcome {
-        value,
+        row: row.unwrap_or_default(),
         changes: whole_number(&meta, "changes"),
         rows_written: whole_number(&meta, "rows_written"),
         size_bytes: whole_number(&meta, "size_after"),

@@ -18,8 +18,8 @@ pub struct Statement {
 /// What one statement did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// The column `value` of the first row that came back, if one did.
-    pub value: Option<String>,
+    /// The columns of the first row that came back, if one did. Every column is text.
+    pub row: Vec<String>,
     /// Rows inserted or deleted (`meta.changes`).
     pub changes: u64,
     /// Rows written as D1 bills them, index entries included (`meta.rows_written`).

@@ -38,10 +38,10 @@ pub async fn nth_oldest(
         parameters: vec![before.to_owned(), skip.to_string()],
     };
     let outcomes = ports.store().batch(vec![statement]).await?;
-    let value = outcomes.into_iter().next().and_then(|o| o.value);
-    let Some(value) = value else { return Ok(None) };
-    match serde_json::from_str(&value) {
-        Ok((timestamp, log_id)) => Ok(Some(Position { timestamp, log_id })),
+    let row = outcomes.into_iter().next().unwrap_or_default().row;
+    match <[String; 2]>::try_from(row) {
+        Ok([timestamp, log_id]) => Ok(Some(Position { timestamp, log_id })),
+        Err(row) if row.is_empty() => Ok(None),
         Err(_) => Err(StoreError::new("a row's key is not text")),
     }
 }

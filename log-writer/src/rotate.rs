@@ -262,9 +262,7 @@ impl<P: Ports> Rotation<'_, P> {
         self.count_call(start);
         match outcomes {
             Ok(outcomes) => {
-                let left = outcomes
-                    .first()
-                    .and_then(|o| o.value.as_ref()?.parse().ok());
+                let left = outcomes.first().and_then(|o| o.row.first()?.parse().ok());
                 self.rotated.expired_left = left.unwrap_or(0);
                 self.rotated.expired_left_is_least = left == Some(COUNT_LEFT_ROWS);
                 self.rotated.finished = left == Some(0);

@@ -17,9 +17,9 @@ SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->
 FROM json_each(?1) WHERE true \
 ON CONFLICT DO NOTHING";
 
-/// The key of the row that `?2` rows precede, among those earlier than `?1`: a JSON array of timestamp and `log_id`.
+/// The key of the row that `?2` rows precede, among those earlier than `?1`.
 pub const NTH_OLDEST: &str = "\
-SELECT json_array(timestamp, log_id) AS value FROM tail_logs WHERE timestamp < ?1 \
+SELECT timestamp, log_id FROM tail_logs WHERE timestamp < ?1 \
 ORDER BY timestamp, log_id LIMIT 1 OFFSET CAST(?2 AS INTEGER)";
 
 /// Deletes the rows before the key (`?1`, `?2`).
@@ -27,7 +27,7 @@ pub const DELETE_BEFORE: &str = "DELETE FROM tail_logs WHERE (timestamp, log_id)
 
 /// Counts the rows earlier than `?1`, up to `?2`.
 pub const COUNT_BEFORE: &str = "\
-SELECT CAST(COUNT(*) AS TEXT) AS value FROM \
+SELECT CAST(COUNT(*) AS TEXT) FROM \
 (SELECT 1 FROM tail_logs WHERE timestamp < ?1 LIMIT CAST(?2 AS INTEGER))";
 
 /// As few inserts as hold `records`, each one wire array, within [`STATEMENT_PARAMETER_BYTES`] a parameter.

@@ -175,13 +175,14 @@ fn one(connection: &Connection, sql: &str, parameters: &[String]) -> rusqlite::R
             ..Outcome::default()
         });
     }
+    let columns = statement.column_count();
     let mut rows = statement.query(parameters)?;
-    let value = match rows.next()? {
-        Some(row) => row.get("value")?,
-        None => None,
+    let row = match rows.next()? {
+        Some(row) => (0..columns).map(|column| row.get(column)).collect(),
+        None => Ok(Vec::new()),
     };
     Ok(Outcome {
-        value,
+        row: row?,
         ..Outcome::default()
     })
 }
