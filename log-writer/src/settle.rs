@@ -64,10 +64,10 @@ pub async fn settle(
         .flat_map(|envelope| envelope.records.iter().map(RecordView::raw))
         .collect();
     let now_ms = ports.clock().now_ms();
-    let oldest = envelopes()
+    let timestamps = envelopes()
         .flat_map(|envelope| &envelope.records)
-        .filter_map(|record| time::parse_ms(record.timestamp()))
-        .min();
+        .map(RecordView::timestamp);
+    let oldest = time::earliest_ms(timestamps);
     tally.messages += inbounds.len() as u64;
     tally.records += records.len() as u64;
     tally.lag_ms = tally
