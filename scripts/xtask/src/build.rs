@@ -1,4 +1,7 @@
 //! Compiles Workers to Wasm with worker-build, where their sources have changed since the last time.
+//!
+//! What is run and uploaded has no names of functions: they are a tenth of it. `build/index_bg.names` has them, for
+//! stack traces: a line for each `wasm-function[N]`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,11 +44,25 @@ pub(crate) fn all(workspace: &Workspace) -> Result<()> {
         .try_for_each(|(name, folder)| worker(workspace, name, folder))
 }
 
+/// How wasm-opt goes over the Wasm that worker-build leaves. The features are those that
+/// worker-build allows, no more: the runtime must know them.
+const WASM_OPT: [&str; 9] = [
+    "--enable-mutable-globals",
+    "--enable-sign-ext",
+    "--enable-nontrapping-float-to-int",
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-reference-types",
+    "--enable-exception-handling",
+    "-O3",
+    "--converge",
+];
+
 fn worker(workspace: &Workspace, name: &str, folder: &str) -> Result<()> {
     let folder = workspace.root().join(folder);
     let build = folder.join("build");
     let stamp = build.join(".stamp");
-    let wanted = fingerprint(&sources(workspace, &folder), &[])?;
+    let wanted = fingerprint(&sources(workspace, &folder), &WASM_OPT)?;
     if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
         return Ok(());
     }
@@ -64,7 +81,22 @@ fn worker(workspace: &Workspace, name: &str, folder: &str) -> Result<()> {
             .current_dir(&folder),
     )
     .with_context(|| format!("{name} does not compile to Wasm"))?;
+    strip(workspace, &build).with_context(|| format!("{name} cannot be stripped"))?;
     fs::write(&stamp, wanted).with_context(|| format!("{} cannot be written", stamp.display()))
+}
+
+/// Puts the names of the functions in a file of their own.
+fn strip(workspace: &Workspace, build: &Path) -> Result<()> {
+    let wasm = build.join("index_bg.wasm");
+    // The order counts: the names are those of the optimised functions.
+    let names = format!("--symbolmap={}", build.join("index_bg.names").display());
+    execute(
+        workspace
+            .command("wasm-opt")?
+            .args(WASM_OPT)
+            .args([&names, "--strip-debug", "--output"])
+            .args([&wasm, &wasm]),
+    )
 }
 
 /// Everything that can change what a Worker compiles to.
