@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(counts, normalized.counts);
     }
     if let Ok(text) = std::str::from_utf8(data) {
-        for body in normalize_frame(text, &settings, 1, 2).bodies {
+        for body in normalize_frame(text, &settings, 1, 2).0.bodies {
             for view in Envelope::decode(&body.text).expect("a message is an envelope").records {
                 view.to_record().expect("a record reads back");
             }

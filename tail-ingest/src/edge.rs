@@ -66,9 +66,15 @@ pub fn tail(events: &JsValue) -> JsValue {
     ISOLATE.with_borrow_mut(|isolate| {
         let isolate = isolate.get_or_insert_with(Isolate::new);
         let seed = isolate.seeds.number();
-        let normalized = glue::with_events(events, |text| {
-            input::normalize_frame(text, &isolate.settings, seed, glue::now_ms())
-        });
+        let normalize = |strict| {
+            glue::with_events(events, strict, |text| {
+                input::normalize_frame(text, &isolate.settings, seed, glue::now_ms())
+            })
+        };
+        let normalized = match normalize(false) {
+            (normalized, true) => normalized,
+            (_, false) => normalize(true).0,
+        };
         match (normalized.bodies.as_slice(), &isolate.queue) {
             ([], _) => JsValue::UNDEFINED,
             // Nearly every call: one message, and the queue's own promise.

@@ -1,14 +1,17 @@
 //! Trace events as the Worker's glue hands them over: one text of fields divided by NUL, so that console lines cross
 //! from JavaScript without being escaped there and unescaped here. `trace` holds what is read; `input` reads JSON.
 //!
-//! Each field begins with a letter that says what it is:
+//! The first field says how many follow. Each of these begins with a letter that says what it is:
 //!
 //! | field | then |
 //! | --- | --- |
 //! | `I` | a trace event without its `logs`, JSON |
-//! | `L<timestamp> <level> <n>` | a console line of that event; its arguments, all strings, are the next `n` fields |
-//! | `J` | a console line of that event, JSON: whatever does not fit the form above, so also any text with a NUL in it |
+//! | `T<timestamp>` | the time of the lines that follow |
+//! | `L<level> <n>` | a console line of that event; its arguments, all strings, are the next `n` fields |
+//! | `J` | a console line of that event, JSON: whatever does not fit the form above |
 //! | `X` | something in place of a trace event, JSON |
+//!
+//! A NUL in a line's text shows as a field too many: the glue then writes that line as JSON.
 
 use std::borrow::Cow;
 
@@ -18,11 +21,13 @@ use crate::trace::{Arg, TraceItem, TraceLog};
 /// Room that is made for console lines when the first one comes.
 const USUAL_LINES: usize = 16;
 
-/// Reads the events of `text`, and gives each to `take`. The text comes from this crate's own glue: a field that it does
-/// not write is kept as a console line.
-pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) {
+/// Reads the events of `text`, and gives each to `take`. Returns whether there were as many fields as it says. The text
+/// comes from this crate's own glue: a field that it does not write is kept as a console line.
+pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) -> bool {
     let mut item: Option<TraceItem<'a>> = None;
-    let mut fields = Fields(Some(text));
+    let mut fields = Fields::new(text);
+    let promised = fields.next().and_then(|count| count.parse().ok());
+    let mut timestamp = "";
     while let Some(field) = fields.next() {
         let (kind, rest) = field.split_at_checked(1).unwrap_or((field, ""));
         match kind {
@@ -31,10 +36,12 @@ pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) {
                 if let Some(done) = item.replace(TraceItem::from_text(rest)) {
                     take(&done);
                 }
+                timestamp = "";
             }
+            "T" => timestamp = rest,
             _ => {
                 let item = item.get_or_insert_default();
-                if let (true, Some((timestamp, level, count))) = (kind == "L", header(rest)) {
+                if let (true, Some((level, count))) = (kind == "L", header(rest)) {
                     if item.logs.is_empty() {
                         item.logs.reserve(USUAL_LINES);
                         item.args.reserve(USUAL_LINES);
@@ -63,20 +70,35 @@ pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) {
     if let Some(done) = item {
         take(&done);
     }
+    promised == Some(fields.given - 1)
 }
 
 /// The texts between the NULs, as `split` gives them, eight bytes at a time.
-struct Fields<'a>(Option<&'a str>);
+struct Fields<'a> {
+    rest: Option<&'a str>,
+    /// How many were given.
+    given: usize,
+}
+
+impl<'a> Fields<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            rest: Some(text),
+            given: 0,
+        }
+    }
+}
 
 impl<'a> Iterator for Fields<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let text = self.0.take()?;
+        let text = self.rest.take()?;
+        self.given += 1;
         let Some((field, rest)) = text.split_at_checked(null(text.as_bytes())) else {
             return Some(text);
         };
-        self.0 = rest.get(1..);
+        self.rest = rest.get(1..);
         Some(field)
     }
 }
@@ -101,11 +123,9 @@ fn null(bytes: &[u8]) -> usize {
         .unwrap_or(rest.len())
 }
 
-/// `<timestamp> <level> <n>`.
-fn header(field: &str) -> Option<(&str, &str, usize)> {
-    let space = |text: &str| text.bytes().position(|byte| byte == b' ');
-    let (timestamp, rest) = field.split_at_checked(space(field)?)?;
-    let rest = rest.get(1..)?;
-    let (level, count) = rest.split_at_checked(space(rest)?)?;
-    Some((timestamp, level, count.get(1..)?.parse().ok()?))
+/// `<level> <n>`.
+fn header(field: &str) -> Option<(&str, usize)> {
+    let space = field.bytes().position(|byte| byte == b' ')?;
+    let (level, count) = field.split_at_checked(space)?;
+    Some((level, count.get(1..)?.parse().ok()?))
 }

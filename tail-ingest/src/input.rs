@@ -83,15 +83,22 @@ pub fn normalize_and_pack(
     })
 }
 
-/// The records of what the Worker's glue handed over, packed. Whatever the text, it gives records.
+/// The records of what the Worker's glue handed over, packed, and whether the text was whole: as many fields as it
+/// says. Whatever the text, it gives records.
 #[must_use]
-pub fn normalize_frame(text: &str, settings: &Settings, seed: u64, now_ms: u64) -> Normalized {
+pub fn normalize_frame(
+    text: &str,
+    settings: &Settings,
+    seed: u64,
+    now_ms: u64,
+) -> (Normalized, bool) {
     let mut normalizer = Normalizer::new(settings, seed, now_ms, Packer::default());
-    frame::read(text, |item| normalizer.item(item));
-    Normalized {
+    let whole = frame::read(text, |item| normalizer.item(item));
+    let normalized = Normalized {
         bodies: normalizer.sink.finish(),
         counts: normalizer.counts,
-    }
+    };
+    (normalized, whole)
 }
 
 fn run<S: Sink>(

@@ -7,7 +7,13 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
-    fn collect(events: &JsValue, memory: &JsValue, start: *mut u8, length: usize) -> f64;
+    fn collect(
+        events: &JsValue,
+        strict: bool,
+        memory: &JsValue,
+        start: *mut u8,
+        length: usize,
+    ) -> f64;
     fn again(memory: &JsValue, start: *mut u8, length: usize) -> f64;
     /// Offers one body to the queue; `refused(body, records, error)` takes over from a refusal.
     pub(super) fn send(queue: &JsValue, body: &str, records: usize, refused: &JsValue) -> JsValue;
@@ -56,14 +62,20 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Brings the events across and gives their text (see `frame`) to `run`.
-pub(super) fn with_events<T>(events: &JsValue, run: impl FnOnce(&str) -> T) -> T {
+/// Brings the events across and gives their text (see `frame`) to `run`. `strict` carries any text across, NULs included.
+pub(super) fn with_events<T>(events: &JsValue, strict: bool, run: impl FnOnce(&str) -> T) -> T {
     BUFFER.with_borrow_mut(|buffer| {
         let memory = wasm_bindgen::memory();
         if buffer.is_empty() {
             buffer.resize(BUFFER_BYTES, 0);
         }
-        let mut written = collect(events, &memory, buffer.as_mut_ptr(), buffer.len());
+        let mut written = collect(
+            events,
+            strict,
+            &memory,
+            buffer.as_mut_ptr(),
+            buffer.len(),
+        );
         if written < 0.0 {
             buffer.resize(whole(-written), 0);
             written = again(&memory, buffer.as_mut_ptr(), buffer.len());
