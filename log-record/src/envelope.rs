@@ -20,6 +20,19 @@ const FIRST_BYTES: usize = 8 * 1024;
 pub struct EnvelopeBuilder {
     body: Vec<u8>,
     records: usize,
+    /// Where the open row begins.
+    row: usize,
+}
+
+/// What [`EnvelopeBuilder::close`] did with the row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// It is in.
+    Added,
+    /// It did not fit any more: it is the first of a new body, and this is the one before.
+    Next(Vec<u8>),
+    /// It is over [`RECORD_BYTES`] and fits no body. Here it is, to be cut.
+    TooLarge(Vec<u8>),
 }
 
 /// What [`EnvelopeBuilder::push`] did with a record.
@@ -51,18 +64,59 @@ impl EnvelopeBuilder {
         if row.len() > RECORD_BYTES {
             return Pushed::TooLarge;
         }
+        let separator = usize::from(self.records > 0);
+        if self.records > 0
+            && self.body.len() + separator + row.len() + TAIL.len() > MESSAGE_BODY_BYTES
+        {
+            return Pushed::Full;
+        }
+        self.open().extend_from_slice(row);
+        self.records += 1;
+        Pushed::Added
+    }
+
+    /// Begins a row that is written in place: to the end of [`EnvelopeBuilder::body`], until [`EnvelopeBuilder::close`].
+    pub fn open(&mut self) -> &mut Vec<u8> {
         if self.records == 0 {
             self.body.clear();
             self.body.reserve(FIRST_BYTES);
             self.body.extend_from_slice(HEAD.as_bytes());
-        } else if self.body.len() + 1 + row.len() + TAIL.len() > MESSAGE_BODY_BYTES {
-            return Pushed::Full;
         } else {
             self.body.push(b',');
         }
-        self.body.extend_from_slice(row);
+        self.row = self.body.len();
+        &mut self.body
+    }
+
+    /// The body in hand, its last row open.
+    pub fn body(&mut self) -> &mut Vec<u8> {
+        &mut self.body
+    }
+
+    /// Ends the open row.
+    pub fn close(&mut self) -> Closed {
+        if self.body.len().saturating_sub(self.row) > RECORD_BYTES {
+            let row = self.body.split_off(self.row);
+            self.drop_separator();
+            return Closed::TooLarge(row);
+        }
+        if self.body.len() + TAIL.len() <= MESSAGE_BODY_BYTES {
+            self.records += 1;
+            return Closed::Added;
+        }
+        // Alone it would have fitted, so there are records before it.
+        let row = self.body.split_off(self.row);
+        self.drop_separator();
+        let full = self.finish().unwrap_or_default();
+        self.open().extend_from_slice(&row);
         self.records += 1;
-        Pushed::Added
+        Closed::Next(full)
+    }
+
+    fn drop_separator(&mut self) {
+        if self.records > 0 {
+            self.body.truncate(self.row - 1);
+        }
     }
 
     /// Takes the body in hand, if it holds any record; the builder is empty afterwards. The body is UTF-8 as long as

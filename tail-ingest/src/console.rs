@@ -8,7 +8,7 @@ use crate::clean;
 use crate::event;
 use crate::json;
 use crate::redact::Names;
-use crate::scan;
+use crate::scan::{self, Keys};
 use crate::settings::Settings;
 use crate::trace::{Arg, TraceItem, TraceLog};
 
@@ -70,7 +70,7 @@ const MESSAGE_PREVIEW_BYTES: usize = 1_000;
 
 impl<'i> Structured<'i> {
     /// Reads an argument, if it is or writes an object.
-    fn read(arg: &'i Arg<'_>, names: &Names) -> Option<Self> {
+    fn read(arg: &'i Arg<'_>, keys: &mut Keys<'_, 'i>) -> Option<Self> {
         let text = match arg {
             Arg::Text(text) => text
                 .trim_start()
@@ -79,7 +79,7 @@ impl<'i> Structured<'i> {
             Arg::Json(token) => json::is_object(token).then_some(*token)?,
         };
         let mut structured = Self::new(text.trim_ascii());
-        if scan::object(text, Some(names), |key, token, clean| {
+        if scan::object(text, Some(keys), |key, token, clean| {
             structured.member(key, Judged { token, clean });
         }) {
             return Some(structured);
@@ -180,7 +180,7 @@ impl<'i, 'a> Console<'i, 'a> {
         item: &'i TraceItem<'a>,
         log: &'i TraceLog<'a>,
         prefix: Option<&'i str>,
-        names: &Names,
+        keys: &mut Keys<'_, 'i>,
     ) -> Self {
         let mut args = item.args.get(log.args.clone()).unwrap_or_default();
         let prefix = prefix.filter(|prefix| {
@@ -201,7 +201,7 @@ impl<'i, 'a> Console<'i, 'a> {
         if let Some(mut structured) = args
             .first()
             .filter(|_| line.error(0).is_none())
-            .and_then(|arg| Structured::read(arg, names))
+            .and_then(|arg| Structured::read(arg, keys))
         {
             line.level = structured.level.unwrap_or(line.level);
             line.correlation = structured.correlation.take();

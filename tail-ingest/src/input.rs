@@ -56,7 +56,7 @@ pub fn normalize_json(
 ) -> Result<(Vec<LogRecord>, Counts), InputError> {
     let (rows, counts) = run(input, settings, seed, now_ms, Rows::default())?;
     let records = rows
-        .0
+        .rows
         .iter()
         .map(|row| {
             let raw: &RawValue = serde_json::from_str(row).map_err(|_| RecordError::Shape)?;

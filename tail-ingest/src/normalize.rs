@@ -4,15 +4,14 @@
 use std::borrow::Cow;
 
 use log_record::Level;
-use log_record::limits::RECORD_BYTES;
 
 use crate::clean;
 use crate::console::{self, Console};
-use crate::cut;
 use crate::event::{self, Event};
-use crate::ids::{self, Random};
+use crate::ids::{LogIds, Random};
 use crate::json;
 use crate::redact::Names;
+use crate::scan::Keys;
 use crate::settings::Settings;
 use crate::timestamp::{self, Clock};
 use crate::trace::{self, TraceItem};
@@ -43,10 +42,14 @@ pub struct Counts {
     pub cut: usize,
 }
 
-/// Takes the rows, each one wire array of at most [`RECORD_BYTES`].
+/// Takes the rows, each one wire array, as they are written.
 pub(crate) trait Sink {
-    /// Takes one row.
-    fn row(&mut self, row: &[u8]);
+    /// Begins a row.
+    fn begin(&mut self);
+    /// What the row is appended to.
+    fn row(&mut self) -> &mut Vec<u8>;
+    /// Ends the row; returns whether it had to be cut.
+    fn end(&mut self) -> bool;
 }
 
 /// What one call needs besides the events.
@@ -57,8 +60,6 @@ pub(crate) struct Normalizer<'s, S> {
     clock: Clock,
     pub(crate) sink: S,
     pub(crate) counts: Counts,
-    /// The row in the making, kept for its memory.
-    row: Vec<u8>,
 }
 
 /// A line of the invocation: everything but the invocation record itself.
@@ -77,17 +78,24 @@ enum Body<'i, 'a> {
 }
 
 /// What all records of an invocation share, as it is written.
-struct Shared<'e> {
+struct Shared {
     worker: String,
-    /// `,"worker","request",`
-    names: Vec<u8>,
+    /// The beginning of each row, now of the last one: `["log_id","worker","request",`.
+    start: Vec<u8>,
+    ids: LogIds,
     /// `,"event_type":"fetch","outcome":"ok","method":…`
     context: Vec<u8>,
-    execution: Option<u64>,
-    random: u64,
-    /// The correlation id of records where no line says one.
-    correlation: Cow<'e, str>,
+    /// The end of each row, now of the last one: `},"timestamp",12]`.
+    end: Vec<u8>,
+    /// The time in `end`.
+    end_ms: Option<u64>,
 }
+
+/// Where the id stands in [`Shared::start`].
+const ID: usize = r#"[""#.len();
+
+/// Where the time stands in [`Shared::end`].
+const TIME: usize = r#"},""#.len();
 
 impl<'s, S: Sink> Normalizer<'s, S> {
     /// `seed` is random for each call, `now_ms` the time for events that tell none.
@@ -99,7 +107,6 @@ impl<'s, S: Sink> Normalizer<'s, S> {
             clock: Clock::default(),
             sink,
             counts: Counts::default(),
-            row: Vec::with_capacity(1024),
         }
     }
 
@@ -119,38 +126,47 @@ impl<'s, S: Sink> Normalizer<'s, S> {
         if item.is_unreadable() {
             "no trace event".clone_into(&mut event.summary);
         }
-        let shared = self.shared(item, worker, &event);
-        let correlations = correlations(&lines, &shared.correlation);
+        // Drawn whether they are needed or not, so that one event's ids do not depend on another's contents.
+        let (request, correlation) = (self.random.uuid(), self.random.uuid());
+        let request = match &event.ray {
+            Some(ray) => Cow::Borrowed(ray.as_ref()),
+            None => Cow::Owned(request.to_string()),
+        };
+        let correlation = match &event.correlation {
+            Some(id) => Cow::Borrowed(cut_id(id)),
+            None => Cow::Owned(correlation.to_string()),
+        };
+        let mut shared = self.shared(item, worker, &request, &event);
+        let correlations = correlations(&lines, &correlation);
 
-        self.invocation(
-            item,
-            &event,
-            &shared,
-            start_ms,
-            first(&correlations, &shared),
-        );
+        let first = correlations.first().copied().unwrap_or(&correlation);
+        self.invocation(item, &event, &mut shared, start_ms, first);
         for (index, (line, correlation)) in lines.iter().zip(&correlations).enumerate() {
-            self.line(line, &shared, correlation, index + 1);
+            self.line(line, &mut shared, correlation, index + 1);
         }
     }
 
-    fn shared<'e>(
+    fn shared(
         &mut self,
         item: &TraceItem<'_>,
         worker: String,
-        event: &'e Event<'_>,
-    ) -> Shared<'e> {
-        let mut names = Vec::with_capacity(120);
-        names.push(b',');
-        json::write_string(&mut names, &worker);
-        names.push(b',');
-        // Drawn whether they are needed or not, so that one event's ids do not depend on another's contents.
-        let (request, correlation) = (self.random.uuid(), self.random.uuid());
-        match &event.ray {
-            Some(ray) => json::write_string(&mut names, ray),
-            None => json::write_string(&mut names, &request.to_string()),
+        request: &str,
+        event: &Event<'_>,
+    ) -> Shared {
+        let mut start = Vec::with_capacity(160);
+        start.extend_from_slice(br#"["00000000-0000-0000-0000-000000000000","#);
+        json::write_string(&mut start, &worker);
+        start.push(b',');
+        json::write_string(&mut start, request);
+        start.push(b',');
+
+        let mut end = Vec::with_capacity(48);
+        end.extend_from_slice(br#"},"0000-00-00T00:00:00.000Z","#);
+        match item.cpu_time.and_then(timestamp::from_token) {
+            Some(execution) => json::write_whole(&mut end, execution),
+            None => end.extend_from_slice(b"null"),
         }
-        names.push(b',');
+        end.push(b']');
 
         let mut context = Vec::with_capacity(160);
         context.extend_from_slice(b",\"event_type\":\"");
@@ -162,14 +178,11 @@ impl<'s, S: Sink> Normalizer<'s, S> {
         context.extend_from_slice(&event.shared);
         Shared {
             worker,
-            names,
+            start,
+            ids: LogIds::new(self.random.number()),
             context,
-            execution: item.cpu_time.and_then(timestamp::from_token),
-            random: self.random.number(),
-            correlation: match &event.correlation {
-                Some(id) => Cow::Borrowed(cut_id(id)),
-                None => Cow::Owned(correlation.to_string()),
-            },
+            end,
+            end_ms: None,
         }
     }
 
@@ -177,7 +190,7 @@ impl<'s, S: Sink> Normalizer<'s, S> {
         &mut self,
         item: &TraceItem<'_>,
         event: &Event<'_>,
-        shared: &Shared<'_>,
+        shared: &mut Shared,
         ms: u64,
         correlation: &str,
     ) {
@@ -187,36 +200,36 @@ impl<'s, S: Sink> Normalizer<'s, S> {
             return;
         }
         self.begin(shared, ms, 0, correlation, level);
-        self.row.push(b'"');
-        json::write_escaped(&mut self.row, &event.summary);
+        self.sink.row().push(b'"');
+        json::write_escaped(self.sink.row(), &event.summary);
         match outcome.as_deref() {
             None | Some("ok") => {
                 if event.kind == "fetch" && event.status.is_none() {
-                    self.row.extend_from_slice(b" (no response)");
+                    self.sink.row().extend_from_slice(b" (no response)");
                 }
             }
             Some(outcome) => {
-                self.row.push(b' ');
-                json::write_escaped(&mut self.row, outcome);
+                self.sink.row().push(b' ');
+                json::write_escaped(self.sink.row(), outcome);
             }
         }
         if event.kind == "fetch"
             && let Some(wall) = item.wall_time.and_then(timestamp::from_token)
         {
-            self.row.extend_from_slice(b" (");
-            json::write_whole(&mut self.row, wall);
-            self.row.extend_from_slice(b" ms)");
+            self.sink.row().extend_from_slice(b" (");
+            json::write_whole(self.sink.row(), wall);
+            self.sink.row().extend_from_slice(b" ms)");
         }
-        self.row.push(b'"');
+        self.sink.row().push(b'"');
         self.begin_context("invocation", 0, shared);
-        self.row.extend_from_slice(&event.facts);
+        self.sink.row().extend_from_slice(&event.facts);
         self.item_facts(item);
         self.end(shared, ms);
     }
 
     /// Writes what the trace event itself says, beside `event`.
     fn item_facts(&mut self, item: &TraceItem<'_>) {
-        let row = &mut self.row;
+        let row = self.sink.row();
         let settings = self.settings;
         if let Some(wall) = item.wall_time {
             event::member(row, "latency_ms", wall, settings);
@@ -255,7 +268,7 @@ impl<'s, S: Sink> Normalizer<'s, S> {
         }
     }
 
-    fn line(&mut self, line: &Line<'_, '_>, shared: &Shared<'_>, correlation: &str, seq: usize) {
+    fn line(&mut self, line: &Line<'_, '_>, shared: &mut Shared, correlation: &str, seq: usize) {
         if !self.keeps(line.level, correlation) {
             return;
         }
@@ -263,16 +276,16 @@ impl<'s, S: Sink> Normalizer<'s, S> {
         self.begin(shared, line.ms, seq, correlation, line.level);
         match &line.body {
             Body::Log(console) => {
-                console.write_message(&mut self.row, &settings.names);
+                console.write_message(self.sink.row(), &settings.names);
                 self.begin_context("log", seq, shared);
-                console.write_context(&mut self.row, &shared.worker, settings);
+                console.write_context(self.sink.row(), &shared.worker, settings);
                 if let Some(id) = line
                     .correlation
                     .as_deref()
                     .filter(|id| id.len() > CORRELATION_BYTES)
                 {
-                    event::key(&mut self.row, "correlation_id");
-                    json::write_string(&mut self.row, id);
+                    event::key(self.sink.row(), "correlation_id");
+                    json::write_string(self.sink.row(), id);
                 }
             }
             Body::Exception(token) => self.exception(token, seq, shared),
@@ -281,48 +294,48 @@ impl<'s, S: Sink> Normalizer<'s, S> {
         self.end(shared, line.ms);
     }
 
-    fn exception(&mut self, token: &str, seq: usize, shared: &Shared<'_>) {
+    fn exception(&mut self, token: &str, seq: usize, shared: &mut Shared) {
         let object = json::is_object(token);
         if object {
-            json::write_string(&mut self.row, &console::error_title(token));
+            json::write_string(self.sink.row(), &console::error_title(token));
         } else {
-            json::write_string(&mut self.row, &json::display(token));
+            json::write_string(self.sink.row(), &json::display(token));
         }
         self.begin_context("exception", seq, shared);
         if let Some(name) = json::member(token, "name").filter(|name| *name != "null") {
-            event::member(&mut self.row, "name", name, self.settings);
+            event::member(self.sink.row(), "name", name, self.settings);
         }
         if let Some(stack) = console::stack(token) {
-            event::key(&mut self.row, "stack");
-            json::write_string(&mut self.row, &stack);
+            event::key(self.sink.row(), "stack");
+            json::write_string(self.sink.row(), &stack);
         }
         self.unknown(token, &["timestamp", "name", "message", "stack"]);
     }
 
-    fn diagnostic(&mut self, token: &str, seq: usize, shared: &Shared<'_>) {
+    fn diagnostic(&mut self, token: &str, seq: usize, shared: &mut Shared) {
         let channel = json::member(token, "channel").map(json::display);
         let message = json::member(token, "message");
-        self.row.push(b'"');
+        self.sink.row().push(b'"');
         if let Some(channel) = &channel {
-            json::write_escaped(&mut self.row, channel);
+            json::write_escaped(self.sink.row(), channel);
         }
         if let Some(message) = message {
             let mut text = Vec::new();
             clean::write(&mut text, message, &self.settings.names);
             let text = String::from_utf8(text).unwrap_or_default();
             if channel.is_some() {
-                self.row.extend_from_slice(b": ");
+                self.sink.row().extend_from_slice(b": ");
             }
-            json::write_escaped(&mut self.row, &json::display(&text));
+            json::write_escaped(self.sink.row(), &json::display(&text));
         }
-        self.row.push(b'"');
+        self.sink.row().push(b'"');
         self.begin_context("diagnostic", seq, shared);
         if let Some(channel) = &channel {
-            event::key(&mut self.row, "channel");
-            json::write_string(&mut self.row, channel);
+            event::key(self.sink.row(), "channel");
+            json::write_string(self.sink.row(), channel);
         }
         if let Some(message) = message {
-            event::member(&mut self.row, "data", message, self.settings);
+            event::member(self.sink.row(), "data", message, self.settings);
         }
         self.unknown(token, &["timestamp", "channel", "message"]);
     }
@@ -330,15 +343,15 @@ impl<'s, S: Sink> Normalizer<'s, S> {
     /// Writes the members of `token` that are not `known`; all of it, if it is no object.
     fn unknown(&mut self, token: &str, known: &[&str]) {
         if !json::is_object(token) {
-            event::member(&mut self.row, "unknown", token, self.settings);
+            event::member(self.sink.row(), "unknown", token, self.settings);
             return;
         }
         let unknown: Vec<_> = json::members(token)
             .filter(|(key, _)| !known.contains(&json::unquoted(key)))
             .collect();
         if !unknown.is_empty() {
-            event::key(&mut self.row, "unknown");
-            event::write_object(&mut self.row, &unknown, self.settings);
+            event::key(self.sink.row(), "unknown");
+            event::write_object(self.sink.row(), &unknown, self.settings);
         }
     }
 
@@ -356,23 +369,27 @@ impl<'s, S: Sink> Normalizer<'s, S> {
     }
 
     /// Writes a row up to its message.
-    fn begin(&mut self, shared: &Shared<'_>, ms: u64, seq: usize, correlation: &str, level: Level) {
-        let row = &mut self.row;
-        row.clear();
-        row.extend_from_slice(b"[\"");
-        let seq = u64::try_from(seq).unwrap_or(u64::MAX);
-        ids::write(row, &ids::log_id(ms, seq, shared.random));
-        row.push(b'"');
-        row.extend_from_slice(&shared.names);
+    fn begin(&mut self, shared: &mut Shared, ms: u64, seq: usize, correlation: &str, level: Level) {
+        let start = &mut shared.start;
+        if let Some(id) = start.get_mut(ID..).and_then(<[u8]>::first_chunk_mut) {
+            let seq = u64::try_from(seq).unwrap_or(u64::MAX);
+            shared.ids.write(id, ms, seq);
+        }
+        self.sink.begin();
+        let row = self.sink.row();
+        row.extend_from_slice(start);
         json::write_string(row, correlation);
-        row.extend_from_slice(b",\"");
-        row.extend_from_slice(level.as_str().as_bytes());
-        row.extend_from_slice(b"\",");
+        row.extend_from_slice(match level {
+            Level::Debug => br#","debug","#,
+            Level::Info => br#","info","#,
+            Level::Warn => br#","warn","#,
+            Level::Error => br#","error","#,
+        });
     }
 
     /// Writes the beginning of the context. `kind` and `seq` always come first.
-    fn begin_context(&mut self, kind: &str, seq: usize, shared: &Shared<'_>) {
-        let row = &mut self.row;
+    fn begin_context(&mut self, kind: &str, seq: usize, shared: &Shared) {
+        let row = self.sink.row();
         row.extend_from_slice(b",{\"kind\":\"");
         row.extend_from_slice(kind.as_bytes());
         row.extend_from_slice(b"\",\"seq\":");
@@ -381,24 +398,15 @@ impl<'s, S: Sink> Normalizer<'s, S> {
     }
 
     /// Writes the rest of the row and hands it on.
-    fn end(&mut self, shared: &Shared<'_>, ms: u64) {
-        let row = &mut self.row;
-        row.extend_from_slice(b"},\"");
-        self.clock.write(row, ms);
-        match shared.execution {
-            Some(execution) => {
-                row.extend_from_slice(b"\",");
-                json::write_whole(row, execution);
-                row.push(b']');
-            }
-            None => row.extend_from_slice(b"\",null]"),
+    fn end(&mut self, shared: &mut Shared, ms: u64) {
+        if shared.end_ms != Some(ms)
+            && let Some(time) = shared.end.get_mut(TIME..).and_then(<[u8]>::first_chunk_mut)
+        {
+            *time = self.clock.text(ms);
+            shared.end_ms = Some(ms);
         }
-        if row.len() > RECORD_BYTES {
-            self.counts.cut += 1;
-            self.sink.row(&cut::cut(row));
-        } else {
-            self.sink.row(row);
-        }
+        self.sink.row().extend_from_slice(&shared.end);
+        self.counts.cut += usize::from(self.sink.end());
     }
 }
 
@@ -413,8 +421,9 @@ fn lines<'i, 'a>(
             .and_then(timestamp::from_token)
             .unwrap_or_default()
     };
+    let mut keys = Keys::new(names);
     let logs = item.logs.iter().map(|log| {
-        let mut console = Console::read(item, log, prefix, names);
+        let mut console = Console::read(item, log, prefix, &mut keys);
         Line {
             ms: timestamp::from_token(log.timestamp).unwrap_or_default(),
             level: console.level,
@@ -459,7 +468,10 @@ fn put_in_order(lines: &mut [Line<'_, '_>], event_ms: Option<u64>) -> Option<u64
         line.ms = line.ms.max(reached);
         reached = line.ms;
     }
-    lines.sort_by_key(|line| line.ms);
+    // They nearly always are.
+    if !lines.is_sorted_by_key(|line| line.ms) {
+        lines.sort_by_key(|line| line.ms);
+    }
     start
 }
 
@@ -499,11 +511,6 @@ fn correlations<'c>(lines: &'c [Line<'_, '_>], fallback: &'c str) -> Vec<&'c str
             cut_id(nearest)
         })
         .collect()
-}
-
-/// The invocation record's correlation id: that of the first line, which the first line with an id gave it.
-fn first<'c>(correlations: &[&'c str], shared: &'c Shared<'_>) -> &'c str {
-    correlations.first().copied().unwrap_or(&shared.correlation)
 }
 
 /// An id without surrounding space, cut to [`CORRELATION_BYTES`].

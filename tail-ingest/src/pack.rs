@@ -1,8 +1,10 @@
 //! Rows into queue message bodies, or into records for whoever reads them natively. `send` delivers the bodies.
 
 use log_record::EnvelopeBuilder;
-use log_record::envelope::Pushed;
+use log_record::envelope::{Closed, Pushed};
+use log_record::limits::RECORD_BYTES;
 
+use crate::cut;
 use crate::normalize::Sink;
 
 /// One message body.
@@ -31,30 +33,70 @@ impl Packer {
     fn close(&mut self) {
         let records = self.builder.records();
         if let Some(body) = self.builder.finish() {
-            // Rows are made of text and of ASCII only.
-            let text = String::from_utf8(body)
-                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-            self.bodies.push(Body { text, records });
+            self.add(body, records);
         }
+    }
+
+    fn add(&mut self, body: Vec<u8>, records: usize) {
+        // Rows are made of text and of ASCII only.
+        let text = String::from_utf8(body)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        self.bodies.push(Body { text, records });
     }
 }
 
 impl Sink for Packer {
-    fn row(&mut self, row: &[u8]) {
-        // `TooLarge` cannot come: `normalize` cuts what is over the limit.
-        if self.builder.push(row) == Pushed::Full {
-            self.close();
-            self.builder.push(row);
+    fn begin(&mut self) {
+        self.builder.open();
+    }
+
+    fn row(&mut self) -> &mut Vec<u8> {
+        self.builder.body()
+    }
+
+    fn end(&mut self) -> bool {
+        let before = self.builder.records();
+        match self.builder.close() {
+            Closed::Added => false,
+            Closed::Next(full) => {
+                self.add(full, before);
+                false
+            }
+            Closed::TooLarge(row) => {
+                let cut = cut::cut(&row);
+                if self.builder.push(&cut) == Pushed::Full {
+                    self.close();
+                    self.builder.push(&cut);
+                }
+                true
+            }
         }
     }
 }
 
 /// Collects rows one by one.
 #[derive(Debug, Default)]
-pub(crate) struct Rows(pub(crate) Vec<String>);
+pub(crate) struct Rows {
+    pub(crate) rows: Vec<String>,
+    row: Vec<u8>,
+}
 
 impl Sink for Rows {
-    fn row(&mut self, row: &[u8]) {
-        self.0.push(String::from_utf8_lossy(row).into_owned());
+    fn begin(&mut self) {
+        self.row.clear();
+    }
+
+    fn row(&mut self) -> &mut Vec<u8> {
+        &mut self.row
+    }
+
+    fn end(&mut self) -> bool {
+        let large = self.row.len() > RECORD_BYTES;
+        if large {
+            self.row = cut::cut(&self.row);
+        }
+        self.rows
+            .push(String::from_utf8_lossy(&self.row).into_owned());
+        large
     }
 }

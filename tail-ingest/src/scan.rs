@@ -8,50 +8,103 @@ use crate::redact::Names;
 const DEPTH: u32 = 60;
 
 /// Calls `take` with the members of `text`, if that is an object and nothing but one: key token, value token, and
-/// whether `clean` would leave the value as it is (which is only known with `names`). `false` says that nothing is known of the text, whatever `take` got.
+/// whether `clean` would leave the value as it is (which is only known with `keys`). `false` says that nothing is known
+/// of the text, whatever `take` got.
 pub(crate) fn object<'a>(
     text: &'a str,
-    names: Option<&Names>,
+    keys: Option<&mut Keys<'_, 'a>>,
     mut take: impl FnMut(&'a str, &'a str, bool),
 ) -> bool {
-    let mut scan = Scan {
-        text,
-        bytes: text.as_bytes(),
-        at: 0,
-        clean: true,
-    };
-    scan.members(names, &mut take).is_some()
+    Scan::new(text, keys).members(&mut take).is_some()
 }
 
 /// Whether `text` is JSON without doubt; `false` says nothing.
 pub(crate) fn is_json(text: &str) -> bool {
-    let mut scan = Scan {
-        text,
-        bytes: text.as_bytes(),
-        at: 0,
-        clean: true,
-    };
+    let mut scan = Scan::new(text, None);
     scan.space();
-    let value = scan.value(None);
+    let value = scan.value();
     scan.space();
     value.is_some() && scan.at == text.len()
 }
 
+/// Which keys within the members of an object name secrets. The lines of an invocation tend to have the same keys in
+/// the same order, so those of the line before are tried first.
+#[derive(Debug)]
+pub(crate) struct Keys<'n, 'a> {
+    names: &'n Names,
+    /// Keys that name none, each from its opening quote to its colon.
+    harmless: Vec<&'a [u8]>,
+    /// Which of them is expected next.
+    next: usize,
+}
+
+impl<'n, 'a> Keys<'n, 'a> {
+    pub(crate) fn new(names: &'n Names) -> Self {
+        Self {
+            names,
+            harmless: Vec::new(),
+            next: 0,
+        }
+    }
+
+    /// The length of the key that is expected next, if `bytes` begin with it.
+    fn expected(&mut self, bytes: &[u8]) -> Option<usize> {
+        let key = self.harmless.get(self.next)?;
+        begins_with(bytes, key).then(|| {
+            self.next += 1;
+            key.len()
+        })
+    }
+
+    fn learn(&mut self, key: &'a [u8]) {
+        match self.harmless.get_mut(self.next) {
+            Some(other) => *other = key,
+            None => self.harmless.push(key),
+        }
+        self.next += 1;
+    }
+}
+
+/// `starts_with`, eight bytes at a time.
+fn begins_with(bytes: &[u8], with: &[u8]) -> bool {
+    let Some(bytes) = bytes.get(..with.len()) else {
+        return false;
+    };
+    if with.len() < 8 {
+        return bytes == with;
+    }
+    let (chunks, _) = with.as_chunks::<8>();
+    let (others, _) = bytes.as_chunks::<8>();
+    chunks.iter().zip(others).all(|(one, other)| one == other)
+        && with.last_chunk::<8>() == bytes.last_chunk::<8>()
+}
+
 /// A place in the text. Its steps give `None` where the text is refused.
-struct Scan<'a> {
+struct Scan<'k, 'n, 'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
     /// Nothing that `clean` would rewrite has been seen.
     clean: bool,
+    /// Without them nothing is said about `clean`.
+    keys: Option<&'k mut Keys<'n, 'a>>,
 }
 
-impl<'a> Scan<'a> {
-    fn members(
-        &mut self,
-        names: Option<&Names>,
-        take: &mut impl FnMut(&'a str, &'a str, bool),
-    ) -> Option<()> {
+impl<'k, 'n, 'a> Scan<'k, 'n, 'a> {
+    fn new(text: &'a str, mut keys: Option<&'k mut Keys<'n, 'a>>) -> Self {
+        if let Some(keys) = &mut keys {
+            keys.next = 0;
+        }
+        Self {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+            clean: true,
+            keys,
+        }
+    }
+
+    fn members(&mut self, take: &mut impl FnMut(&'a str, &'a str, bool)) -> Option<()> {
         self.space();
         self.byte(b'{')?;
         self.space();
@@ -67,7 +120,7 @@ impl<'a> Scan<'a> {
                 self.space();
                 let start = self.at;
                 self.clean = true;
-                self.value(names)?;
+                self.value()?;
                 let value = self.text.get(start..self.at)?;
                 take(key, value, self.clean);
                 self.space();
@@ -84,8 +137,8 @@ impl<'a> Scan<'a> {
         (self.at == self.bytes.len()).then_some(())
     }
 
-    /// Steps over one value. Without `names` nothing is said about `clean`.
-    fn value(&mut self, names: Option<&Names>) -> Option<()> {
+    /// Steps over one value.
+    fn value(&mut self) -> Option<()> {
         let mut depth = 0;
         // One bit a level, the innermost lowest: whether it is an object.
         let mut objects = 0_u64;
@@ -108,7 +161,7 @@ impl<'a> Scan<'a> {
                         }
                         objects = objects << 1 | u64::from(object);
                         if object {
-                            self.key(names)?;
+                            self.key()?;
                         }
                         continue;
                     }
@@ -131,7 +184,7 @@ impl<'a> Scan<'a> {
                         self.at += 1;
                         self.gap();
                         if object {
-                            self.key(names)?;
+                            self.key()?;
                         }
                         break;
                     }
@@ -147,17 +200,27 @@ impl<'a> Scan<'a> {
     }
 
     /// Steps over a key and its colon.
-    fn key(&mut self, names: Option<&Names>) -> Option<()> {
+    fn key(&mut self) -> Option<()> {
         let start = self.at;
-        let escaped = self.string()?;
-        if let Some(names) = names
-            && self.clean
+        if let Some(keys) = &mut self.keys
+            && let Some(length) = keys.expected(self.bytes.get(start..)?)
         {
-            let key = self.text.get(start + 1..self.at - 1)?;
-            self.clean = !escaped && !names.marks_field(key);
+            self.at += length;
+            self.gap();
+            return Some(());
         }
+        let escaped = self.string()?;
+        let end = self.at;
         self.gap();
         self.byte(b':')?;
+        if let Some(keys) = &mut self.keys
+            && self.clean
+        {
+            self.clean = !escaped && !keys.names.marks_field(self.text.get(start + 1..end - 1)?);
+            if self.clean {
+                keys.learn(self.bytes.get(start..self.at)?);
+            }
+        }
         self.gap();
         Some(())
     }
@@ -264,7 +327,8 @@ mod tests {
 
     fn found(text: &str) -> Option<Vec<(&str, &str, bool)>> {
         let mut members = Vec::new();
-        object(text, Some(&Names::default()), |key, value, clean| {
+        let names = Names::default();
+        object(text, Some(&mut Keys::new(&names)), |key, value, clean| {
             members.push((key, value, clean));
         })
         .then_some(members)

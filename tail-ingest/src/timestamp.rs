@@ -5,6 +5,9 @@ use chrono::{DateTime, Datelike as _, Timelike as _};
 /// The last millisecond that four digits of a year can name: 9999-12-31T23:59:59.999Z.
 pub(crate) const LAST_MS: u64 = 253_402_300_799_999;
 
+/// A time as text without quotes: `2026-11-23T17:57:06.376Z`.
+pub(crate) type Text = [u8; 24];
+
 /// Writes timestamps; most of a call's fall into the same second, whose text is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
@@ -13,8 +16,8 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Appends `ms` since 1970, at most [`LAST_MS`], as text without quotes.
-    pub(crate) fn write(&mut self, out: &mut Vec<u8>, ms: u64) {
+    /// `ms` since 1970, at most [`LAST_MS`], as text.
+    pub(crate) fn text(&mut self, ms: u64) -> Text {
         let ms = ms.min(LAST_MS);
         let second = ms / 1_000;
         let prefix = match self.cached {
@@ -22,9 +25,14 @@ impl Clock {
             _ => prefix(second),
         };
         self.cached = Some((second, prefix));
-        out.extend_from_slice(&prefix);
         let ms = u32::try_from(ms % 1_000).unwrap_or_default();
-        out.extend_from_slice(&[digit(ms / 100), digit(ms / 10), digit(ms), b'Z']);
+        let mut text = [b'Z'; 24];
+        if let Some(start) = text.first_chunk_mut() {
+            *start = prefix;
+        }
+        let [.., hundreds, tens, ones, _] = &mut text;
+        (*hundreds, *tens, *ones) = (digit(ms / 100), digit(ms / 10), digit(ms));
+        text
     }
 }
 
@@ -68,9 +76,7 @@ fn digit(number: u32) -> u8 {
 /// `ms` since 1970 as text.
 #[cfg(target_arch = "wasm32")] // only the edge asks for one time alone
 pub(crate) fn text(ms: u64) -> String {
-    let mut out = Vec::new();
-    Clock::default().write(&mut out, ms);
-    String::from_utf8(out).unwrap_or_default()
+    String::from_utf8_lossy(&Clock::default().text(ms)).into_owned()
 }
 
 /// A JSON number token of milliseconds since 1970 as whole milliseconds, if it names a time that can be stored.
@@ -115,9 +121,7 @@ mod tests {
             (LAST_MS, "9999-12-31T23:59:59.999Z"),
             (u64::MAX, "9999-12-31T23:59:59.999Z"),
         ] {
-            let mut out = Vec::new();
-            clock.write(&mut out, ms);
-            assert_eq!(String::from_utf8(out).unwrap(), text);
+            assert_eq!(str::from_utf8(&clock.text(ms)).unwrap(), text);
         }
     }
 

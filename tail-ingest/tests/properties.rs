@@ -199,9 +199,10 @@ proptest! {
         any_json().prop_map(|value| format!("I{value}")),
         any_json().prop_map(|value| format!("J{value}")),
         any_json().prop_map(|value| format!("X{value}")),
-        (any::<u64>(), 0usize..4).prop_map(|(time, count)| format!("L{time} log {count}")),
+        any::<u64>().prop_map(|time| format!("T{time}")),
+        (0usize..4).prop_map(|count| format!("Llog {count}")),
     ], 0..12)) {
-        let normalized = normalize_frame(&fields.join("\0"), &Settings::default(), 7, NOW_MS);
+        let (normalized, _) = normalize_frame(&fields.join("\0"), &Settings::default(), 7, NOW_MS);
         let mut count = 0;
         for body in &normalized.bodies {
             let envelope = Envelope::decode(&body.text).unwrap();

@@ -69,13 +69,7 @@ pub(super) fn with_events<T>(events: &JsValue, strict: bool, run: impl FnOnce(&s
         if buffer.is_empty() {
             buffer.resize(BUFFER_BYTES, 0);
         }
-        let mut written = collect(
-            events,
-            strict,
-            &memory,
-            buffer.as_mut_ptr(),
-            buffer.len(),
-        );
+        let mut written = collect(events, strict, &memory, buffer.as_mut_ptr(), buffer.len());
         if written < 0.0 {
             buffer.resize(whole(-written), 0);
             written = again(&memory, buffer.as_mut_ptr(), buffer.len());
