@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use log_record::Envelope;
-use tail_ingest::{Settings, normalize_and_pack, normalize_frame, normalize_json};
+use tail_ingest::{Frames, Settings, normalize_and_pack, normalize_json};
 
 fuzz_target!(|data: &[u8]| {
     let settings = Settings::default();
@@ -17,7 +17,9 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(counts, normalized.counts);
     }
     if let Ok(text) = std::str::from_utf8(data) {
-        for body in normalize_frame(text, &settings, 1, 2).0.bodies {
+        let mut frames = Frames::new(&settings, 1, 2);
+        frames.read(text);
+        for body in frames.finish().bodies {
             for view in Envelope::decode(&body.text).expect("a message is an envelope").records {
                 view.to_record().expect("a record reads back");
             }

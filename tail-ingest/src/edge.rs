@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::ids::Random;
-use crate::input;
+use crate::input::{Frames, Normalized};
 use crate::pack::Body;
 use crate::report;
 use crate::send::{self, Refused};
@@ -66,15 +66,11 @@ pub fn tail(events: &JsValue) -> JsValue {
     ISOLATE.with_borrow_mut(|isolate| {
         let isolate = isolate.get_or_insert_with(Isolate::new);
         let seed = isolate.seeds.number();
-        let normalize = |strict| {
-            glue::with_events(events, strict, |text| {
-                input::normalize_frame(text, &isolate.settings, seed, glue::now_ms())
-            })
-        };
-        let normalized = match normalize(false) {
-            (normalized, true) => normalized,
-            (_, false) => normalize(true).0,
-        };
+        let now_ms = glue::now_ms();
+        let normalize = |strict| normalize(events, strict, &isolate.settings, seed, now_ms);
+        let normalized = normalize(false)
+            .or_else(|| normalize(true))
+            .unwrap_or_default();
         match (normalized.bodies.as_slice(), &isolate.queue) {
             ([], _) => JsValue::UNDEFINED,
             // Nearly every call: one message, and the queue's own promise.
@@ -84,6 +80,28 @@ pub fn tail(events: &JsValue) -> JsValue {
             _ => deliver(normalized.bodies, None, isolate.settings.keep_days()),
         }
     })
+}
+
+/// The records of the events; none where the events would have to be read strictly.
+fn normalize(
+    events: &JsValue,
+    strict: bool,
+    settings: &Settings,
+    seed: u64,
+    now_ms: u64,
+) -> Option<Normalized> {
+    let mut frames = Frames::new(settings, seed, now_ms);
+    let mut from = 0;
+    loop {
+        let frame = glue::with_events(events, from, strict, |text| frames.read(text));
+        if !frame.whole && !strict {
+            return None;
+        }
+        match frame.next {
+            Some(next) if next > from => from = next,
+            _ => return Some(frames.finish()),
+        }
+    }
 }
 
 /// Sends bodies down the ladder; the promise is fulfilled when each has found its place or is counted as lost.

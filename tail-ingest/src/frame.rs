@@ -1,7 +1,8 @@
 //! Trace events as the Worker's glue hands them over: one text of fields divided by NUL, so that console lines cross
 //! from JavaScript without being escaped there and unescaped here. `trace` holds what is read; `input` reads JSON.
 //!
-//! The first field says how many follow. Each of these begins with a letter that says what it is:
+//! The first field says how many follow, and with which event the next text begins: 0, if there is none. Each of the
+//! other fields begins with a letter that says what it is:
 //!
 //! | field | then |
 //! | --- | --- |
@@ -21,12 +22,22 @@ use crate::trace::{Arg, TraceItem, TraceLog};
 /// Room that is made for console lines when the first one comes.
 const USUAL_LINES: usize = 16;
 
-/// Reads the events of `text`, and gives each to `take`. Returns whether there were as many fields as it says. The text
-/// comes from this crate's own glue: a field that it does not write is kept as a console line.
-pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) -> bool {
+/// What a text says of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// It had as many fields as it says. Where it has not, what was made of it is of no use.
+    pub whole: bool,
+    /// The event with which the next text begins.
+    pub next: Option<usize>,
+}
+
+/// Reads the events of `text`, and gives each to `take`. The text comes from this crate's own glue: a field that it does
+/// not write is kept as a console line.
+pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) -> Frame {
     let mut item: Option<TraceItem<'a>> = None;
     let mut fields = Fields::new(text);
-    let promised = fields.next().and_then(|count| count.parse().ok());
+    let head = fields.next().and_then(|head| head.split_once(' '));
+    let number = |text: &str| text.parse::<usize>().ok();
     let mut timestamp = "";
     while let Some(field) = fields.next() {
         let (kind, rest) = field.split_at_checked(1).unwrap_or((field, ""));
@@ -70,7 +81,12 @@ pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) -> b
     if let Some(done) = item {
         take(&done);
     }
-    promised == Some(fields.given - 1)
+    Frame {
+        whole: head.and_then(|(count, _)| number(count)) == Some(fields.given - 1),
+        next: head
+            .and_then(|(_, next)| number(next))
+            .filter(|next| *next > 0),
+    }
 }
 
 /// The texts between the NULs, as `split` gives them, eight bytes at a time.

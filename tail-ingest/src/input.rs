@@ -5,7 +5,7 @@ use log_record::{LogRecord, RecordError, RecordView};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::frame;
+use crate::frame::{self, Frame};
 use crate::json;
 use crate::normalize::{Counts, Normalizer, Sink};
 use crate::pack::{Body, Packer, Rows};
@@ -83,22 +83,29 @@ pub fn normalize_and_pack(
     })
 }
 
-/// The records of what the Worker's glue handed over, packed, and whether the text was whole: as many fields as it
-/// says. Whatever the text, it gives records.
-#[must_use]
-pub fn normalize_frame(
-    text: &str,
-    settings: &Settings,
-    seed: u64,
-    now_ms: u64,
-) -> (Normalized, bool) {
-    let mut normalizer = Normalizer::new(settings, seed, now_ms, Packer::default());
-    let whole = frame::read(text, |item| normalizer.item(item));
-    let normalized = Normalized {
-        bodies: normalizer.sink.finish(),
-        counts: normalizer.counts,
-    };
-    (normalized, whole)
+/// The events of one call as the Worker's glue hands them over, text by text.
+pub struct Frames<'s>(Normalizer<'s, Packer>);
+
+impl<'s> Frames<'s> {
+    /// `seed` is random for each call (ids come from it), `now_ms` the time for events that tell none.
+    #[must_use]
+    pub fn new(settings: &'s Settings, seed: u64, now_ms: u64) -> Self {
+        Self(Normalizer::new(settings, seed, now_ms, Packer::default()))
+    }
+
+    /// Makes records of `text`, whatever it is.
+    pub fn read(&mut self, text: &str) -> Frame {
+        frame::read(text, |item| self.0.item(item))
+    }
+
+    /// The records, packed.
+    #[must_use]
+    pub fn finish(self) -> Normalized {
+        Normalized {
+            bodies: self.0.sink.finish(),
+            counts: self.0.counts,
+        }
+    }
 }
 
 fn run<S: Sink>(

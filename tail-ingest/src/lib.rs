@@ -41,7 +41,8 @@ pub mod settings;
 mod timestamp;
 mod trace;
 
-pub use input::{InputError, Normalized, normalize_and_pack, normalize_frame, normalize_json};
+pub use frame::Frame;
+pub use input::{Frames, InputError, Normalized, normalize_and_pack, normalize_json};
 pub use normalize::Counts;
 pub use pack::Body;
 pub use settings::Settings;

@@ -8,7 +8,7 @@ use log_record::{Envelope, LogRecord};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use tail_ingest::redact::REDACTED;
-use tail_ingest::{Settings, normalize_and_pack, normalize_frame, normalize_json};
+use tail_ingest::{Frames, Settings, normalize_and_pack, normalize_json};
 
 const NOW_MS: u64 = 1_795_456_700_000;
 
@@ -202,7 +202,10 @@ proptest! {
         any::<u64>().prop_map(|time| format!("T{time}")),
         (0usize..4).prop_map(|count| format!("Llog {count}")),
     ], 0..12)) {
-        let (normalized, _) = normalize_frame(&fields.join("\0"), &Settings::default(), 7, NOW_MS);
+        let settings = Settings::default();
+        let mut frames = Frames::new(&settings, 7, NOW_MS);
+        frames.read(&fields.join("\0"));
+        let normalized = frames.finish();
         let mut count = 0;
         for body in &normalized.bodies {
             let envelope = Envelope::decode(&body.text).unwrap();

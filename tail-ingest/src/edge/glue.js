@@ -43,6 +43,7 @@ const HEADERS = Object.fromEntries(
     [level, Array.from({ length: 10 }, (_, count) => `L${level} ${count}`)]),
 );
 Object.setPrototypeOf(HEADERS, null);
+const CHUNK = 32 * 1024; // about how much text crosses at once, in UTF-16 units, where there are several events
 const DEPTH = 200; // nesting beyond this is noted, not copied
 
 const note = (problem, error) => `[${problem}: ${text(error)}]`;
@@ -189,6 +190,8 @@ function described(item) {
   return json(head);
 }
 
+let units = 0; // of the text that is being written, about
+
 // Adds the fields of one trace event. `strict` looks for what only JSON can carry across: half surrogate pairs and NULs.
 function add(fields, item, strict) {
   if (!isObject(item) || Array.isArray(item)) {
@@ -202,7 +205,9 @@ function add(fields, item, strict) {
   } catch {
     // A property cannot be read or is no JSON: `described` says which.
   }
-  fields.push("I" + (head ?? described(item)));
+  head ??= described(item);
+  units += head.length;
+  fields.push("I" + head);
   if (!Array.isArray(logs) || logs.length === 0) return;
   // All lines of an event are of one shape.
   const ordinary = isObject(logs[0]) && LINE.fits(logs[0]);
@@ -236,6 +241,7 @@ function line(fields, log, latest, strict) {
         fields.length = start;
         return undefined;
       }
+      units += value.length;
       fields.push(value);
     }
     return timestamp;
@@ -245,10 +251,18 @@ function line(fields, log, latest, strict) {
   }
 }
 
-function write(events, strict) {
+// Writes the events from `from` on, as many as fit `CHUNK`. What a call with many events would make in one piece, the
+// garbage collector would have to move.
+function write(events, from, strict) {
   const fields = [""];
+  let next = 0;
+  units = 0;
   if (Array.isArray(events)) {
-    for (let index = 0; index < events.length; index++) {
+    for (let index = from; index < events.length; index++) {
+      if (units > CHUNK) {
+        next = index;
+        break;
+      }
       const start = fields.length;
       const item = read(events, index);
       try {
@@ -262,18 +276,18 @@ function write(events, strict) {
   } else {
     fields.push("X" + json(events));
   }
-  fields[0] = String(fields.length - 1);
+  fields[0] = `${fields.length - 1} ${next}`;
   return fields.join("\0");
 }
 
 let waiting = ""; // text that did not fit the buffer it was offered
 
-// Writes the events as text into Wasm memory: `length` bytes from `start` on. Returns how many bytes were written, or,
-// if they might not fit, the negative of how many are wanted; `again` then writes them. `strict` is for events whose
-// text did not come out as so many fields as it says, because there are NULs in it.
-export function collect(events, strict, memory, start, length) {
-  waiting = write(events, strict);
-  if (!strict && !waiting.isWellFormed()) waiting = write(events, true);
+// Writes events as text into Wasm memory: those from the index `from` on, `length` bytes from `start` on. Returns how
+// many bytes were written, or, if they might not fit, the negative of how many are wanted; `again` then writes them.
+// `strict` is for events whose text did not come out as so many fields as it says, because there are NULs in it.
+export function collect(events, from, strict, memory, start, length) {
+  waiting = write(events, from, strict);
+  if (!strict && !waiting.isWellFormed()) waiting = write(events, from, true);
   return again(memory, start, length);
 }
 

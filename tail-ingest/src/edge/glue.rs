@@ -9,6 +9,7 @@ use wasm_bindgen::prelude::*;
 extern "C" {
     fn collect(
         events: &JsValue,
+        from: usize,
         strict: bool,
         memory: &JsValue,
         start: *mut u8,
@@ -52,8 +53,9 @@ extern "C" {
     static ENV: JsValue;
 }
 
-/// The buffer that events cross in, in bytes: about what a call with a hundred lines takes.
-const BUFFER_BYTES: usize = 64 * 1024;
+/// The buffer that events cross in, in bytes: enough for what the glue sends at once of several events, and for an
+/// event with a hundred lines.
+const BUFFER_BYTES: usize = 128 * 1024;
 
 /// A buffer that grew beyond this is let go after the call.
 const BUFFER_KEPT_BYTES: usize = 2 * 1024 * 1024;
@@ -62,14 +64,27 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Brings the events across and gives their text (see `frame`) to `run`. `strict` carries any text across, NULs included.
-pub(super) fn with_events<T>(events: &JsValue, strict: bool, run: impl FnOnce(&str) -> T) -> T {
+/// Brings events across, those from the index `from` on, and gives their text (see `frame`) to `run`. `strict` carries
+/// any text across, NULs included.
+pub(super) fn with_events<T>(
+    events: &JsValue,
+    from: usize,
+    strict: bool,
+    run: impl FnOnce(&str) -> T,
+) -> T {
     BUFFER.with_borrow_mut(|buffer| {
         let memory = wasm_bindgen::memory();
         if buffer.is_empty() {
             buffer.resize(BUFFER_BYTES, 0);
         }
-        let mut written = collect(events, strict, &memory, buffer.as_mut_ptr(), buffer.len());
+        let mut written = collect(
+            events,
+            from,
+            strict,
+            &memory,
+            buffer.as_mut_ptr(),
+            buffer.len(),
+        );
         if written < 0.0 {
             buffer.resize(whole(-written), 0);
             written = again(&memory, buffer.as_mut_ptr(), buffer.len());
