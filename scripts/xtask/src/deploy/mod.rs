@@ -33,14 +33,15 @@ use crate::{build, setup};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask deploy --dry-run            what would be done; needs no account and no network
-  cargo xtask deploy                      everything, the sample producers too
-  cargo xtask deploy --pipeline-only      tail-ingest and log-writer, with what they need
-  cargo xtask deploy --env staging        a second, separate system: each name ends in -staging
+  cargo xtask deploy --dry-run        what would be done; needs no account
+  cargo xtask deploy                  everything, the sample producers too
+  cargo xtask deploy --pipeline-only  tail-ingest and log-writer, with what they need
+  cargo xtask deploy --env staging    a second, separate system: names end in -staging
 
 Environment:
-  CLOUDFLARE_API_TOKEN    a token; docs/operations.md says with which permissions (else wrangler's login is used)
-  CLOUDFLARE_ACCOUNT_ID   the account (else the only one there is)")]
+  CLOUDFLARE_API_TOKEN   a token (else wrangler's login is used); docs/operations.md
+                         says with which permissions
+  CLOUDFLARE_ACCOUNT_ID  the account (else the only one there is)")]
 pub(crate) struct Arguments {
     /// Deploy a separate system: the name of every Worker, queue, database and namespace ends in -NAME
     #[arg(long, value_name = "NAME")]

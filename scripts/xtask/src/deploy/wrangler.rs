@@ -61,6 +61,18 @@ impl<'a> Wrangler<'a> {
     }
 }
 
+/// How the API, or wrangler for it, words that it does not let somebody in: 6003 and 6111 are malformed credentials, 7003
+/// an account that is not there.
+const REFUSALS: [&str; 7] = [
+    "Authentication error",
+    "Unable to authenticate",
+    "[code: 6003]",
+    "[code: 6111]",
+    "[code: 7003]",
+    "[code: 9109]",
+    "[code: 10000]",
+];
+
 impl Answer {
     /// What went wrong, in wrangler's words, with what to do about the usual causes.
     pub(crate) fn complaint(&self) -> String {
@@ -72,10 +84,9 @@ impl Answer {
             .next()
             .unwrap_or_default()
             .trim();
-        let hint = if complaint.contains("Authentication error")
-            || complaint.contains("Unable to authenticate")
-        {
-            "\nThe token is not valid, or lacks a permission: docs/operations.md lists those that are needed."
+        let hint = if REFUSALS.iter().any(|text| complaint.contains(text)) {
+            "\nThe token is not valid, lacks a permission (docs/operations.md lists those that are needed), or is not for \
+             the account that CLOUDFLARE_ACCOUNT_ID names."
         } else if complaint.contains("fetch failed") || complaint.contains("ENOTFOUND") {
             "\nCloudflare's API cannot be reached: check the network."
         } else {
@@ -116,5 +127,21 @@ mod tests {
                 .to_owned(),
         };
         assert_eq!(answer.complaint(), "No such thing.");
+    }
+
+    #[test]
+    fn a_complaint_about_the_token_or_the_account_says_what_to_check() {
+        for code in [6003, 7003, 9109, 10000] {
+            let answer = Answer {
+                succeeded: false,
+                stdout: String::new(),
+                stderr: format!("[ERROR] A request failed.\n\n  Some words [code: {code}]"),
+            };
+            let complaint = answer.complaint();
+            assert!(
+                complaint.contains("CLOUDFLARE_ACCOUNT_ID") && complaint.contains("permission"),
+                "{complaint}"
+            );
+        }
     }
 }
