@@ -177,6 +177,7 @@ async fn what_cannot_be_stored_again_stays_unless_it_is_named() {
         .await;
     assert_eq!(ran.code, 1, "{ran:?}");
     assert_eq!(left(&cloud), 1, "bytes cannot be published over this API");
+    assert!(ran.stdout.contains("left 1: not text"), "{}", ran.stdout);
     let sent = cloud.state().queues["tail-logs"].published.clone();
     for body in ["garbage", newer, "not an envelope at all"] {
         assert!(sent.iter().any(|sent| sent == body), "{sent:?}");
@@ -205,6 +206,11 @@ async fn only_the_reasons_asked_for_and_no_more_than_the_limit() {
     assert_eq!((left(&cloud), leased(&cloud)), (5, 0));
     let ran = cloud.run(&["replay", "--limit", "2"]).await;
     assert_eq!((ran.code, left(&cloud)), (1, 3), "{ran:?}");
+    assert!(
+        ran.stdout.contains("left 3: beyond --limit"),
+        "{}",
+        ran.stdout
+    );
     assert!(
         ran.stdout.contains("replayed 2 dead letters"),
         "{}",
@@ -255,6 +261,38 @@ async fn a_dry_run_counts_by_reason_age_and_worker_and_changes_nothing() {
         .iter()
         .any(|call| call.contains("/batch"));
     assert!(!acked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_counts_and_exports_the_reasons_asked_for() {
+    let cloud = cloud_of(5).await;
+    let odd = records(Reason::Rejected, &[row("odd")]);
+    cloud.state().enqueue(DLQ, &odd);
+    put(&cloud, "dead-letter/2026-11-22T00:00:00.000Z-a", &odd);
+    put(
+        &cloud,
+        "dead-letter/2026-11-22T00:00:00.001Z-b",
+        &records(Reason::RetriesExhausted, &[row("other")]),
+    );
+    for (from, others) in [("queue", 5), ("kv", 1)] {
+        let dry = [
+            "replay",
+            "--dry-run",
+            "--reason",
+            "rejected",
+            "--from",
+            from,
+        ];
+        let ran = cloud.run(&dry).await;
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.stdout.starts_with("1 dead letter at"), "{}", ran.stdout);
+        let left = format!("left {others}: not of a reason asked for");
+        assert!(ran.stdout.contains(&left), "{}", ran.stdout);
+        assert!(!ran.stdout.contains("retries_exhausted"), "{}", ran.stdout);
+        let ran = cloud.run(&[&dry[..], &["--export", "-"]].concat()).await;
+        assert_eq!(ran.json().len(), 1);
+        assert_eq!(ran.json()[0]["reason"], "rejected");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -715,6 +753,59 @@ async fn what_lies_in_kv_comes_back_page_by_page_and_only_then_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_limit_counts_what_is_taken_and_not_what_stays_before_it() {
+    let cloud = Cloud::start().await;
+    cloud.state().kv_page = 15;
+    for n in 0..50 {
+        let (reason, name) = if n < 40 {
+            (Reason::RetriesExhausted, format!("first{n}"))
+        } else {
+            (Reason::Rejected, format!("last{n}"))
+        };
+        let key = format!("dead-letter/2026-11-22T00:00:00.{n:03}Z-u");
+        put(&cloud, &key, &records(reason, &[row(&name)]));
+    }
+    let limited = [
+        "replay", "--from", "kv", "--reason", "rejected", "--limit", "4",
+    ];
+    let ran = cloud.run(&limited).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    for expected in [
+        "replayed 4 dead letters",
+        "left 40: not of a reason asked for",
+        "left 6: beyond --limit",
+    ] {
+        assert!(ran.stdout.contains(expected), "{}", ran.stdout);
+    }
+    each_once(&cloud, 4);
+    assert_eq!(kv_keys(&cloud).len(), 46);
+    let ran = cloud.run(&[&limited[..], &["--dry-run"]].concat()).await;
+    assert!(ran.stdout.starts_with("4 dead letters"), "{}", ran.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_with_an_unreadable_record_stays_whole() {
+    let cloud = Cloud::start().await;
+    let body = letter(
+        Reason::Rejected,
+        DeadLetterPayload::Records(vec![
+            RawValue::from_string(row("fine").wire()).unwrap(),
+            RawValue::from_string(r#"["no record"]"#.to_owned()).unwrap(),
+        ]),
+    );
+    cloud.state().enqueue(DLQ, &body);
+    let ran = cloud.run(&["replay", "--reason", "rejected"]).await;
+    assert_eq!((ran.code, left(&cloud)), (1, 1), "{ran:?}");
+    assert!(
+        ran.stdout
+            .contains("left 1: holds a record that cannot be read"),
+        "{}",
+        ran.stdout
+    );
+    assert!(published(&cloud).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_cannot_be_deleted_is_replayed_again_harmlessly() {
     let cloud = Cloud::start().await;
     put(
@@ -769,6 +860,12 @@ async fn locally_letters_go_from_kv_straight_into_the_database_and_what_it_rejec
     assert!(
         ran.stdout
             .contains("replayed 2 dead letters (3 records) to the local database"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout
+            .contains("left 1: a body that is no envelope; only a queue would take it"),
         "{}",
         ran.stdout
     );

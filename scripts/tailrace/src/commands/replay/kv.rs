@@ -70,12 +70,8 @@ async fn go(
             let mut keys = page.names;
             // What is put there while this runs may be what was replayed: keys are in the order of their times.
             keys.retain(|key| key.get(prefix.len()..).is_some_and(|rest| *rest < *now));
-            let beyond = keys.len().saturating_sub(room);
-            keys.truncate(room);
-            room -= keys.len();
-            tally.unseen += beyond as u64;
             tally.expect(tally.total() + keys.len() as u64);
-            let stopped = !chunks(job, tally, namespace, target, origin, &keys).await?;
+            let stopped = !chunks(job, tally, namespace, target, origin, &keys, &mut room).await?;
             if stopped || job.stop.is_asked() {
                 break 'prefixes;
             }
@@ -88,7 +84,7 @@ async fn go(
     Ok(())
 }
 
-/// Works on `keys`; answers whether to go on.
+/// Works on `keys`, of which `room` are taken at most; answers whether to go on.
 async fn chunks(
     job: &mut Job<'_>,
     tally: &mut Tally,
@@ -96,6 +92,7 @@ async fn chunks(
     target: Option<&Target<'_>>,
     origin: Origin,
     keys: &[String],
+    room: &mut usize,
 ) -> Result<bool, Error> {
     let args = job.args;
     let stop = job.stop.clone();
@@ -106,27 +103,42 @@ async fn chunks(
         .map(|keys| read(namespace, keys, origin, args.dry_run))
         .buffered(usize::from(args.concurrency));
     // Values are read ahead; publishing and deleting are done in order, a chunk at a time.
-    while let Some(chunk) = reading.next().await {
+    loop {
+        if *room == 0 {
+            tally.limited = true;
+            break;
+        }
+        let Some(chunk) = reading.next().await else {
+            break;
+        };
         let (asked, letters) = chunk?;
         unread -= asked;
-        let mut letters: Vec<Taken> = letters
+        let (asked_for, others): (Vec<_>, Vec<_>) = letters
             .into_iter()
-            .map(|(key, letter, body_key)| Taken {
-                left: letter
-                    .left(&args.reason)
-                    .or(match (&letter.content, target) {
-                        // Only a queue takes what is no envelope.
-                        (Content::Body(_), Some(Target::Database(_))) => Some(Left::NoEnvelope),
-                        (Content::BodyKey(_), Some(_)) => Some(Left::BodyGone),
-                        _ => None,
-                    }),
+            .partition(|(_, letter, _)| letter.is_asked_for(&args.reason));
+        tally.leave_many(Left::NotAsked, others.len() as u64);
+        let mut letters = Vec::new();
+        for (key, letter, body_key) in asked_for {
+            if *room == 0 {
+                tally.unseen += 1;
+                continue;
+            }
+            let left = match (&letter.content, target) {
+                (Content::Body(_), Some(Target::Database(_))) => Some(Left::NoQueue),
+                (Content::BodyKey(_), Some(_)) => Some(Left::BodyGone),
+                (_, Some(_)) => letter.left(&args.reason),
+                (_, None) => None,
+            };
+            *room -= usize::from(left.is_none());
+            letters.push(Taken {
                 key,
                 letter,
+                left,
                 body_key,
                 published: false,
                 deleted: false,
-            })
-            .collect();
+            });
+        }
         for taken in &letters {
             let age_ms = age_ms(job, taken);
             tally.see(&taken.letter, age_ms);

@@ -71,6 +71,12 @@ pub enum Left {
     NotAsked,
     /// Its body is no envelope: sent again, it would come back.
     NoEnvelope,
+    /// Its body is no envelope, and there is no queue to send it to.
+    NoQueue,
+    /// It is no text, and the API sends nothing else.
+    NotText,
+    /// One of its records cannot be read.
+    NoRecord,
     /// It is too large for a message.
     TooLarge,
     /// Its body was in KV and is gone.
@@ -92,6 +98,9 @@ impl Left {
             Self::NoEnvelope => {
                 "a body that is no envelope (name its reason with --reason to send it as it came)"
             }
+            Self::NoQueue => "a body that is no envelope; only a queue would take it as it came",
+            Self::NotText => "not text, which is all that can be sent",
+            Self::NoRecord => "holds a record that cannot be read (see it with --export)",
             Self::TooLarge => "too large for a message (see it with --export)",
             Self::BodyGone => "its body was kept in KV and has expired there",
             Self::CameBack => {
@@ -151,24 +160,27 @@ impl Letter {
         }
     }
 
-    /// Whether to leave it, and why. A letter whose body is still in KV is judged again once it has been fetched.
+    /// Whether it is of one of the reasons `asked` for: none is all.
+    #[must_use]
+    pub fn is_asked_for(&self, asked: &[Reason]) -> bool {
+        asked.is_empty() || asked.contains(&self.reason)
+    }
+
+    /// Whether to leave one that is asked for, and why. A letter whose body is still in KV is judged again once it has
+    /// been fetched.
     #[must_use]
     pub fn left(&self, asked: &[Reason]) -> Option<Left> {
         let named = asked.contains(&self.reason);
-        if !asked.is_empty() && !named {
-            return Some(Left::NotAsked);
-        }
         match &self.content {
-            // No way to publish bytes over the API.
-            Content::Bytes => Some(Left::NoEnvelope),
-            Content::Body(_) if !named => Some(Left::NoEnvelope),
+            Content::Body(_) | Content::Bytes if !named => Some(Left::NoEnvelope),
+            Content::Bytes => Some(Left::NotText),
             Content::Body(body) | Content::Envelope(body) => {
                 (body.len() > MESSAGE_BODY_BYTES).then_some(Left::TooLarge)
             }
             Content::Records(records) => records
                 .iter()
                 .any(|record| RecordView::new(record).is_err())
-                .then_some(Left::NoEnvelope),
+                .then_some(Left::NoRecord),
             Content::BodyKey(_) => None,
         }
     }

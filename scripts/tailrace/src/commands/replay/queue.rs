@@ -149,6 +149,7 @@ impl<'a> Run<'_, 'a> {
                 .limit
                 .map_or(PULL_MESSAGES, |limit| limit - self.taken);
             if room == 0 {
+                self.tally.limited = true;
                 break;
             }
             if running.len() >= at_once {
@@ -285,6 +286,11 @@ impl<'a> Run<'_, 'a> {
                 None => {}
             }
             let mut letter = Letter::read(message.body.clone(), Origin::Platform);
+            if !letter.is_asked_for(&self.job.args.reason) {
+                self.tally.leave(Left::NotAsked);
+                self.hold(message);
+                continue;
+            }
             let since_ms = letter.failed_ms.unwrap_or(message.timestamp_ms);
             self.tally
                 .see(&letter, Some(self.job.now.timestamp_millis() - since_ms));

@@ -32,6 +32,8 @@ pub struct Tally {
     seen: u64,
     /// Letters that are there and that nobody got to see.
     pub unseen: u64,
+    /// Whether that is since there were as many as were asked for.
+    pub limited: bool,
     /// Messages that were put back anew, since they were on their last delivery.
     pub renewed: u64,
     /// What stopped the run.
@@ -74,6 +76,7 @@ impl Tally {
             workers: BTreeMap::new(),
             seen: 0,
             unseen: 0,
+            limited: false,
             renewed: 0,
             failure: None,
             bar,
@@ -129,11 +132,12 @@ impl Tally {
 
     #[allow(clippy::disallowed_methods)] // a clock of this machine, for progress alone
     fn progress(&mut self) {
-        let done = if self.dry_run {
+        let settled = if self.dry_run {
             self.seen
         } else {
-            self.replayed + self.left.values().sum::<u64>()
+            self.replayed
         };
+        let done = settled + self.left.values().sum::<u64>();
         self.bar.set_position(done);
         if self.bar.is_hidden() && self.said.elapsed() > SAY_EVERY {
             self.said = Instant::now();
@@ -184,10 +188,12 @@ impl Tally {
             lines.push(format!("left {}: {}", output::grouped(*count), why.words()));
         }
         if self.unseen > 0 {
-            lines.push(format!(
-                "left {}: not delivered to this run (leased elsewhere, delayed, or not reached); run it again in some minutes",
-                output::grouped(self.unseen)
-            ));
+            let why = if self.limited {
+                "beyond --limit"
+            } else {
+                "not delivered to this run (leased elsewhere, delayed, or not reached); run it again in some minutes"
+            };
+            lines.push(format!("left {}: {why}", output::grouped(self.unseen)));
         }
         if self.renewed > 0 {
             lines.push(format!(
@@ -217,6 +223,9 @@ impl Tally {
                 .find(|(known, _)| known == bound)
                 .map_or("", |(_, words)| *words);
             lines.push(format!("  {:>8}  {words}", output::grouped(*count)));
+        }
+        if self.workers.is_empty() {
+            return;
         }
         lines.push("records by Worker".to_owned());
         for (worker, count) in &self.workers {
