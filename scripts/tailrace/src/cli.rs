@@ -1,10 +1,16 @@
 //! Commands, options and their help. Nothing is checked here beyond its form; `commands` does the rest.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use clap::builder::{
+    NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser,
+};
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use log_record::{Level, Reason};
+
+use crate::credentials::variable;
 
 /// The port of `cargo xtask dev` unless it was told another.
 const LOCAL_PORT: &str = "8787";
@@ -19,9 +25,12 @@ Examples:
   tailrace logs --local                           the same against a running `cargo xtask dev`
 
 Environment:
-  CLOUDFLARE_API_TOKEN    a token with D1, Queues and Workers KV edit permission (else wrangler's login is used)
-  CLOUDFLARE_ACCOUNT_ID   the account (else the only one the token can see)
-  NO_COLOR                no colours, as --color never
+  CLOUDFLARE_API_TOKEN   a token (else wrangler's login is used): D1 read; for
+                         `replay` Queues edit, and Workers KV edit for the fallback
+  CLOUDFLARE_ACCOUNT_ID  the account (else the only one the token can see)
+  TAILRACE_ENV, TAILRACE_DATABASE, TAILRACE_QUEUE, TAILRACE_DEAD_LETTER_QUEUE,
+  TAILRACE_FALLBACK      the options of these names, where they are not given
+  NO_COLOR               no colours, as --color never
 
 Exit codes:
   0  everything asked for was done; for `replay`: and nothing was left behind
@@ -49,24 +58,19 @@ pub struct Place {
     #[arg(long, global = true, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = LOCAL_PORT)]
     pub local: Option<u16>,
     /// The environment it was deployed to with `cargo xtask deploy --env`: adds -NAME to the names below
-    #[arg(long, global = true, value_name = "NAME", env = "TAILRACE_ENV")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub env: Option<String>,
     /// The D1 database [default: tailrace]
-    #[arg(long, global = true, value_name = "NAME", env = "TAILRACE_DATABASE")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub database: Option<String>,
     /// The queue that records are replayed to [default: tail-logs]
-    #[arg(long, global = true, value_name = "NAME", env = "TAILRACE_QUEUE")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub queue: Option<String>,
     /// The dead-letter queue [default: tail-logs-dlq]
-    #[arg(
-        long,
-        global = true,
-        value_name = "NAME",
-        env = "TAILRACE_DEAD_LETTER_QUEUE"
-    )]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub dead_letter_queue: Option<String>,
     /// The KV namespace of the fallback, by its title [default: tailrace-fallback]
-    #[arg(long, global = true, value_name = "TITLE", env = "TAILRACE_FALLBACK")]
+    #[arg(long, global = true, value_name = "TITLE", value_parser = NonEmptyStringValueParser::new())]
     pub fallback: Option<String>,
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
@@ -85,6 +89,21 @@ pub enum Color {
 }
 
 impl Place {
+    /// Takes from the environment what the command line does not name.
+    fn fill(&mut self, variable: impl Fn(&str) -> Option<String>) {
+        for (name, option) in [
+            ("TAILRACE_ENV", &mut self.env),
+            ("TAILRACE_DATABASE", &mut self.database),
+            ("TAILRACE_QUEUE", &mut self.queue),
+            ("TAILRACE_DEAD_LETTER_QUEUE", &mut self.dead_letter_queue),
+            ("TAILRACE_FALLBACK", &mut self.fallback),
+        ] {
+            if option.is_none() {
+                *option = variable(name);
+            }
+        }
+    }
+
     fn named(&self, given: Option<&String>, default: &str) -> String {
         match (given, &self.env) {
             (Some(name), _) => name.clone(),
@@ -136,7 +155,10 @@ pub enum Command {
 Examples:
   tailrace completions bash > ~/.local/share/bash-completion/completions/tailrace
   tailrace completions zsh > ~/.zfunc/_tailrace
-  tailrace completions fish > ~/.config/fish/completions/tailrace.fish")]
+  tailrace completions fish > ~/.config/fish/completions/tailrace.fish
+  source <(tailrace completions bash)    for the bash that runs
+
+The folders are those that the shells look into by default; make the one you use where it is missing.")]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
@@ -149,21 +171,21 @@ Examples:
 #[command(after_help = "\
 Examples:
   tailrace logs                                       the last 100 records
-  tailrace logs --since 2h --level error              errors of the last two hours
+  tailrace logs --since 2h --level error              errors, two hours back
   tailrace logs --worker triggers-api --follow        new records as they arrive
   tailrace logs --grep 'timed out' --since 1d --json  as JSON lines, for jq
   tailrace logs --since 2026-11-23T10:00 --until 2026-11-23T10:15 --utc
 
---follow looks for what was stored since it last looked, by the database's own clock, so a record that arrives late or
-out of order is shown once, when it arrives. Records up to 2 minutes old appear within --interval seconds, records up to
-30 minutes old within 30 seconds, and records up to --late within 5 minutes; older ones (a replay of last week's, say)
+--follow looks for what was stored since it last looked, by the database's own clock, so a record that arrives late or \
+out of order is shown once, when it arrives. Records up to 2 minutes old appear within --interval seconds, records up to \
+30 minutes old within 30 seconds, and records up to --late within 5 minutes; older ones (a replay of last week's, say) \
 are not shown. With --correlation-id or --request-id all of them are, at once.")]
 pub struct Logs {
     /// Only this Worker's; may be given several times
     #[arg(long, short = 'w', value_name = "NAME")]
     pub worker: Vec<String>,
-    /// This level and above: debug, info, warn, error
-    #[arg(long, short = 'l', value_parser = level)]
+    /// This level and above
+    #[arg(long, short = 'l', value_parser = LEVELS)]
     pub level: Option<Level>,
     /// Only what one request caused
     #[arg(long, short = 'c', value_name = "ID")]
@@ -236,14 +258,18 @@ Examples:
 
 Definitions:
   invocations  invocation records in the window
-  errors       of these, the ones of level error: an outcome that is not ok (canceled aside), or a 5xx answer
+  errors       of these, the ones of level error: an outcome that is not ok
+               (canceled aside), or a 5xx answer
   latency      wall time (latency_ms) of the invocations, in whole milliseconds
   cpu          CPU time (cpu_time_ms) of the invocations, in whole milliseconds
-  p50 p95 p99  nearest rank: the smallest value that 50, 95, 99 percent of the invocations do not exceed
-  records      all stored records by level, invocation records and exceptions included
-  exceptions   exception records by Worker, name and the first 200 characters of the message
+  p50 p95 p99  nearest rank: the smallest value that 50, 95, 99 percent of the
+               invocations do not exceed
+  records      all stored records by level, invocation records and exceptions
+               included
+  exceptions   exception records by Worker, name and the first 200 characters
+               of the message
 
-D1 counts and groups; this tool merges the counts of slices of time and holds one number per distinct millisecond, so
+D1 counts and groups; this tool merges the counts of slices of time and holds one number per distinct millisecond, so \
 its memory does not grow with the number of invocations.")]
 pub struct Stats {
     /// Only this Worker; may be given several times
@@ -286,15 +312,15 @@ Examples:
   tailrace replay --from kv                       what lies in the KV fallback
   tailrace replay --local                         dead letters of a running `cargo xtask dev`
 
-A message is acknowledged only after its records were published; what was published twice is stored once, because every
-record keeps its id. Messages with a body that is no envelope are left where they are unless --reason names them: sent
-as they came, they would be dead letters again. Letters that come (back) to the queue after the replay began are left as
+A message is acknowledged only after its records were published; what was published twice is stored once, because every \
+record keeps its id. Messages with a body that is no envelope are left where they are unless --reason names them: sent \
+as they came, they would be dead letters again. Letters that come (back) to the queue after the replay began are left as \
 well.
 
-Looking at a message counts as a delivery, and the platform deletes a message that was delivered too often. A message on
+Looking at a message counts as a delivery, and the platform deletes a message that was delivered too often. A message on \
 its last delivery that is to be left is therefore put at the end of the dead-letter queue anew, --dry-run or not.
 
-With --local there is no queue to publish to: records go straight into the local database, with the statement that
+With --local there is no queue to publish to: records go straight into the local database, with the statement that \
 log-writer itself uses.
 
 Ctrl-C finishes the batch in hand; a second one stops at once (what is leased comes back to the queue by itself).")]
@@ -306,9 +332,10 @@ pub struct Replay {
     #[arg(long, short = 'n', value_name = "COUNT")]
     pub limit: Option<usize>,
     /// Only letters of this reason; may be given several times
-    #[arg(long, value_name = "REASON", value_parser = reason)]
+    #[arg(long, value_name = "REASON", value_parser = REASONS)]
     pub reason: Vec<Reason>,
-    /// Also write every letter seen to this file, one JSON object per line (- is standard output)
+    /// Also write every letter seen (with --reason, those of it) to this file, one JSON object per line (- is standard
+    /// output)
     #[arg(long, value_name = "FILE")]
     pub export: Option<PathBuf>,
     /// Where to take dead letters from [default: queue, with --local kv]
@@ -339,24 +366,58 @@ pub struct Normalize {
     pub pretty: bool,
 }
 
-fn level(text: &str) -> Result<Level, String> {
-    Level::from_alias(text).ok_or_else(|| "levels are debug, info, warn and error".to_owned())
+/// Reads one of a few words; completions and complaints list them.
+#[derive(Clone)]
+struct OneOf<T: 'static> {
+    names: fn() -> Vec<&'static str>,
+    read: fn(&str) -> Option<T>,
 }
 
-fn reason(text: &str) -> Result<Reason, String> {
-    Reason::ALL
-        .into_iter()
-        .find(|reason| reason.as_str() == text.replace('-', "_"))
-        .ok_or_else(|| {
-            let names = Reason::ALL.map(Reason::as_str);
-            format!("reasons are {}", names.join(", "))
+/// Levels, under any of the names that loggers give them.
+const LEVELS: OneOf<Level> = OneOf {
+    names: || Level::ALL.map(Level::as_str).to_vec(),
+    read: Level::from_alias,
+};
+
+/// Reasons of dead letters; hyphens do for underscores.
+const REASONS: OneOf<Reason> = OneOf {
+    names: || Reason::ALL.map(Reason::as_str).to_vec(),
+    read: |text| {
+        let text = text.replace('-', "_");
+        Reason::ALL
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+    },
+};
+
+impl<T: Clone + Send + Sync> TypedValueParser for OneOf<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        value.to_str().and_then(self.read).ok_or_else(|| {
+            PossibleValuesParser::new((self.names)())
+                .parse_ref(command, argument, value)
+                .err()
+                .unwrap_or_else(|| clap::Error::new(ErrorKind::InvalidValue))
         })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.names)().into_iter().map(PossibleValue::new)))
+    }
 }
 
 /// The command line; does not return where clap has to say something.
 #[must_use]
 pub fn parse() -> Cli {
-    Cli::parse_from(join_local_port(std::env::args_os()))
+    let mut cli = Cli::parse_from(join_local_port(std::env::args_os()));
+    cli.place.fill(variable);
+    cli
 }
 
 /// `--local 8788` as `--local=8788`. To clap an option with an optional value takes whatever follows it, so that
@@ -423,6 +484,21 @@ mod tests {
         assert_eq!(place.database(), "tailrace-staging");
         assert_eq!(place.queue(), "other");
         assert_eq!(place.dead_letter_queue(), "tail-logs-dlq-staging");
+    }
+
+    #[test]
+    fn the_environment_names_what_the_command_line_does_not() {
+        let mut place = parsed("tailrace logs --queue given").unwrap().place;
+        place.fill(|name| Some(format!("from {name}")));
+        assert_eq!(place.queue(), "given");
+        assert_eq!(place.database(), "from TAILRACE_DATABASE");
+        assert_eq!(place.env.as_deref(), Some("from TAILRACE_ENV"));
+    }
+
+    #[test]
+    fn an_environment_without_a_name_is_refused_rather_than_taken_for_the_main_one() {
+        let words = ["tailrace", "logs", "--env", ""].map(OsString::from);
+        assert!(Cli::try_parse_from(words).is_err());
     }
 
     #[test]

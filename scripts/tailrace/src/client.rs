@@ -119,7 +119,8 @@ impl Client {
     /// # Errors
     /// No usable token, no account, or no network.
     pub async fn remote(policy: Policy) -> Result<Self, Error> {
-        let base = std::env::var("CLOUDFLARE_API_BASE_URL").unwrap_or_else(|_| API.to_owned());
+        let base =
+            credentials::variable("CLOUDFLARE_API_BASE_URL").unwrap_or_else(|| API.to_owned());
         let base = base.trim_end_matches('/');
         let mut client = Self {
             http: http()?,

@@ -54,6 +54,13 @@ async fn connect(place: &Place) -> Result<Client, Error> {
     }
 }
 
+/// Says something beside the results, below those that are written already.
+fn note_below(out: &mut dyn Write, text: &str) -> Result<(), Error> {
+    out.flush().map_err(Error::io("standard output"))?;
+    output::note(text);
+    Ok(())
+}
+
 /// Writes one line to standard output.
 fn line(out: &mut dyn Write, text: &str) -> Result<(), Error> {
     writeln!(out, "{text}").map_err(Error::io("standard output"))

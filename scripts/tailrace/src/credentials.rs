@@ -62,7 +62,8 @@ pub fn account() -> Option<String> {
     variable("CLOUDFLARE_ACCOUNT_ID")
 }
 
-fn variable(name: &str) -> Option<String> {
+/// A variable of the environment; a blank one counts as not set.
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name)
         .ok()
         .map(|value| value.trim().to_owned())

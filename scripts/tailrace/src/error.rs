@@ -103,7 +103,7 @@ impl Error {
     #[must_use]
     pub fn next_step(&self) -> Option<String> {
         Some(match self {
-            Self::NoToken => "set CLOUDFLARE_API_TOKEN (a token with D1, Queues and Workers KV edit permission), or run \
+            Self::NoToken => "set CLOUDFLARE_API_TOKEN (docs/operations.md says with which permissions), or run \
                 `npx wrangler login`; for a running `cargo xtask dev` add --local"
                 .to_owned(),
             Self::LoginExpired => {
@@ -116,7 +116,7 @@ impl Error {
                 format!("set CLOUDFLARE_ACCOUNT_ID to one of: {}", seen.join(", "))
             }
             Self::Refused { .. } => "check that CLOUDFLARE_API_TOKEN is valid, that CLOUDFLARE_ACCOUNT_ID is the account \
-                it belongs to, and that it has D1, Queues and Workers KV edit permission"
+                it belongs to, and that it has the permissions that this command needs (docs/operations.md lists them)"
                 .to_owned(),
             Self::Network { local: true, .. } => {
                 "start the system with `cargo xtask dev`, or name its port: --local PORT".to_owned()

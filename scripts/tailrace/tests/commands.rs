@@ -11,6 +11,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use serde_json::json;
 use support::{Cloud, Row, When, bare, failure};
 use wiremock::ResponseTemplate;
@@ -185,8 +187,18 @@ async fn an_empty_answer_says_so_and_what_to_do() {
     let ran = cloud.run(&["logs"]).await;
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
     assert!(ran.stderr.contains("tail_consumers"), "{}", ran.stderr);
-    let ran = cloud.run(&["logs", "--grep", "x"]).await;
-    assert!(ran.stderr.contains("no record matches"), "{}", ran.stderr);
+    for (arguments, advice) in [
+        (vec!["--grep", "x"], "leave a filter out"),
+        (vec!["--grep", "X"], "without capitals"),
+        (vec!["--since", "1h"], "widen --since"),
+    ] {
+        let ran = cloud.run(&[&["logs"], &arguments[..]].concat()).await;
+        assert!(
+            ran.stderr.contains("no record matches") && ran.stderr.contains(advice),
+            "{}",
+            ran.stderr
+        );
+    }
     let ran = cloud.run(&["stats"]).await;
     assert_eq!(ran.code, 0);
     assert!(
@@ -396,6 +408,8 @@ async fn stats_halves_a_window_that_is_too_much_for_one_query() {
         When::Before,
         failure(400, 7500, "D1_ERROR: storage operation exceeded timeout"),
     );
+    // Where the oldest row is can be told.
+    cloud.state().faults.last_mut().unwrap().skip = 1;
     let ran = cloud
         .run(&[
             "stats",
@@ -611,6 +625,10 @@ async fn a_wrong_command_line_is_exit_code_2() {
         vec!["logs", "--since", "1h", "--until", "2h"],
         vec!["stats", "--until", "2020-01-01"],
         vec!["logs", "--follow", "--until", "1h"],
+        vec!["logs", "--follow", "--late", "2999-01-01"],
+        vec!["logs", "--limit", "0"],
+        vec!["trace", "c1", "--limit", "0"],
+        vec!["logs", "--env", ""],
         vec!["frobnicate"],
     ] {
         let ran = cloud.run(&arguments).await;
@@ -644,4 +662,123 @@ async fn every_command_has_examples_and_every_shell_its_completions() {
         let ran = cloud.run(&["completions", shell]).await;
         assert!(ran.stdout.contains("correlation-id"), "{shell}");
     }
+    let ran = cloud.run(&["completions", "bash"]).await;
+    for words in [
+        "debug info warn error",
+        "undecodable unsupported_version rejected retries_exhausted",
+    ] {
+        assert!(ran.stdout.contains(words), "{words}");
+    }
+}
+
+/// What `tailrace` writes to standard output and standard error, as a terminal shows it.
+async fn interleaved(cloud: &Cloud, arguments: &[&str]) -> String {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut command = cloud.command(arguments);
+    // Both at the end of one file, as both go to one terminal.
+    let open = || {
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(file.path())
+            .unwrap()
+    };
+    command.stdout(open()).stderr(open());
+    command.status().await.unwrap();
+    std::fs::read_to_string(file.path()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_beside_the_results_stands_below_them() {
+    let cloud = cloud_with(&a_request()).await;
+    for (arguments, first, last) in [
+        (
+            vec!["trace", "corr", "--limit", "2"],
+            "correlation corr",
+            "the oldest 2 records",
+        ),
+        (
+            vec!["logs", "--since", "2026-11-22", "--limit", "1"],
+            "2026-11-23",
+            "the newest 1 record",
+        ),
+        (
+            vec!["replay"],
+            "replayed 0",
+            "the dead-letter queue is empty",
+        ),
+        (
+            vec!["stats", "--until", "2026-11-20", "--since", "2026-11-19"],
+            "2026-11-19",
+            "no records in this window",
+        ),
+    ] {
+        let shown = interleaved(&cloud, &arguments).await;
+        assert!(shown.starts_with(first), "{shown}");
+        assert!(shown.lines().last().unwrap().starts_with(last), "{shown}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_of_centuries_costs_no_more_than_the_records_in_it() {
+    let rows: Vec<_> = (0..4)
+        .map(|n| Row::line(n * 3_600_000, "run").kind("invocation", &json!({"latency_ms": n})))
+        .collect();
+    let cloud = cloud_with(&rows).await;
+    for arguments in [
+        vec![
+            "stats",
+            "--json",
+            "--since",
+            "1900-01-01",
+            "--until",
+            "2900-01-01",
+        ],
+        vec![
+            "logs",
+            "--grep",
+            "run",
+            "--since",
+            "1900-01-01",
+            "--until",
+            "2900-01-01",
+        ],
+    ] {
+        cloud.state().calls.clear();
+        let ran = tokio::time::timeout(Duration::from_secs(60), cloud.run(&arguments)).await;
+        let ran = ran.unwrap();
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        if arguments[0] == "stats" {
+            assert_eq!(ran.json()[0]["workers"][0]["invocations"], 4);
+        } else {
+            assert_eq!(ran.stdout.lines().count(), 4, "{}", ran.stdout);
+        }
+        // One slice an hour or more of the time between the records and now.
+        let since = chrono::Utc::now()
+            - chrono::DateTime::parse_from_rfc3339("2026-11-23T00:00:00Z")
+                .unwrap()
+                .to_utc();
+        let slices = usize::try_from(since.num_hours().max(0) / 6).unwrap() + 8;
+        let calls = cloud.state().calls.len();
+        assert!(calls <= 4 * slices, "{calls} calls");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blank_variable_counts_as_not_set() {
+    let cloud = cloud_with(&[Row::line(0, "here")]).await;
+    let mut command = cloud.command(&["logs"]);
+    command
+        .env("TAILRACE_ENV", "")
+        .env("TAILRACE_DATABASE", " ");
+    let ran: support::Ran = command.output().await.unwrap().into();
+    assert_eq!(messages(&ran.stdout), ["here"], "{}", ran.stderr);
+    let mut command = cloud.command(&["logs"]);
+    command.env("TAILRACE_ENV", "staging");
+    let ran: support::Ran = command.output().await.unwrap().into();
+    assert!(
+        ran.stderr
+            .contains("no D1 database named \"tailrace-staging\""),
+        "{}",
+        ran.stderr
+    );
 }

@@ -196,3 +196,36 @@ async fn follow_prints_lines_as_they_arrive_survives_an_outage_and_ends_on_ctrl_
     assert!(killed.success());
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_ends_it_while_an_answer_is_awaited() {
+    let cloud = Cloud::start().await;
+    let mut child = cloud
+        .command(&["logs", "--follow", "--interval", "1"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Nothing is answered any more, once the first look is over.
+    let calls = cloud.clone();
+    wait_for(|| calls.state().calls.len() > 6).await;
+    let silence = failure(503, 0, "down").set_delay(Duration::from_secs(60));
+    cloud.fault("/raw", 1, When::Before, silence);
+    wait_for(|| calls.state().faults[0].times == 0).await;
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &child.id().unwrap().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    let ended = tokio::time::timeout(Duration::from_secs(10), child.wait()).await;
+    assert_eq!(ended.unwrap().unwrap().code(), Some(0));
+}
+
+/// Waits for what comes by itself.
+async fn wait_for(condition: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    while !condition() {
+        assert!(tokio::time::Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

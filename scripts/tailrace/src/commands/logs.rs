@@ -2,6 +2,7 @@
 
 pub mod follow;
 
+use std::convert::Infallible;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -40,6 +41,17 @@ pub async fn run(args: &Logs, place: &Place, out: &mut dyn Write) -> Result<Exit
         return Err(Error::Usage("--since is not before --until".to_owned()));
     }
     let late = now - time::parse("--late", &args.late, now, zone)?;
+    if late < chrono::Duration::zero() {
+        return Err(Error::Usage(format!(
+            "--late: \"{}\" is to come; write an age, such as 6h",
+            args.late
+        )));
+    }
+    if args.limit == 0 && !args.follow {
+        return Err(Error::Usage(
+            "--limit: 0 records are none to show; with --follow, only new ones are".to_owned(),
+        ));
+    }
     let filter = Filter {
         workers: args.worker.clone(),
         level: args.level,
@@ -69,7 +81,11 @@ pub async fn run(args: &Logs, place: &Place, out: &mut dyn Write) -> Result<Exit
     out.flush().map_err(Error::io("standard output"))?;
     if let Some(follower) = &mut follower {
         follower.shown(&database, &rows).await?;
-        return go_on(follower, &database, args, &mut printer, out).await;
+        // Nothing is printed halfway: where this is left, it was waiting.
+        return tokio::select! {
+            Ok(()) = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
+            failed = go_on(follower, &database, args.interval, &mut printer, out) => match failed? {},
+        };
     }
     if rows.is_empty() {
         output::note(&nothing(args));
@@ -83,37 +99,47 @@ pub async fn run(args: &Logs, place: &Place, out: &mut dyn Write) -> Result<Exit
 }
 
 fn nothing(args: &Logs) -> String {
+    let windowed = args.since.is_some() || args.until.is_some();
     let filtered = !args.worker.is_empty()
         || args.level.is_some()
         || args.grep.is_some()
         || args.correlation_id.is_some()
-        || args.request_id.is_some()
-        || args.since.is_some()
-        || args.until.is_some();
-    if filtered {
-        "no record matches; widen --since or leave a filter out (records are kept for 7 days unless RETENTION_DAYS says \
-         otherwise)"
-            .to_owned()
-    } else {
-        "no records yet; attach a Worker with tail_consumers = [{ service = \"tail-ingest\" }], send it a request, and \
-         wait some seconds"
-            .to_owned()
-    }
+        || args.request_id.is_some();
+    let advice = match (windowed, filtered) {
+        (false, false) => {
+            return "no records yet; attach a Worker with tail_consumers = [{ service = \"tail-ingest\" }], send it a \
+                    request, and wait some seconds"
+                .to_owned();
+        }
+        (true, false) => "widen --since and --until",
+        (false, true) => "leave a filter out",
+        (true, true) => "widen --since and --until, or leave a filter out",
+    };
+    let capitals = args
+        .grep
+        .as_ref()
+        .is_some_and(|text| text.chars().any(char::is_uppercase));
+    format!(
+        "no record matches; {advice}{} (records are kept for 7 days unless RETENTION_DAYS says otherwise)",
+        if capitals {
+            ", or write --grep without capitals"
+        } else {
+            ""
+        }
+    )
 }
 
+/// Prints new rows until something fails for good.
 async fn go_on(
     follower: &mut Follower,
     database: &Database<'_>,
-    args: &Logs,
+    interval: u64,
     printer: &mut Printer,
     out: &mut dyn Write,
-) -> Result<ExitCode, Error> {
+) -> Result<Infallible, Error> {
     let started = tokio::time::Instant::now();
     loop {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
-            () = tokio::time::sleep(Duration::from_secs(args.interval)) => {}
-        }
+        tokio::time::sleep(Duration::from_secs(interval)).await;
         match follower.poll(database, started.elapsed()).await {
             Ok(rows) => {
                 for row in &rows {
@@ -187,18 +213,15 @@ async fn sliced(
     rows: &mut Vec<Row>,
 ) -> Result<(), Error> {
     const HOUR_MS: i64 = 3_600_000;
-    let oldest = database.query(&sql::oldest_timestamp()).await?;
-    let Some(oldest) = oldest
-        .first()
-        .and_then(|cells| cells.first()?.as_str())
-        .and_then(time::millis)
-    else {
+    let Some(oldest) = oldest_ms(database).await? else {
         return Ok(());
     };
     let first = time::millis(from).map_or(oldest, |from| from.max(oldest));
     let mut step = HOUR_MS;
     let mut end = to.to_owned();
-    let mut end_ms = time::millis(to).unwrap_or_else(|| Utc::now().timestamp_millis());
+    // The first slice has all that is to come as well: nobody waits for the empty days until then.
+    let now_ms = Utc::now().timestamp_millis();
+    let mut end_ms = time::millis(to).map_or(now_ms, |to| to.min(now_ms));
     while rows.len() < limit {
         let start_ms = (end_ms - step).max(first);
         let start = stored_ms(start_ms);
@@ -220,6 +243,18 @@ async fn sliced(
         end_ms = start_ms;
     }
     Ok(())
+}
+
+/// The oldest row's timestamp in milliseconds since 1970; `None` where there are no rows.
+///
+/// # Errors
+/// As the API has them.
+pub(crate) async fn oldest_ms(database: &Database<'_>) -> Result<Option<i64>, Error> {
+    let rows = database.query(&sql::oldest_timestamp()).await?;
+    Ok(rows
+        .first()
+        .and_then(|cells| cells.first()?.as_str())
+        .and_then(time::millis))
 }
 
 /// Milliseconds since 1970 in the stored form.
@@ -251,42 +286,127 @@ struct Printer {
 /// From this many columns on a whole correlation id has its place in a line.
 const WIDE: usize = 120;
 
+/// Below this many columns the date and the correlation id make way for the message.
+const NARROW: usize = 72;
+
+/// How far a message below what belongs before it is set in.
+const BELOW: usize = 4;
+
+/// The least room for a message beside what stands before it.
+const LEAST_ROOM: usize = 20;
+
 impl Printer {
     fn print(&mut self, row: &Row, out: &mut dyn Write) -> Result<(), Error> {
         if self.json {
             return super::json_line(out, row);
         }
-        let time = time::shown(&row.timestamp, self.zone);
-        let level = output::pad(&row.log_level, 5);
-        let worker = output::safe(&row.worker_name);
+        let narrow = !self.wrap && self.width.is_some_and(|width| width < NARROW);
+        let mut time = time::shown(&row.timestamp, self.zone);
+        if narrow && let Some((_, of_day)) = time.split_once(' ') {
+            time = String::from(of_day);
+        }
         let mut correlation = output::safe(row.correlation_id.as_deref().unwrap_or("-"));
         if !self.wrap && self.width.is_some_and(|width| width < WIDE) {
             correlation = output::cut(&correlation, 9);
         }
-        let head = format!("{time} {level} {worker} {correlation} ");
-        let message = output::safe(&row.message);
-        let painted = format!(
-            "{} {} {} {} ",
-            output::paint(output::FAINT, &time),
-            output::paint(output::level_style(&row.log_level), &level),
-            output::paint(output::WORKER, &worker),
-            output::paint(output::FAINT, &correlation),
-        );
-        let Some(width) = self.width else {
-            return super::line(out, &format!("{painted}{message}"));
-        };
-        let used = output::columns(&head);
-        let room = width.saturating_sub(used).max(20);
-        if !self.wrap {
-            return super::line(out, &format!("{painted}{}", output::cut(&message, room)));
+        let level = output::pad(&row.log_level, 5);
+        let mut parts = vec![
+            (output::FAINT, time),
+            (output::level_style(&row.log_level), level),
+            (output::WORKER, output::safe(&row.worker_name)),
+        ];
+        if !narrow {
+            parts.push((output::FAINT, correlation));
         }
+        let used: usize = parts
+            .iter()
+            .map(|(_, text)| output::columns(text) + 1)
+            .sum();
+        let head: String = parts
+            .iter()
+            .map(|(style, text)| output::paint(*style, text) + " ")
+            .collect();
+        let message = output::safe(&row.message);
+        let Some(width) = self.width else {
+            return super::line(out, &format!("{head}{message}"));
+        };
+        let room = width.saturating_sub(used);
+        if !self.wrap {
+            let message = output::cut(&message, room.max(LEAST_ROOM));
+            return super::line(out, &format!("{head}{message}"));
+        }
+        // Where there is little room beside it, the message goes below.
+        let (indent, room) = if room < LEAST_ROOM {
+            super::line(out, head.trim_end())?;
+            (BELOW, width.saturating_sub(BELOW))
+        } else {
+            (used, room)
+        };
         for (index, part) in output::wrap(&message, room).iter().enumerate() {
-            if index == 0 {
-                super::line(out, &format!("{painted}{part}"))?;
+            if index == 0 && indent == used {
+                super::line(out, &format!("{head}{part}"))?;
             } else {
-                super::line(out, &format!("{:used$}{part}", ""))?;
+                super::line(out, &format!("{:indent$}{part}", ""))?;
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(width: usize, wrap: bool) -> String {
+        let mut printer = Printer {
+            json: false,
+            wrap,
+            zone: Zone::Utc,
+            width: Some(width),
+        };
+        let message = format!("{}end", "some words ".repeat(20));
+        let cells = [
+            "id",
+            "queue-consumer",
+            "run",
+            "0b0f2a1c-5d1e-4c55-9a5f-0d6f1b8f9a10",
+            "info",
+            &message,
+            "{}",
+            "2026-11-23T00:00:00.000Z",
+        ];
+        let cells = cells.map(serde_json::Value::from).into_iter();
+        let row = Row::read(cells.chain([serde_json::Value::Null]).collect()).unwrap();
+        let mut out = Vec::new();
+        printer.print(&row, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    #[test]
+    fn a_line_fits_the_terminal_and_shows_what_there_is_room_for() {
+        for (width, date, id) in [
+            (60, false, ""),
+            (80, true, "0b0f2a1c…"),
+            (120, true, "0d6f1b8f9a10"),
+        ] {
+            let text = printed(width, false);
+            assert_eq!(text.lines().count(), 1);
+            assert!(output::columns(text.trim_end()) <= width, "{text}");
+            assert_eq!(text.contains("2026-11-23"), date, "{text}");
+            assert!(text.contains(id) && text.contains("some"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrapped_line_is_whole() {
+        for width in [60, 80, 120] {
+            let text = printed(width, true);
+            assert!(text.contains(
+                "2026-11-23 00:00:00.000Z info  queue-consumer 0b0f2a1c-5d1e-4c55-9a5f-0d6f1b8f9a10"
+            ));
+            assert_eq!(text.matches("words").count(), 20);
+            assert!(text.trim_end().ends_with("end"));
+        }
     }
 }

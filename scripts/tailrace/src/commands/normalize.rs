@@ -11,12 +11,19 @@ use tail_ingest::{Settings, normalize_json};
 use crate::cli::Normalize;
 use crate::{Error, output};
 
+/// The file name that stands for standard input.
+const STDIN: &str = "-";
+
 /// Runs the command.
 ///
 /// # Errors
 /// [`Error::Usage`] where the file cannot be read or is no JSON.
 pub fn run(args: &Normalize, out: &mut dyn Write) -> Result<ExitCode, Error> {
-    let name = args.file.display();
+    let name = if args.file == Path::new(STDIN) {
+        "standard input".to_owned()
+    } else {
+        args.file.display().to_string()
+    };
     let input = read(&args.file).map_err(|error| Error::Usage(format!("{name}: {error}")))?;
     // The Worker's own variables, so that a setting can be tried before it is deployed.
     let (settings, malformed) = Settings::read(|name| std::env::var(name).ok());
@@ -37,7 +44,9 @@ pub fn run(args: &Normalize, out: &mut dyn Write) -> Result<ExitCode, Error> {
             super::json_line(out, record)?;
         }
     }
-    if records.is_empty() {
+    if counts.items == 0 {
+        output::note(&format!("there are no events in {name}"));
+    } else if records.is_empty() {
         output::note(&format!(
             "nothing would be stored: {} in {name}, all left out by the settings in the environment or of the pipeline's \
              own Workers",
@@ -48,7 +57,7 @@ pub fn run(args: &Normalize, out: &mut dyn Write) -> Result<ExitCode, Error> {
 }
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    if path == Path::new("-") {
+    if path == Path::new(STDIN) {
         let mut input = Vec::new();
         std::io::stdin().lock().read_to_end(&mut input)?;
         Ok(input)

@@ -159,15 +159,16 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
         return Err(failure);
     }
     if tally.total() == 0 && tally.remaining() == 0 {
-        output::note(match from {
+        let why = match from {
             Source::Queue => {
                 "the dead-letter queue is empty; what even the queues refused lies in KV: --from kv"
             }
             Source::Kv => "the KV fallback holds no dead letters and no envelopes",
-        });
+        };
+        super::note_below(out, why)?;
     }
     if job.stop.is_asked() {
-        output::note("stopped before the end; run it again to go on");
+        super::note_below(out, "stopped before the end; run it again to go on")?;
         return Ok(ExitCode::from(error::FAILED));
     }
     let clean = args.dry_run || tally.remaining() == 0;

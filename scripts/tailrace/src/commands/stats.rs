@@ -1,7 +1,8 @@
 //! `tailrace stats`: figures per Worker over a window of time. Their definitions are in `cli::Stats`' help.
 //!
 //! D1 counts and groups, one slice of time after another; counts add up exactly, so the slices change nothing but the
-//! length of a query. A slice that is too much for D1's 30 seconds is halved.
+//! length of a query. A slice that is too much for D1's 30 seconds is halved. The slices begin with the oldest row, and
+//! what is to come is a part of the last: a window may be as long as one likes.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,7 +13,7 @@ use log_record::Level;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::logs::stored_ms;
+use super::logs::{oldest_ms, stored_ms};
 use crate::cli::{Place, Stats};
 use crate::client::d1::Database;
 use crate::histogram::Histogram;
@@ -144,20 +145,24 @@ pub async fn run(args: &Stats, place: &Place, out: &mut dyn Write) -> Result<Exi
     if args.json {
         super::json_line(out, &report)?;
     } else {
-        for text in render(&report, zone) {
+        for text in render(&report, zone, output::width()) {
             super::line(out, &text)?;
         }
     }
     if report.workers.is_empty() {
-        output::note(
+        super::note_below(
+            out,
             "no records in this window; widen it with --since, or see what there is: tailrace logs",
-        );
+        )?;
     }
     if measured.exceptions_cut {
-        output::note(&format!(
-            "more than {EXCEPTIONS_A_SLICE} different exceptions in one slice of time: rare ones may be missing or \
-             counted too low; narrow the window or name a --worker"
-        ));
+        super::note_below(
+            out,
+            &format!(
+                "more than {EXCEPTIONS_A_SLICE} different exceptions in one slice of time: rare ones may be missing or \
+                 counted too low; narrow the window or name a --worker"
+            ),
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -173,10 +178,19 @@ pub async fn measure(
     until_ms: i64,
 ) -> Result<Measured, Error> {
     let mut measured = Measured::default();
+    let Some(oldest_ms) = oldest_ms(database).await? else {
+        return Ok(measured);
+    };
+    let now_ms = Utc::now().timestamp_millis();
     let mut step = SLICE_MS;
-    let mut from_ms = since_ms;
+    let mut from_ms = since_ms.max(oldest_ms);
     while from_ms < until_ms {
-        let to_ms = until_ms.min(from_ms + step);
+        let end_ms = from_ms + step;
+        let to_ms = if end_ms < now_ms {
+            until_ms.min(end_ms)
+        } else {
+            until_ms
+        };
         match slice(database, workers, &stored_ms(from_ms), &stored_ms(to_ms)).await {
             Ok(rows) => {
                 measured.add(&rows);
@@ -312,7 +326,17 @@ impl Measured {
     }
 }
 
-fn render(report: &Report, zone: Zone) -> Vec<String> {
+/// The headings of the table, and of the lines where there is no room for one.
+const HEADINGS: [&str; 6] = [
+    "WORKER",
+    "INVOCATIONS",
+    "ERRORS",
+    "LATENCY ms p50/p95/p99",
+    "CPU ms p50/p95/p99",
+    "RECORDS debug/info/warn/error",
+];
+
+fn render(report: &Report, zone: Zone, width: Option<usize>) -> Vec<String> {
     let mut lines = vec![output::paint(
         output::FAINT,
         &format!(
@@ -324,77 +348,124 @@ fn render(report: &Report, zone: Zone) -> Vec<String> {
     if report.workers.is_empty() {
         return lines;
     }
-    let header = [
-        "WORKER",
-        "INVOCATIONS",
-        "ERRORS",
-        "LATENCY ms p50/p95/p99",
-        "CPU ms p50/p95/p99",
-        "RECORDS debug/info/warn/error",
-    ];
-    let mut table = vec![header.map(str::to_owned)];
-    table.extend(report.workers.iter().map(|worker| {
-        let level = |level: Level| {
-            output::grouped(worker.records.get(level.as_str()).copied().unwrap_or(0))
-        };
-        [
-            output::cut(&output::safe(&worker.worker_name), 40),
-            output::grouped(worker.invocations),
-            worker
-                .error_rate
-                .map_or_else(|| "-".to_owned(), |rate| format!("{:.1}%", rate * 100.0)),
-            percentiles(&worker.latency_ms),
-            percentiles(&worker.cpu_time_ms),
-            Level::ALL.map(level).join("/"),
-        ]
-    }));
-    let widths: Vec<_> = (0..header.len())
+    let rows: Vec<_> = report.workers.iter().map(cells).collect();
+    lines.extend(table(&rows, width).unwrap_or_else(|| list(&rows)));
+    if !report.exceptions.is_empty() {
+        lines.push(String::new());
+        lines.push(output::paint(output::STRONG, "TOP EXCEPTIONS"));
+        for exception in &report.exceptions {
+            lines.push(exception_line(exception, width));
+        }
+    }
+    lines
+}
+
+/// A Worker's figures, in the order of [`HEADINGS`].
+fn cells(worker: &WorkerReport) -> [String; 6] {
+    let level =
+        |level: Level| output::grouped(worker.records.get(level.as_str()).copied().unwrap_or(0));
+    [
+        output::cut(&output::safe(&worker.worker_name), 40),
+        output::grouped(worker.invocations),
+        worker
+            .error_rate
+            .map_or_else(|| "-".to_owned(), |rate| format!("{:.1}%", rate * 100.0)),
+        percentiles(&worker.latency_ms),
+        percentiles(&worker.cpu_time_ms),
+        Level::ALL.map(level).join("/"),
+    ]
+}
+
+/// One line for each Worker; `None` where that is wider than `width`.
+fn table(rows: &[[String; 6]], width: Option<usize>) -> Option<Vec<String>> {
+    let headings = HEADINGS.map(str::to_owned);
+    let table: Vec<_> = std::iter::once(&headings).chain(rows).collect();
+    let widths: Vec<_> = (0..HEADINGS.len())
         .map(|column| {
             let cells = table.iter().filter_map(|row| row.get(column));
             cells.map(|cell| output::columns(cell)).max().unwrap_or(0)
         })
         .collect();
-    for (index, row) in table.iter().enumerate() {
-        let cells: Vec<_> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| output::pad(cell, *width))
-            .collect();
-        let text = cells.join("  ").trim_end().to_owned();
-        lines.push(if index == 0 {
-            output::paint(output::STRONG, &text)
-        } else {
-            text
-        });
+    let total = widths.iter().sum::<usize>() + 2 * (HEADINGS.len() - 1);
+    if width.is_some_and(|width| width < total) {
+        return None;
     }
-    if !report.exceptions.is_empty() {
-        lines.push(String::new());
-        lines.push(output::paint(output::STRONG, "TOP EXCEPTIONS"));
-        let width = output::width();
-        for exception in &report.exceptions {
-            let count = format!("{:>8}", output::grouped(exception.count));
-            let worker = output::safe(&exception.worker_name);
-            let used = count.len() + output::columns(&worker) + 4;
-            let mut message = output::safe(&exception.message);
-            if !exception.name.is_empty() && !message.contains(exception.name.as_str()) {
-                message = format!("{}: {message}", output::safe(&exception.name));
-            }
-            if let Some(width) = width {
-                message = output::cut(&message, width.saturating_sub(used).max(20));
-            }
-            lines.push(format!(
-                "{count}  {}  {}",
-                output::paint(output::WORKER, &worker),
-                output::paint(output::BAD, &message)
-            ));
+    let mut lines: Vec<_> = table
+        .iter()
+        .map(|row| {
+            let cells: Vec<_> = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| output::pad(cell, *width))
+                .collect();
+            cells.join("  ").trim_end().to_owned()
+        })
+        .collect();
+    if let Some(first) = lines.first_mut() {
+        *first = output::paint(output::STRONG, first);
+    }
+    Some(lines)
+}
+
+/// One line for each figure.
+fn list(rows: &[[String; 6]]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for row in rows {
+        for (index, (heading, cell)) in HEADINGS.iter().zip(row).enumerate() {
+            lines.push(if index == 0 {
+                output::paint(output::WORKER, cell)
+            } else {
+                format!("  {} {cell}", output::pad(heading, LIST_COLUMNS))
+            });
         }
     }
     lines
+}
+
+/// Columns of a heading in a list: the longest one's.
+const LIST_COLUMNS: usize = 29;
+
+fn exception_line(exception: &ExceptionReport, width: Option<usize>) -> String {
+    let count = format!("{:>8}", output::grouped(exception.count));
+    let worker = output::safe(&exception.worker_name);
+    let used = count.len() + output::columns(&worker) + 4;
+    let mut message = output::safe(&exception.message);
+    if !exception.name.is_empty() && !message.contains(exception.name.as_str()) {
+        message = format!("{}: {message}", output::safe(&exception.name));
+    }
+    if let Some(width) = width {
+        message = output::cut(&message, width.saturating_sub(used).max(20));
+    }
+    format!(
+        "{count}  {}  {}",
+        output::paint(output::WORKER, &worker),
+        output::paint(output::BAD, &message)
+    )
 }
 
 fn percentiles(of: &Percentiles) -> String {
     match (of.p50, of.p95, of.p99) {
         (Some(p50), Some(p95), Some(p99)) => format!("{p50}/{p95}/{p99}"),
         _ => "-".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_a_table_where_it_fits_and_else_a_list() {
+        let row = ["api", "12", "8.3%", "1/2/3", "1/1/1", "0/12/0/1"].map(str::to_owned);
+        let rows = [row.clone(), row];
+        let wide = table(&rows, Some(120)).unwrap();
+        assert_eq!(wide.len(), 3);
+        assert!(wide.iter().all(|line| !line.contains('\n')));
+        assert_eq!(table(&rows, None), Some(wide));
+        assert_eq!(table(&rows, Some(80)), None);
+        let list = list(&rows);
+        assert_eq!(list.len(), 12);
+        assert_eq!(list[1], "  INVOCATIONS                   12");
+        assert!(HEADINGS.iter().all(|heading| heading.len() <= LIST_COLUMNS));
     }
 }

@@ -17,14 +17,27 @@ use crate::{Error, error, output};
 /// Rows of one query.
 const PAGE_ROWS: usize = 500;
 
-/// Columns of a latency bar.
-const BAR_COLUMNS: u32 = 24;
+/// Columns of a latency bar: at most so many, and none where there is no room for the fewest.
+const BAR_COLUMNS: usize = 24;
+const BAR_LEAST_COLUMNS: usize = 8;
+
+/// Columns that an invocation's offset and latency take, with the spaces behind each.
+const OFFSET_COLUMNS: usize = 10;
+const LATENCY_COLUMNS: usize = 9;
+
+/// Columns that a bar leaves to the message behind it.
+const MESSAGE_COLUMNS: usize = 24;
 
 /// Runs the command.
 ///
 /// # Errors
 /// As [`Error`] has them.
 pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    if args.limit == 0 {
+        return Err(Error::Usage(
+            "--limit: 0 records are none to show".to_owned(),
+        ));
+    }
     let client = super::connect(place).await?;
     let database = Database::find(&client, &place.database()).await?;
     let found = find(&database, args.id.trim(), args.limit).await?;
@@ -47,10 +60,13 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
         }
     }
     if found.rows.len() >= args.limit {
-        output::note(&format!(
-            "the oldest {}; there may be more: --limit shows more of them",
-            output::counted(args.limit as u64, "record", "records")
-        ));
+        super::note_below(
+            out,
+            &format!(
+                "the oldest {}; there may be more: --limit shows more of them",
+                output::counted(args.limit as u64, "record", "records")
+            ),
+        )?;
     }
     let others: BTreeSet<_> = found
         .rows
@@ -60,10 +76,13 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
     if found.by_request && !others.is_empty() {
         let mut ids: Vec<_> = others.into_iter().take(5).map(str::to_owned).collect();
         ids.sort_unstable();
-        output::note(&format!(
-            "one invocation only; across Workers: tailrace trace {}",
-            ids.join(" (or) ")
-        ));
+        super::note_below(
+            out,
+            &format!(
+                "one invocation only; across Workers: tailrace trace {}",
+                ids.join(" (or) ")
+            ),
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -223,28 +242,26 @@ pub fn render(found: &Found, zone: Zone, width: Option<usize>) -> Vec<String> {
         .first()
         .map(|row| row.timestamp.as_str())
         .unwrap_or_default();
-    let mut lines = vec![
-        format!(
-            "{} {}",
-            if found.by_request {
-                "request"
-            } else {
-                "correlation"
-            },
-            output::paint(output::STRONG, &output::safe(&found.id))
-        ),
-        output::paint(
-            output::FAINT,
-            &format!(
-                "{}  {}  {}  {}  {}",
-                time::shown(first, zone),
-                output::counted(workers.len() as u64, "Worker", "Workers"),
-                output::counted(invocations.len() as u64, "invocation", "invocations"),
-                output::counted(found.rows.len() as u64, "record", "records"),
-                milliseconds(end - start),
-            ),
-        ),
-    ];
+    let mut lines = vec![format!(
+        "{} {}",
+        if found.by_request {
+            "request"
+        } else {
+            "correlation"
+        },
+        output::paint(output::STRONG, &output::safe(&found.id))
+    )];
+    let facts = format!(
+        "{}  {}  {}  {}  {}",
+        time::shown(first, zone),
+        output::counted(workers.len() as u64, "Worker", "Workers"),
+        output::counted(invocations.len() as u64, "invocation", "invocations"),
+        output::counted(found.rows.len() as u64, "record", "records"),
+        milliseconds(end - start),
+    );
+    let facts = output::wrap(&facts, width.unwrap_or(usize::MAX));
+    let facts = facts.iter().map(|line| line.trim_start());
+    lines.extend(facts.map(|line| output::paint(output::FAINT, line)));
     for invocation in &invocations {
         lines.push(String::new());
         invocation.render(start, span, label, width, &mut lines);
@@ -282,7 +299,7 @@ impl Invocation<'_> {
         lines: &mut Vec<String>,
     ) {
         let worker = output::pad(&output::safe(self.worker), label);
-        let offset = output::pad(&format!("+{} ms", self.start_ms - start), 10);
+        let offset = output::pad(&format!("+{} ms", self.start_ms - start), OFFSET_COLUMNS);
         let latency = self
             .latency_ms()
             .map_or_else(|| "? ms".to_owned(), milliseconds);
@@ -290,32 +307,36 @@ impl Invocation<'_> {
             || ("(its invocation record is not stored)".to_owned(), "info"),
             |row| (output::safe(&row.message), row.log_level.as_str()),
         );
-        let head = label + 1 + 10 + 1 + BAR_COLUMNS as usize + 1 + 9 + 1;
+        let head = label + 1 + OFFSET_COLUMNS + 1 + LATENCY_COLUMNS + 1;
+        let columns = width.map_or(BAR_COLUMNS, |width| {
+            let room = width.saturating_sub(head + 1 + MESSAGE_COLUMNS);
+            if room < BAR_LEAST_COLUMNS {
+                0
+            } else {
+                room.min(BAR_COLUMNS)
+            }
+        });
+        let (bar_style, message_style) = if level == "error" {
+            (output::BAD, output::BAD)
+        } else {
+            (output::BAR, output::STRONG)
+        };
+        let (mut shown, mut used) = (String::new(), head);
+        if columns > 0 {
+            let bar = bar(self.start_ms - start, self.end_ms() - start, span, columns);
+            shown = output::paint(bar_style, &bar) + " ";
+            used += columns + 1;
+        }
         let message = match width {
-            Some(width) => output::cut(&message, width.saturating_sub(head).max(20)),
+            Some(width) => output::cut(&message, width.saturating_sub(used).max(20)),
             None => message,
         };
         lines.push(format!(
-            "{} {} {} {} {}",
+            "{} {} {shown}{} {}",
             output::paint(output::WORKER, &worker),
             output::paint(output::FAINT, &offset),
-            output::paint(
-                if level == "error" {
-                    output::BAD
-                } else {
-                    output::BAR
-                },
-                &bar(self.start_ms - start, self.end_ms() - start, span)
-            ),
-            output::pad(&latency, 9),
-            output::paint(
-                if level == "error" {
-                    output::BAD
-                } else {
-                    output::STRONG
-                },
-                &message
-            ),
+            output::pad(&latency, LATENCY_COLUMNS),
+            output::paint(message_style, &message),
         ));
         for (index, row) in self.lines.iter().enumerate() {
             let last = index + 1 == self.lines.len();
@@ -328,7 +349,7 @@ fn render_line(row: &Row, start: i64, last: bool, width: Option<usize>, lines: &
     let branch = if last { "└─" } else { "├─" };
     let stem = if last { "  " } else { "│ " };
     let at = time::millis(&row.timestamp).unwrap_or(start) - start;
-    let offset = output::pad(&format!("+{at} ms"), 10);
+    let offset = output::pad(&format!("+{at} ms"), OFFSET_COLUMNS);
     let level = output::pad(&row.log_level, 5);
     let fit = |text: &str, used: usize| match width {
         Some(width) => output::cut(&output::safe(text), width.saturating_sub(used).max(20)),
@@ -373,9 +394,9 @@ fn stacks(row: &Row) -> Vec<String> {
     .collect()
 }
 
-/// `from..to` milliseconds within `span`, as a bar: at least one block, so that nothing is invisible.
-fn bar(from: i64, to: i64, span: i64) -> String {
-    let columns = i64::from(BAR_COLUMNS);
+/// `from..to` milliseconds within `span`, as a bar of `columns`: at least one block, so that nothing is invisible.
+fn bar(from: i64, to: i64, span: i64, columns: usize) -> String {
+    let columns = i64::try_from(columns).unwrap_or(i64::MAX);
     let begin = (from * columns / span).clamp(0, columns - 1);
     let end = ((to * columns + span - 1) / span).clamp(begin + 1, columns);
     (0..columns)
@@ -401,11 +422,62 @@ fn milliseconds(ms: i64) -> String {
 mod tests {
     use super::*;
 
+    fn row(worker: &str, kind: &str, message: &str) -> Row {
+        let context = format!(
+            r#"{{"kind":"{kind}","latency_ms":3,"stack":"at {}"}}"#,
+            "x".repeat(200)
+        );
+        let cells = [
+            "id",
+            worker,
+            "run",
+            "corr",
+            "info",
+            message,
+            &context,
+            "2026-11-23T00:00:00.000Z",
+        ];
+        Row::read(
+            cells
+                .map(Value::from)
+                .into_iter()
+                .chain([Value::Null])
+                .collect(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_tree_fits_the_terminal_and_only_a_narrow_one_has_no_bars() {
+        let found = Found {
+            id: "corr".to_owned(),
+            by_request: false,
+            rows: vec![
+                row(
+                    "queue-consumer",
+                    "invocation",
+                    "queue events: 1 message, and more words than fit in any line",
+                ),
+                row("queue-consumer", "exception", &"y".repeat(200)),
+            ],
+            invocations: BTreeMap::new(),
+        };
+        for (width, bars) in [(60, false), (80, true), (120, true)] {
+            let lines = render(&found, Zone::Utc, Some(width));
+            for line in &lines {
+                let plain = anstream::adapter::strip_str(line).to_string();
+                assert!(output::columns(&plain) <= width, "{width}: {plain}");
+            }
+            assert_eq!(lines.concat().contains('█'), bars, "{width}");
+        }
+    }
+
     #[test]
     fn a_bar_shows_where_and_how_long_and_never_nothing() {
-        assert_eq!(bar(0, 100, 100), "█".repeat(24));
-        assert_eq!(bar(0, 50, 100), "█".repeat(12) + &"·".repeat(12));
-        assert_eq!(bar(100, 100, 100), "·".repeat(23) + "█");
-        assert_eq!(bar(0, 0, 100), "█".to_owned() + &"·".repeat(23));
+        assert_eq!(bar(0, 100, 100, 24), "█".repeat(24));
+        assert_eq!(bar(0, 50, 100, 24), "█".repeat(12) + &"·".repeat(12));
+        assert_eq!(bar(100, 100, 100, 24), "·".repeat(23) + "█");
+        assert_eq!(bar(0, 0, 100, 24), "█".to_owned() + &"·".repeat(23));
+        assert_eq!(bar(0, 50, 100, 8), "████····");
     }
 }
