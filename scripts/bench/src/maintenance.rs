@@ -1,4 +1,5 @@
-//! What happens on a table with many rows besides writing it: the rotation, and the operator's tool.
+//! What happens on a table with many rows besides writing it: the rotation, and the operator's tool, searching and
+//! replaying.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use e2e::{Database, System, SystemBuilder, Workspace};
+use log_record::dead_letter::DeadLetterHead;
+use log_record::{Reason, fallback};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -19,6 +22,9 @@ use crate::workerd::{COMPATIBILITY_DATE, folder};
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// Records of one dead letter: what a message of some 45 kB leaves behind.
+const LETTER_RECORDS: u64 = 100;
 
 /// One row in so many is not old enough to go.
 const STAYING: u64 = 10;
@@ -53,6 +59,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         )?;
         if expired == plan.maintenance_rows {
             report.tables.push(search(&tool, &system, &database, plan)?);
+            report.tables.push(replay(&tool, &system, &database, plan)?);
         }
         rotate(&system, &database, expired, &mut rotation)?;
     }
@@ -225,4 +232,78 @@ fn search(tool: &PathBuf, system: &System, database: &Database, plan: &Plan) -> 
         }
     }
     Ok(table)
+}
+
+/// Replays dead letters, as an operator does after an outage. Every record must be stored afterwards, and no letter left.
+fn replay(tool: &PathBuf, system: &System, database: &Database, plan: &Plan) -> Result<Table> {
+    let letters = plan.dead_letters;
+    let before = database.count()?;
+    #[allow(clippy::cast_precision_loss)]
+    let mut table = Table::new(
+        "replay",
+        format!("Replaying on {} rows", number(before as f64)),
+        "records/s",
+        Better::Higher,
+        format!(
+            "`tailrace replay` of {letters} dead letters of {LETTER_RECORDS} records each, from the local KV into the local \
+             D1: reading, checking, storing, deleting the letter. The program itself, unoptimised, and the local HTTP are \
+             in it."
+        ),
+    );
+    let port = format!("--local={}", system.server.port());
+    for round in 0..plan.replay_rounds {
+        let stored = database.count()?;
+        park(system, letters, now_ms()? - HOUR_MS * (1 + round))?;
+        let started = Instant::now();
+        let output = std::process::Command::new(tool)
+            .args(["replay", &port])
+            .output()?;
+        let elapsed = started.elapsed();
+        ensure!(
+            output.status.success(),
+            "tailrace replay: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let gained = database.count()? - stored;
+        let left = system.server.kv_keys("FALLBACK", fallback::DEAD_LETTERS)?;
+        ensure!(
+            gained == letters * LETTER_RECORDS && left.is_empty(),
+            "{gained} rows were gained of {letters} letters, and {} letters are left",
+            left.len()
+        );
+        #[allow(clippy::cast_precision_loss)]
+        table.add("", "`replay`", gained as f64 / elapsed.as_secs_f64());
+    }
+    Ok(table)
+}
+
+/// Puts dead letters into the local KV, where the development configuration keeps them.
+fn park(system: &System, letters: u64, from_ms: u64) -> Result<()> {
+    let mut rows = Rows::new(
+        Ids::TimeOrdered,
+        letters * LETTER_RECORDS,
+        from_ms,
+        HOUR_MS,
+        from_ms,
+    );
+    let failed_at = timestamp(from_ms);
+    for index in 0..letters {
+        let records = rows
+            .by_ref()
+            .take(usize::try_from(LETTER_RECORDS)?)
+            .map(|row| row.wire())
+            .collect::<serde_json::Result<Vec<_>>>()?;
+        let records: Vec<&str> = records.iter().map(String::as_str).collect();
+        let letter =
+            DeadLetterHead::new(Reason::RetriesExhausted, "D1 did not answer", 8, &failed_at)
+                .with_records(&records)?;
+        let key = fallback::key(fallback::DEAD_LETTERS, &failed_at, &format!("{index:08}"));
+        let (status, _, body) = system.request("PUT", &format!("/{key}"), &[], &letter)?;
+        ensure!(
+            status == 200,
+            "the letter was not kept ({status}): {body}\n{}",
+            system.server.output_tail()
+        );
+    }
+    Ok(())
 }

@@ -18,6 +18,8 @@ pub const STORY: &str = "TypeScript, story";
 pub const TUNED: &str = "TypeScript, tuned";
 /// tail-ingest.
 pub const RUST: &str = "Rust, tail-ingest";
+/// A tail Worker that only reads the events: what is the runtime's own share.
+const READING: &str = "only reading the event";
 
 /// One call with events of 10 lines each.
 #[must_use]
@@ -45,7 +47,7 @@ struct Candidate {
 /// When one of them fails, or loses events.
 pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let folder = TempDir::new()?;
-    let candidates = start(workspace, folder.path())?;
+    let (candidates, reading) = start(workspace, folder.path())?;
 
     let mut copies = Table::new(
         "normalize-loop",
@@ -103,7 +105,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
             }
         }
         for lines in [10, 100, 1_000] {
-            for candidate in &candidates {
+            for candidate in candidates.iter().chain([&reading]) {
                 let requests = plan.normalize_lines / lines / 2;
                 candidate.passes(1)?;
                 let before = candidate.milliseconds()?;
@@ -218,7 +220,7 @@ fn largest(plan: &Plan, candidates: &[Candidate]) -> Result<Table> {
     Ok(table)
 }
 
-fn start(workspace: &Workspace, folder: &std::path::Path) -> Result<Vec<Candidate>> {
+fn start(workspace: &Workspace, folder: &std::path::Path) -> Result<(Vec<Candidate>, Candidate)> {
     let own = workerd::folder();
     let measure = || Module::new("measure.js", own.join("workers/measure.js"));
     let mut candidates = Vec::new();
@@ -238,6 +240,13 @@ fn start(workspace: &Workspace, folder: &std::path::Path) -> Result<Vec<Candidat
                 Module::new("index_bg.wasm", build.join("index_bg.wasm")),
             ],
         ),
+        (
+            READING,
+            vec![
+                measure(),
+                Module::new("candidate", own.join("workers/read.js")),
+            ],
+        ),
     ] {
         let producer = own.join("workers/producer.js");
         let workerd = Workerd::start(workspace, &modules, Some(&producer))
@@ -250,7 +259,8 @@ fn start(workspace: &Workspace, folder: &std::path::Path) -> Result<Vec<Candidat
         candidate.workerd.measured("/hold?on=0")?;
         candidates.push(candidate);
     }
-    Ok(candidates)
+    let reading = candidates.pop().context("there is none")?;
+    Ok((candidates, reading))
 }
 
 impl Candidate {

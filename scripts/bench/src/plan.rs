@@ -26,6 +26,10 @@ pub struct Plan {
     pub maintenance_rows: u64,
     /// Rounds of each search.
     pub search_rounds: usize,
+    /// Dead letters of one replay.
+    pub dead_letters: u64,
+    /// Rounds of replaying.
+    pub replay_rounds: u64,
 }
 
 /// An end-to-end load.
@@ -88,6 +92,8 @@ impl Plan {
             loads: &LOADS,
             maintenance_rows: 1_000_000,
             search_rounds: 5,
+            dead_letters: 300,
+            replay_rounds: 3,
         }
     }
 
@@ -106,6 +112,8 @@ impl Plan {
             loads: LOADS.split_at(2).0,
             maintenance_rows: 100_000,
             search_rounds: 2,
+            dead_letters: 100,
+            replay_rounds: 1,
         }
     }
 }

@@ -1,9 +1,14 @@
-// Runs the real log-writer's rotation, with a meter on its database. The bench puts the built log-writer beside it.
+// Runs the real log-writer's rotation, with a meter on its database. The bench puts the built log-writer beside it. A PUT
+// keeps its body in the KV fallback, under the path.
 
 import LogWriter from "./index.js";
 
 export default {
-  async fetch(_request, env, context) {
+  async fetch(request, env, context) {
+    if (request.method === "PUT") {
+      await env.FALLBACK.put(decodeURIComponent(new URL(request.url).pathname.slice(1)), await request.text());
+      return new Response("OK");
+    }
     const calls = [];
     const metered = {
       prepare: (sql) => env.DB.prepare(sql),
