@@ -8,6 +8,7 @@ use crate::clean;
 use crate::json;
 use crate::redact::{self, Names, REDACTED};
 use crate::settings::Settings;
+use crate::trace::{Fetch, TraceItem};
 
 /// What `event` says, ready to be put into records.
 #[derive(Debug, Default)]
@@ -51,17 +52,23 @@ pub(crate) fn key(out: &mut Vec<u8>, name: &str) {
 }
 
 impl<'a> Event<'a> {
-    /// Reads the token of `event`; `None` is a missing or null one.
-    pub(crate) fn read(token: Option<&'a str>, settings: &Settings) -> Self {
+    /// Reads the event of `item`.
+    pub(crate) fn read(item: &TraceItem<'a>, settings: &Settings) -> Self {
+        let token = item.event;
         let mut reader = Reader {
             event: Self::default(),
             unknown: Vec::new(),
             settings,
         };
         // As large as it gets in nearly all cases: growing piece by piece costs more than all that is written.
-        reader.event.facts.reserve(token.map_or(0, str::len) + 64);
         reader.event.shared.reserve(128);
         reader.event.summary.reserve(64);
+        if let Some(fetch) = &item.fetch {
+            reader.event.facts.reserve(512);
+            reader.parts(fetch);
+            return reader.finish();
+        }
+        reader.event.facts.reserve(token.map_or(0, str::len) + 64);
         let Some(token) = token else {
             reader.event.kind = "other";
             reader.event.summary.push_str("no event");
@@ -137,11 +144,32 @@ impl<'a> Reader<'a, '_> {
                 _ => self.unknown.push((key, value)),
             }
         }
+        self.fetched(method, path.as_deref(), status);
+    }
+
+    /// [`Reader::fetch`] of what the glue has taken apart.
+    fn parts(&mut self, fetch: &Fetch<'a>) {
+        self.event.kind = "fetch";
+        let method = fetch.method.and_then(|method| self.method(method));
+        let path = fetch.url.and_then(|url| self.url(url));
+        if let Some(headers) = fetch.headers {
+            self.headers(headers);
+        }
+        for (name, value) in [("colo", fetch.colo), ("country", fetch.country)] {
+            if let Some(value) = value {
+                self.fact(name, value);
+            }
+        }
+        self.fetched(method, path.as_deref(), fetch.status);
+    }
+
+    /// Writes what is known of a request.
+    fn fetched(&mut self, method: Option<&str>, path: Option<&str>, status: Option<&str>) {
         let shared = &mut self.event.shared;
         if let Some(method) = method {
             member(shared, "method", method, self.settings);
         }
-        if let Some(path) = &path {
+        if let Some(path) = path {
             self::key(shared, "path");
             json::write_string(shared, path);
         }
@@ -152,7 +180,7 @@ impl<'a> Reader<'a, '_> {
         let summary = &mut self.event.summary;
         summary.push_str(&method.map_or(Cow::Borrowed("?"), json::display));
         summary.push(' ');
-        summary.push_str(path.as_deref().unwrap_or("?"));
+        summary.push_str(path.unwrap_or("?"));
         if let Some(status) = status {
             summary.push(' ');
             summary.push_str(&json::display(status));
@@ -162,15 +190,8 @@ impl<'a> Reader<'a, '_> {
     fn request(&mut self, token: &'a str, method: &mut Option<&'a str>, path: &mut Option<String>) {
         for (key, value) in json::members(token) {
             match json::unquoted(key) {
-                "method" if value.len() <= SHARED_BYTES => *method = Some(value),
-                "url" if json::is_string(value) => {
-                    let url = json::decode(value);
-                    let url = redact::url(&url, &self.settings.names);
-                    *path = Some(cut_path(path_of(&url)));
-                    self::key(&mut self.event.facts, "url");
-                    json::write_string(&mut self.event.facts, &url);
-                }
-                name @ ("method" | "url") => self.fact(name, value),
+                "method" => *method = self.method(value),
+                "url" => *path = self.url(value),
                 "headers" => self.headers(value),
                 "cf" => {
                     // The rest of `cf` describes the connection, at length, and is not kept.
@@ -183,6 +204,28 @@ impl<'a> Reader<'a, '_> {
                 _ => self.unknown.push((key, value)),
             }
         }
+    }
+
+    /// Takes the request's method, and returns it where it is one.
+    fn method(&mut self, token: &'a str) -> Option<&'a str> {
+        if token.len() <= SHARED_BYTES {
+            return Some(token);
+        }
+        self.fact("method", token);
+        None
+    }
+
+    /// Takes the request's URL, and returns its path.
+    fn url(&mut self, token: &'a str) -> Option<String> {
+        if !json::is_string(token) {
+            self.fact("url", token);
+            return None;
+        }
+        let url = json::decode(token);
+        let url = redact::url(&url, &self.settings.names);
+        self::key(&mut self.event.facts, "url");
+        json::write_string(&mut self.event.facts, &url);
+        Some(cut_path(path_of(&url)))
     }
 
     /// Takes the request's headers: an object, or a list of pairs.

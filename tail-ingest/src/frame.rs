@@ -6,7 +6,8 @@
 //!
 //! | field | then |
 //! | --- | --- |
-//! | `I` | a trace event without its `logs`, JSON |
+//! | `R` | a request's trace event without its `logs`, a JSON array: see [`TraceItem::of_request`] |
+//! | `I` | any other trace event without its `logs`, JSON |
 //! | `T<timestamp>` | the time of the lines that follow |
 //! | `L<level> <n>` | a console line of that event; its arguments, all strings, are the next `n` fields |
 //! | `J` | a console line of that event, JSON: whatever does not fit the form above |
@@ -43,8 +44,13 @@ pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) -> F
         let (kind, rest) = field.split_at_checked(1).unwrap_or((field, ""));
         match kind {
             "" => {}
-            "I" | "X" => {
-                if let Some(done) = item.replace(TraceItem::from_text(rest)) {
+            "R" | "I" | "X" => {
+                let next = if kind == "R" {
+                    TraceItem::of_request(rest)
+                } else {
+                    TraceItem::from_text(rest)
+                };
+                if let Some(done) = item.replace(next) {
                     take(&done);
                 }
                 timestamp = "";

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use log_record::Level;
+use uuid::Uuid;
 
 use crate::clean;
 use crate::console::{self, Console};
@@ -122,24 +123,26 @@ impl<'s, S: Sink> Normalizer<'s, S> {
             return;
         }
         let start_ms = put_in_order(&mut lines, event_ms).unwrap_or(self.now_ms);
-        let mut event = Event::read(item.event, self.settings);
+        let mut event = Event::read(item, self.settings);
         if item.is_unreadable() {
             "no trace event".clone_into(&mut event.summary);
         }
         // Drawn whether they are needed or not, so that one event's ids do not depend on another's contents.
         let (request, correlation) = (self.random.uuid(), self.random.uuid());
+        let mut buffers = [Uuid::encode_buffer(); 2];
+        let [request_text, correlation_text] = &mut buffers;
         let request = match &event.ray {
-            Some(ray) => Cow::Borrowed(ray.as_ref()),
-            None => Cow::Owned(request.to_string()),
+            Some(ray) => ray.as_ref(),
+            None => request.hyphenated().encode_lower(request_text),
         };
         let correlation = match &event.correlation {
-            Some(id) => Cow::Borrowed(cut_id(id)),
-            None => Cow::Owned(correlation.to_string()),
+            Some(id) => cut_id(id),
+            None => correlation.hyphenated().encode_lower(correlation_text),
         };
-        let mut shared = self.shared(item, worker, &request, &event);
-        let correlations = correlations(&lines, &correlation);
+        let mut shared = self.shared(item, worker, request, &event);
+        let correlations = correlations(&lines, correlation);
 
-        let first = correlations.first().copied().unwrap_or(&correlation);
+        let first = correlations.first().copied().unwrap_or(correlation);
         self.invocation(item, &event, &mut shared, start_ms, first);
         for (index, (line, correlation)) in lines.iter().zip(&correlations).enumerate() {
             self.line(line, &mut shared, correlation, index + 1);

@@ -18,6 +18,12 @@ pub(crate) fn object<'a>(
     Scan::new(text, keys).members(&mut take).is_some()
 }
 
+/// Calls `take` with the elements of `text`, if that is an array and nothing but one. `false` says that nothing is known
+/// of the text, whatever `take` got.
+pub(crate) fn array<'a>(text: &'a str, mut take: impl FnMut(&'a str)) -> bool {
+    Scan::new(text, None).elements(&mut take).is_some()
+}
+
 /// Whether `text` is JSON without doubt; `false` says nothing.
 pub(crate) fn is_json(text: &str) -> bool {
     let mut scan = Scan::new(text, None);
@@ -127,6 +133,31 @@ impl<'k, 'n, 'a> Scan<'k, 'n, 'a> {
                 match self.peek() {
                     b',' => self.at += 1,
                     b'}' => break,
+                    _ => return None,
+                }
+                self.space();
+            }
+            self.at += 1;
+        }
+        self.space();
+        (self.at == self.bytes.len()).then_some(())
+    }
+
+    fn elements(&mut self, take: &mut impl FnMut(&'a str)) -> Option<()> {
+        self.space();
+        self.byte(b'[')?;
+        self.space();
+        if self.peek() == b']' {
+            self.at += 1;
+        } else {
+            loop {
+                let start = self.at;
+                self.value()?;
+                take(self.text.get(start..self.at)?);
+                self.space();
+                match self.peek() {
+                    b',' => self.at += 1,
+                    b']' => break,
                     _ => return None,
                 }
                 self.space();

@@ -71,10 +71,23 @@ impl TraceLog<'_> {
     }
 }
 
+/// A request and its response. Fields are tokens; `None` is missing or null.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fetch<'a> {
+    pub(crate) method: Option<&'a str>,
+    pub(crate) url: Option<&'a str>,
+    pub(crate) headers: Option<&'a str>,
+    pub(crate) colo: Option<&'a str>,
+    pub(crate) country: Option<&'a str>,
+    pub(crate) status: Option<&'a str>,
+}
+
 /// One trace event. Fields are tokens; `None` is missing or null.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TraceItem<'a> {
     pub(crate) event: Option<&'a str>,
+    /// The event, where the glue has taken it apart.
+    pub(crate) fetch: Option<Fetch<'a>>,
     pub(crate) event_timestamp: Option<&'a str>,
     pub(crate) script_name: Option<&'a str>,
     pub(crate) outcome: Option<&'a str>,
@@ -131,6 +144,43 @@ impl<'a> TraceItem<'a> {
             return item;
         }
         Self::read(json::check(text).unwrap_or("null"))
+    }
+
+    /// Reads a request's item as the glue writes it, a JSON array: method, url, headers, colo, country, status,
+    /// `eventTimestamp`, `scriptName`, `outcome`, `cpuTime`, `wallTime`, `truncated`, `executionModel`, and an object of
+    /// the other fields.
+    pub(crate) fn of_request(text: &'a str) -> Self {
+        let mut item = Self::default();
+        let mut fetch = Fetch::default();
+        let mut index = 0;
+        let whole = scan::array(text, |token| {
+            let value = (token != "null").then_some(token);
+            match index {
+                0 => fetch.method = value,
+                1 => fetch.url = value,
+                2 => fetch.headers = value,
+                3 => fetch.colo = value,
+                4 => fetch.country = value,
+                5 => fetch.status = value,
+                6 => item.event_timestamp = value,
+                7 => item.script_name = value,
+                8 => item.outcome = value,
+                9 => item.cpu_time = value,
+                10 => item.wall_time = value,
+                11 => item.truncated = value,
+                12 => item
+                    .facts
+                    .extend(value.map(|value| ("execution_model", value))),
+                _ => json::members(token).for_each(|(key, value)| item.field(key, value)),
+            }
+            index += 1;
+        });
+        if !whole || index != 14 {
+            // Nothing that the glue writes.
+            return Self::read(json::check(text).unwrap_or("null"));
+        }
+        item.fetch = Some(fetch);
+        item
     }
 
     /// Takes one member of the item.
