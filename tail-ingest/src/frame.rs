@@ -151,3 +151,50 @@ fn header(field: &str) -> Option<(&str, usize)> {
     let (level, count) = field.split_at_checked(space)?;
     Some((level, count.get(1..)?.parse().ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> (Frame, Vec<(String, Vec<String>)>) {
+        let mut lines = Vec::new();
+        let frame = read(text, |item| {
+            for log in &item.logs {
+                let args = item.args[log.args.clone()].iter().map(|arg| match arg {
+                    Arg::Text(text) => text.to_string(),
+                    Arg::Json(token) => format!("json {token}"),
+                });
+                lines.push((log.timestamp.to_owned(), args.collect()));
+            }
+        });
+        (frame, lines)
+    }
+
+    #[test]
+    fn lines_have_the_time_that_was_said_last() {
+        let (frame, lines) = lines("7 3\0I{}\0T5\0Llog 1\0one\0Lwarn 2\0two\0three");
+        assert_eq!(
+            frame,
+            Frame {
+                whole: true,
+                next: Some(3)
+            }
+        );
+        let one = ("5".to_owned(), vec!["one".to_owned()]);
+        let two = ("5".to_owned(), vec!["two".to_owned(), "three".to_owned()]);
+        assert_eq!(lines, [one, two]);
+    }
+
+    #[test]
+    fn a_nul_in_a_text_shows_as_a_field_too_many() {
+        for (text, whole) in [
+            ("4 0\0I{}\0T5\0Llog 1\0one", true),
+            ("4 0\0I{}\0T5\0Llog 1\0o\0ne", false),
+            ("4 0\0I{}\0T5\0Llog 1\0\0", false),
+            ("\0I{}", false),
+            ("", false),
+        ] {
+            assert_eq!(lines(text).0.whole, whole, "{text:?}");
+        }
+    }
+}

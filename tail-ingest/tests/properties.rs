@@ -194,9 +194,66 @@ proptest! {
     }
 
     #[test]
+    fn a_request_taken_apart_gives_the_records_that_it_gives_whole(
+        method in any::<String>(),
+        url in prop_oneof![any::<String>(), Just("https://a.example/p?token=t&a=1#f".to_owned())],
+        headers in any_json(),
+        cf in any::<Option<(String, Option<String>)>>(),
+        status in any::<Option<u16>>(),
+        rest in any_json(),
+        times in any::<Option<(u32, u32)>>(),
+    ) {
+        let mut item = sound();
+        let (colo, country) = cf.map_or((None, None), |(colo, country)| (Some(colo), country));
+        item["event"] = json!({"request": {"method": method, "url": url}});
+        if !headers.is_null() {
+            item["event"]["request"]["headers"] = headers.clone();
+        }
+        let facts: Map<_, _> = [("colo", &colo), ("country", &country)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?))))
+            .collect();
+        if !facts.is_empty() {
+            item["event"]["request"]["cf"] = facts.into();
+        }
+        if let Some(status) = status {
+            item["event"]["response"] = json!({"status": status});
+        }
+        item["cpuTime"] = json!(times.map(|(cpu, _)| cpu));
+        item["wallTime"] = json!(times.map(|(_, wall)| wall));
+        item["preview"] = rest.clone();
+
+        let field = |name: &str| item[name].clone();
+        let head = json!([
+            method, url, headers, colo, country, status, field("eventTimestamp"), field("scriptName"),
+            field("outcome"), field("cpuTime"), field("wallTime"), field("truncated"), field("executionModel"),
+            {"preview": rest, "exceptions": field("exceptions"), "diagnosticsChannelEvents": field("diagnosticsChannelEvents")},
+        ]);
+        let mut fields = vec![format!("R{head}")];
+        fields.extend(item["logs"].as_array().unwrap().iter().map(|log| format!("J{log}")));
+        let settings = Settings::default();
+        let mut frames = Frames::new(&settings, 7, NOW_MS);
+        let frame = frames.read(&format!("{} 0\0{}", fields.len(), fields.join("\0")));
+        prop_assert!(frame.whole && frame.next.is_none());
+        let taken: Vec<Value> = frames
+            .finish()
+            .bodies
+            .iter()
+            .flat_map(|body| Envelope::decode(&body.text).unwrap().records)
+            .map(|view| serde_json::to_value(view.to_record().unwrap()).unwrap())
+            .collect();
+        let whole: Vec<Value> = records(&json!([item]))
+            .iter()
+            .map(|record| serde_json::to_value(record).unwrap())
+            .collect();
+        prop_assert_eq!(taken, whole);
+    }
+
+    #[test]
     fn any_frame_gives_well_formed_bodies(fields in prop::collection::vec(prop_oneof![
         any::<String>(),
         any_json().prop_map(|value| format!("I{value}")),
+        prop::collection::vec(any_json(), 12..16).prop_map(|values| format!("R{}", Value::from(values))),
         any_json().prop_map(|value| format!("J{value}")),
         any_json().prop_map(|value| format!("X{value}")),
         any::<u64>().prop_map(|time| format!("T{time}")),

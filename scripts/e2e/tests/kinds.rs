@@ -88,6 +88,7 @@ fn every_kind_of_run_is_found_row_by_row() {
     for kind in [
         "console",
         "characters",
+        "nul",
         "long",
         "many",
         "channel",
@@ -162,6 +163,14 @@ fn characters(system: &System) {
         r#"{"n":12345678901234567890}"#
     );
     assert!(rows[3].message.contains("[[[["), "{:?}", rows[3].message);
+
+    let rows = self::rows(system, "trace-of-nul", 4);
+    let messages: Vec<&str> = rows
+        .iter()
+        .skip(1)
+        .map(|row| row.message.as_str())
+        .collect();
+    assert_eq!(messages, ["before", "a\0Llog 1\0b", "after\0"]);
 }
 
 fn sizes(system: &System) {

@@ -54,6 +54,12 @@ export default {
         console.log('{"message":"huge","context":{"n":12345678901234567890}}');
         console.log(JSON.parse("[".repeat(150) + "]".repeat(150)));
         break;
+      case "/nul":
+        // NULs divide what crosses into the tail Worker: nothing else here is unusual.
+        console.log("before");
+        console.log("a\u0000Llog 1\u0000b");
+        console.log(JSON.stringify({ message: "after\u0000", correlation_id: id }));
+        break;
       case "/long":
         // Over what one queue message takes, in characters of several bytes.
         console.log("é".repeat(90_000));
