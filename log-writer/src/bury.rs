@@ -137,7 +137,7 @@ impl<'a, P: Ports> Burial<'a, P> {
             // (3) If the process dies in here, the message comes again, and the same key is written again.
             self.put(&key, text).await?;
         }
-        *self.tally.dead_letters.entry(reason).or_default() += 1;
+        self.tally.dead_letters.add(reason);
         Ok(())
     }
 
@@ -167,5 +167,5 @@ impl<'a, P: Ports> Burial<'a, P> {
 }
 
 fn written(letter: serde_json::Result<String>) -> Result<String, Refused> {
-    letter.map_err(|error| Refused(error.to_string()))
+    letter.map_err(|_| Refused("a dead letter cannot be written".to_owned()))
 }

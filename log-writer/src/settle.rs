@@ -1,8 +1,6 @@
 //! What becomes of message bodies, wherever they came from: decode each alone, write all records together, bury what
 //! cannot be written. `consume` (the queue) and `drain` (KV) turn the result into acks and deletes.
 
-use std::collections::BTreeMap;
-
 use log_record::{DecodeError, Envelope, Reason, RecordView};
 
 use crate::budget::Budget;
@@ -141,7 +139,7 @@ async fn bury_records<P: Ports>(
     records: &[(&str, Fate)],
     trouble: Option<&StoreError>,
 ) -> Result<(), crate::ports::Refused> {
-    let mut graves: BTreeMap<(Reason, &str), Vec<&str>> = BTreeMap::new();
+    let mut graves: Vec<((Reason, &str), Vec<&str>)> = Vec::new();
     for (record, fate) in records {
         let grave = match fate {
             Fate::Committed => continue,
@@ -151,7 +149,10 @@ async fn bury_records<P: Ports>(
                 trouble.map_or("D1 did not answer", |error| error.text.as_str()),
             ),
         };
-        graves.entry(grave).or_default().push(record);
+        match graves.iter_mut().find(|(known, _)| *known == grave) {
+            Some((_, records)) => records.push(record),
+            None => graves.push((grave, vec![record])),
+        }
     }
     for ((reason, detail), records) in graves {
         burial.records(reason, detail, &records).await?;
