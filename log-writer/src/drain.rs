@@ -156,8 +156,9 @@ async fn letters(
 fn inbound(key: &str, text: String, now_ms: u64, settings: &Settings) -> Inbound {
     let name = key.strip_prefix(fallback::ENVELOPES).unwrap_or(key);
     let (timestamp, id) = name
-        .split_once("Z-")
-        .map_or((String::new(), name), |(time, id)| (format!("{time}Z"), id));
+        .split_once('Z')
+        .and_then(|(time, rest)| Some((format!("{time}Z"), rest.strip_prefix('-')?)))
+        .unwrap_or((String::new(), name));
     let since_ms = time::parse_ms(&timestamp);
     let age_ms = since_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms));
     let runs = u32::try_from(age_ms / TICK_MS).unwrap_or(u32::MAX);
