@@ -1,6 +1,6 @@
-//! The JavaScript objects that log-writer talks to, declared as far as it uses them. The `worker` crate's own wrappers
-//! do not expose `message.attempts`, panic on some failures and turn D1's errors into other texts, all of which matter
-//! here; every method below answers with an error instead.
+//! The JavaScript that log-writer talks to, declared as far as it uses it. The `worker` crate's wrappers do not expose
+//! `message.attempts`, panic on some failures and turn D1's errors into other texts, all of which matter here; every
+//! method below answers with an error instead. (Why that crate is not used at all: `start`.)
 
 use wasm_bindgen::prelude::*;
 
@@ -8,6 +8,15 @@ use crate::classify::MISSING_BINDING;
 
 #[wasm_bindgen]
 extern "C" {
+    #[wasm_bindgen(js_name = setTimeout)]
+    pub(crate) fn set_timeout(done: &js_sys::Function, ms: u32);
+    #[wasm_bindgen(js_namespace = console, js_name = log)]
+    pub(crate) fn console_log(line: &str);
+    #[wasm_bindgen(js_namespace = console, js_name = warn)]
+    pub(crate) fn console_warn(line: &str);
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    pub(crate) fn console_error(line: &str);
+
     pub(crate) type Batch;
     #[wasm_bindgen(method, catch, getter)]
     pub(crate) fn messages(this: &Batch) -> Result<js_sys::Array, JsValue>;

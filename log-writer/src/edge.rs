@@ -1,10 +1,12 @@
 //! The Worker's entry points: adapters from `env`, one call, one log line. They never fail: a queue handler that throws
 //! has its messages retried without a say in it, and in the local runtime those that were acked as well.
 
-use wasm_bindgen::prelude::*;
-use worker::{console_log, console_warn};
+use std::pin::Pin;
 
-use crate::bindings::{Batch, Message, object, property, words};
+use js_sys::Promise;
+use wasm_bindgen::prelude::*;
+
+use crate::bindings::{Batch, Message, console_log, console_warn, object, property, words};
 use crate::clock::RuntimeClock;
 use crate::consume::{Verdict, consume};
 use crate::d1::D1;
@@ -16,15 +18,33 @@ use crate::rotate::{continued_cutoff_ms, daily_cutoff_ms, rotate};
 use crate::settings::Settings;
 use crate::settle::{Body, Inbound};
 
-/// The queue's entry point: `queue(batch, env, ctx)`. By hand, because `worker::MessageBatch` hides the messages'
-/// JavaScript objects and with them `attempts`.
+/// The queue's entry point: `queue(batch, env, ctx)`.
 #[wasm_bindgen]
-pub async fn queue(batch: JsValue, env: JsValue, _context: JsValue) {
+pub fn queue(batch: JsValue, env: JsValue, _context: JsValue) -> Promise {
+    promise(consume_batch(batch, env))
+}
+
+/// The crons' entry point: `scheduled(controller, env, ctx)`.
+#[wasm_bindgen]
+pub fn scheduled(controller: JsValue, env: JsValue, _context: JsValue) -> Promise {
+    promise(run_cron(controller, env))
+}
+
+/// Starts `run`. Boxed, so that the machinery behind a promise is there once and not for each entry point.
+fn promise(run: impl Future<Output = ()> + 'static) -> Promise {
+    let run: Pin<Box<dyn Future<Output = Result<JsValue, JsValue>>>> = Box::pin(async {
+        run.await;
+        Ok(JsValue::UNDEFINED)
+    });
+    wasm_bindgen_futures::future_to_promise(run)
+}
+
+async fn consume_batch(batch: JsValue, env: JsValue) {
     let batch: Batch = batch.unchecked_into();
     let messages: Vec<Message> = match batch.messages() {
         Ok(messages) => messages.iter().map(JsCast::unchecked_into).collect(),
         Err(thrown) => {
-            console_warn!("the batch could not be read: {}", words(&thrown));
+            console_warn(&format!("the batch could not be read: {}", words(&thrown)));
             return;
         }
     };
@@ -38,37 +58,35 @@ pub async fn queue(batch: JsValue, env: JsValue, _context: JsValue) {
             }
         };
         if let Err(thrown) = told {
-            console_warn!("a verdict was not taken: {}", words(&thrown));
+            console_warn(&format!("a verdict was not taken: {}", words(&thrown)));
         }
     }
     let line = tally.line("batch");
     if tally.is_trouble() {
-        console_warn!("{line}");
+        console_warn(&line);
     } else {
-        console_log!("{line}");
+        console_log(&line);
     }
 }
 
 /// The cron, as in `wrangler/log-writer.toml`, that starts the daily rotation. Every other one drains.
 const ROTATION_CRON: &str = "0 3 * * *";
 
-/// The crons' entry point: `scheduled(controller, env, ctx)`.
-#[wasm_bindgen]
-pub async fn scheduled(controller: JsValue, env: JsValue, _context: JsValue) {
+async fn run_cron(controller: JsValue, env: JsValue) {
     let adapters = adapters(&env);
     let settings = settings(&env);
     let now_ms = adapters.clock.now_ms();
     let cron = property(&controller, "cron").and_then(|cron| cron.as_string());
     if cron.as_deref() == Some(ROTATION_CRON) {
         let rotated = rotate(&adapters, daily_cutoff_ms(now_ms, settings.retention_days)).await;
-        console_log!("{}", rotated.line());
+        console_log(&rotated.line());
         return;
     }
     let drained = drain(&adapters, &settings).await;
     if drained.tally.is_trouble() {
-        console_warn!("{}", drained.line());
+        console_warn(&drained.line());
     } else {
-        console_log!("{}", drained.line());
+        console_log(&drained.line());
     }
     let rotated = rotate(
         &adapters,
@@ -76,7 +94,7 @@ pub async fn scheduled(controller: JsValue, env: JsValue, _context: JsValue) {
     )
     .await;
     if rotated.rows_deleted > 0 || !rotated.finished {
-        console_log!("{}", rotated.line());
+        console_log(&rotated.line());
     }
 }
 
@@ -92,7 +110,7 @@ fn adapters(env: &JsValue) -> Adapters<D1, Dlq, Kv, RuntimeClock> {
 fn settings(env: &JsValue) -> Settings {
     let (settings, bad) = Settings::read(|name| property(env, name)?.as_string());
     for name in bad {
-        console_warn!(r#"{{"event":"bad_setting","name":"{name}"}}"#);
+        console_warn(&format!(r#"{{"event":"bad_setting","name":"{name}"}}"#));
     }
     settings
 }
@@ -122,14 +140,17 @@ fn body(value: &JsValue) -> Body {
     }
     if value.is_instance_of::<js_sys::ArrayBuffer>() {
         // Sent as bytes. JSON knows none: text where they are text, numbers otherwise.
-        let bytes = js_sys::Uint8Array::new(value).to_vec();
-        return match String::from_utf8(bytes) {
+        let bytes = js_sys::Uint8Array::new(value);
+        return match String::from_utf8(bytes.to_vec()) {
             Ok(text) => Body::Text(text),
-            Err(error) => Body::Other(format!("{:?}", error.into_bytes())),
+            Err(_) => Body::Other(json(&js_sys::Array::from(&bytes))),
         };
     }
-    let json = js_sys::JSON::stringify(value)
-        .ok()
-        .and_then(|json| json.as_string());
-    Body::Other(json.unwrap_or_else(|| format!("{value:?}")))
+    Body::Other(json(value))
+}
+
+fn json(value: &JsValue) -> String {
+    let json = js_sys::JSON::stringify(value).ok();
+    json.and_then(|json| json.as_string())
+        .unwrap_or_else(|| format!("{value:?}"))
 }

@@ -15,8 +15,8 @@
 //! - [`classify`]: what a D1 error means; [`retry`]: when to try again; [`budget`]: when to stop;
 //! - [`settings`], [`tally`] (log lines), [`time`], [`ports`] (the traits behind which the platform lies).
 //!
-//! The edge, only in a Worker: `edge` (entry points), `d1`, `dlq`, `kv`, `clock` (the ports), `bindings` (JavaScript's
-//! side of them).
+//! The edge, only in a Worker: `edge` (entry points), `start` (what comes before them), `d1`, `dlq`, `kv`, `clock` (the
+//! ports), `bindings` (JavaScript's side of them).
 
 pub mod budget;
 pub mod bury;
@@ -46,3 +46,5 @@ mod dlq;
 pub mod edge;
 #[cfg(target_arch = "wasm32")]
 mod kv;
+#[cfg(target_arch = "wasm32")]
+pub mod start;
