@@ -1,8 +1,8 @@
 //! Runs every test: the native ones first, then those that run the built Workers in the real local runtime.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 use e2e::Workspace;
 
 use crate::step::{execute, say};
@@ -21,26 +21,93 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
     setup::run_in(&workspace)?;
-    let cargo_test = |package: &[&str]| {
+    // xtask's integration tests deploy built Workers (to a stand-in), so they come later.
+    let native = ["--workspace", "--exclude", "e2e", "--exclude", "xtask"];
+    let mut stages = vec![
+        Stage::new("running the native tests", &native),
+        Stage::new(
+            "testing cargo xtask itself",
+            &["--package", "xtask", "--bins"],
+        ),
+    ];
+    if !arguments.native {
+        stages.push(Stage::new(
+            "running the tests in the real local runtime (wrangler dev)",
+            &["--package", "e2e"],
+        ));
+        stages.push(Stage::new(
+            "testing deployments with the real wrangler against a stand-in for Cloudflare's API",
+            &["--package", "xtask", "--tests"],
+        ));
+    }
+    if let Some(filter) = &arguments.filter {
+        let mut found = Vec::new();
+        for stage in stages {
+            if stage.has(&workspace, filter)? {
+                found.push(stage);
+            }
+        }
+        if found.is_empty() {
+            bail!("no test has a name that holds '{filter}'");
+        }
+        stages = found;
+    }
+    let mut built = false;
+    for stage in &stages {
+        if stage.needs_workers() && !built {
+            build::all(&workspace)?;
+            built = true;
+        }
+        say(stage.title);
+        execute(
+            stage
+                .cargo_test(&workspace)
+                .args(arguments.filter.as_slice()),
+        )?;
+    }
+    Ok(())
+}
+
+/// Tests that run together.
+struct Stage {
+    title: &'static str,
+    /// What `cargo test` is told of them.
+    packages: Vec<&'static str>,
+}
+
+impl Stage {
+    fn new(title: &'static str, packages: &[&'static str]) -> Self {
+        Self {
+            title,
+            packages: packages.to_vec(),
+        }
+    }
+
+    fn needs_workers(&self) -> bool {
+        !self.packages.contains(&"--workspace") && !self.packages.contains(&"--bins")
+    }
+
+    fn cargo_test(&self, workspace: &Workspace) -> Command {
         let mut command = Command::new("cargo");
         command
             .arg("test")
-            .args(package)
+            .args(&self.packages)
             .current_dir(workspace.root());
-        command.args(arguments.filter.as_slice());
         command
-    };
-    say("running the native tests");
-    // xtask's integration tests deploy built Workers (to a stand-in), so they come later.
-    let native = ["--workspace", "--exclude", "e2e", "--exclude", "xtask"];
-    execute(&mut cargo_test(&native))?;
-    execute(&mut cargo_test(&["--package", "xtask", "--bins"]))?;
-    if arguments.native {
-        return Ok(());
     }
-    build::all(&workspace)?;
-    say("running the tests in the real local runtime (wrangler dev)");
-    execute(&mut cargo_test(&["--package", "e2e"]))?;
-    say("testing deployments with the real wrangler against a stand-in for Cloudflare's API");
-    execute(&mut cargo_test(&["--package", "xtask", "--tests"]))
+
+    /// Whether any of its tests has a name that holds `filter`.
+    fn has(&self, workspace: &Workspace, filter: &str) -> Result<bool> {
+        let output = self
+            .cargo_test(workspace)
+            .args(["--quiet", filter, "--", "--list", "--format", "terse"])
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cargo did not start")?;
+        if !output.status.success() {
+            bail!("the tests do not compile");
+        }
+        let listed = String::from_utf8_lossy(&output.stdout);
+        Ok(listed.lines().any(|line| line.ends_with(": test")))
+    }
 }
