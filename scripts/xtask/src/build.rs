@@ -108,7 +108,13 @@ fn sources(workspace: &Workspace, folder: &Path) -> Vec<PathBuf> {
     crates
         .flat_map(|folder| [folder.join("src"), folder.join("Cargo.toml")])
         .chain(
-            ["Cargo.toml", "Cargo.lock", "wrangler/package-lock.json"].map(|file| root.join(file)),
+            [
+                ".cargo/config.toml",
+                "Cargo.toml",
+                "Cargo.lock",
+                "wrangler/package-lock.json",
+            ]
+            .map(|file| root.join(file)),
         )
         .collect()
 }
