@@ -1,19 +1,19 @@
-//! Commands, options and their help. Nothing is checked here beyond its form; `commands` does the rest.
+//! Commands, options and their help. Nothing is checked here beyond its form; `commands` does the rest. [`place`] says
+//! which installation is meant, [`values`] reads words of which there are few.
 
-use std::ffi::{OsStr, OsString};
+pub mod place;
+mod values;
+
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::{
-    NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser,
-};
-use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use log_record::{Level, Reason};
 
 use crate::credentials::variable;
 
-/// The port of `cargo xtask dev` unless it was told another.
-const LOCAL_PORT: &str = "8787";
+pub use place::{Color, Place};
+use values::{LEVELS, REASONS};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,93 +48,6 @@ pub struct Cli {
     /// Where.
     #[command(flatten)]
     pub place: Place,
-}
-
-/// Which installation is meant.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Where")]
-pub struct Place {
-    /// A running `cargo xtask dev` on this machine, instead of the account
-    #[arg(long, global = true, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = LOCAL_PORT)]
-    pub local: Option<u16>,
-    /// The environment it was deployed to with `cargo xtask deploy --env`: adds -NAME to the names below
-    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub env: Option<String>,
-    /// The D1 database [default: tailrace]
-    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub database: Option<String>,
-    /// The queue that records are replayed to [default: tail-logs]
-    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub queue: Option<String>,
-    /// The dead-letter queue [default: tail-logs-dlq]
-    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub dead_letter_queue: Option<String>,
-    /// The KV namespace of the fallback, by its title [default: tailrace-fallback]
-    #[arg(long, global = true, value_name = "TITLE", value_parser = NonEmptyStringValueParser::new())]
-    pub fallback: Option<String>,
-    /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub color: Color,
-}
-
-/// When to use colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-impl Place {
-    /// Takes from the environment what the command line does not name.
-    fn fill(&mut self, variable: impl Fn(&str) -> Option<String>) {
-        for (name, option) in [
-            ("TAILRACE_ENV", &mut self.env),
-            ("TAILRACE_DATABASE", &mut self.database),
-            ("TAILRACE_QUEUE", &mut self.queue),
-            ("TAILRACE_DEAD_LETTER_QUEUE", &mut self.dead_letter_queue),
-            ("TAILRACE_FALLBACK", &mut self.fallback),
-        ] {
-            if option.is_none() {
-                *option = variable(name);
-            }
-        }
-    }
-
-    fn named(&self, given: Option<&String>, default: &str) -> String {
-        match (given, &self.env) {
-            (Some(name), _) => name.clone(),
-            (None, Some(env)) => format!("{default}-{env}"),
-            (None, None) => default.to_owned(),
-        }
-    }
-
-    /// The database's name.
-    #[must_use]
-    pub fn database(&self) -> String {
-        self.named(self.database.as_ref(), "tailrace")
-    }
-
-    /// The queue's name.
-    #[must_use]
-    pub fn queue(&self) -> String {
-        self.named(self.queue.as_ref(), "tail-logs")
-    }
-
-    /// The dead-letter queue's name.
-    #[must_use]
-    pub fn dead_letter_queue(&self) -> String {
-        self.named(self.dead_letter_queue.as_ref(), "tail-logs-dlq")
-    }
-
-    /// The fallback namespace's title.
-    #[must_use]
-    pub fn fallback(&self) -> String {
-        self.named(self.fallback.as_ref(), "tailrace-fallback")
-    }
 }
 
 /// What to do.
@@ -364,52 +277,6 @@ pub struct Normalize {
     /// Indent the JSON
     #[arg(long)]
     pub pretty: bool,
-}
-
-/// Reads one of a few words; completions and complaints list them.
-#[derive(Clone)]
-struct OneOf<T: 'static> {
-    names: fn() -> Vec<&'static str>,
-    read: fn(&str) -> Option<T>,
-}
-
-/// Levels, under any of the names that loggers give them.
-const LEVELS: OneOf<Level> = OneOf {
-    names: || Level::ALL.map(Level::as_str).to_vec(),
-    read: Level::from_alias,
-};
-
-/// Reasons of dead letters; hyphens do for underscores.
-const REASONS: OneOf<Reason> = OneOf {
-    names: || Reason::ALL.map(Reason::as_str).to_vec(),
-    read: |text| {
-        let text = text.replace('-', "_");
-        Reason::ALL
-            .into_iter()
-            .find(|reason| reason.as_str() == text)
-    },
-};
-
-impl<T: Clone + Send + Sync> TypedValueParser for OneOf<T> {
-    type Value = T;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        argument: Option<&clap::Arg>,
-        value: &OsStr,
-    ) -> Result<T, clap::Error> {
-        value.to_str().and_then(self.read).ok_or_else(|| {
-            PossibleValuesParser::new((self.names)())
-                .parse_ref(command, argument, value)
-                .err()
-                .unwrap_or_else(|| clap::Error::new(ErrorKind::InvalidValue))
-        })
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new((self.names)().into_iter().map(PossibleValue::new)))
-    }
 }
 
 /// The command line; does not return where clap has to say something.

@@ -1,9 +1,11 @@
 //! The Cloudflare API, and the local runtime's explorer, which answers the same shapes without credentials. [`d1`],
-//! [`kv`] and [`queues`] know the endpoints; this knows requests, answers and failures, and `retry` when to call again.
+//! [`kv`] and [`queues`] know the endpoints; this knows requests and answers, `refusal` what a refusal means, and `retry`
+//! when to call again.
 
 pub mod d1;
 pub mod kv;
 pub mod queues;
+mod refusal;
 
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use serde::de::DeserializeOwned;
 use crate::credentials::Token;
 use crate::retry::{Failure, Policy, retry};
 use crate::{Error, credentials};
+
+use refusal::Message;
 
 /// Where the API is unless `CLOUDFLARE_API_BASE_URL` says otherwise, as for wrangler.
 const API: &str = "https://api.cloudflare.com/client/v4";
@@ -85,14 +89,6 @@ struct Frame<T> {
     result: Option<T>,
     #[serde(default)]
     result_info: Option<ResultInfo>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    #[serde(default)]
-    code: i64,
-    #[serde(default)]
-    message: String,
 }
 
 /// Where a list goes on.
@@ -268,7 +264,6 @@ impl Client {
         Err(self.refused(call, status, &errors, after))
     }
 
-    /// What a refusal means.
     fn refused(
         &self,
         call: &Call<'_>,
@@ -276,55 +271,7 @@ impl Client {
         errors: &[Message],
         after: Option<Duration>,
     ) -> Failure {
-        let message = if errors.is_empty() {
-            status
-                .canonical_reason()
-                .unwrap_or("no reason given")
-                .to_owned()
-        } else {
-            let parts: Vec<_> = errors
-                .iter()
-                .map(|error| {
-                    if error.code == 0 {
-                        error.message.clone()
-                    } else {
-                        format!("{} [{}]", error.message, error.code)
-                    }
-                })
-                .collect();
-            parts.join("; ")
-        };
-        let message = self
-            .token
-            .as_ref()
-            .map_or_else(|| message.clone(), |token| token.redact(&message));
-        // 6003, 6111: malformed credentials, as status 400. 7003: no such account in the path.
-        let credentials = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-            || errors
-                .iter()
-                .any(|error| matches!(error.code, 6003 | 6111 | 7003 | 9109 | 10000))
-                && !self.local;
-        let transient = status == StatusCode::TOO_MANY_REQUESTS
-            || status.is_server_error() && !is_query_error(&message)
-            || is_passing_trouble(&message);
-        let error = if credentials && !transient {
-            Error::Refused {
-                what: call.what,
-                status: status.as_u16(),
-                message,
-            }
-        } else {
-            Error::Api {
-                what: call.what,
-                status: status.as_u16(),
-                message,
-            }
-        };
-        if transient {
-            Failure::Transient { error, after }
-        } else {
-            Failure::Permanent(error)
-        }
+        refusal::meaning(call.what, status, errors, after, self.token.as_ref())
     }
 
     fn transport(&self, call: &Call<'_>, error: &reqwest::Error) -> Failure {
@@ -374,34 +321,6 @@ fn http() -> Result<reqwest::Client, Error> {
             reason: error.to_string(),
             local: false,
         })
-}
-
-/// D1's words for a statement that fails again however often it is sent. The local runtime answers these with 500.
-fn is_query_error(message: &str) -> bool {
-    [
-        "no such table",
-        "no such column",
-        "syntax error",
-        "SQLITE_ERROR",
-        "SQLITE_CONSTRAINT",
-    ]
-    .iter()
-    .any(|text| message.contains(text))
-}
-
-/// D1's words for what passes, whatever the status (D1: debugging, error list).
-fn is_passing_trouble(message: &str) -> bool {
-    [
-        "Network connection lost",
-        "storage caused object to be reset",
-        "starting up D1 DB storage",
-        "Cannot resolve D1 DB due to transient issue",
-        "reset because its code was updated",
-        "is overloaded",
-        "database is locked",
-    ]
-    .iter()
-    .any(|text| message.contains(text))
 }
 
 fn header_text(response: &reqwest::Response, name: header::HeaderName) -> Option<&str> {

@@ -76,6 +76,39 @@ impl Params {
         self.0.push(value.into());
         format!("?{}", self.0.len())
     }
+
+    /// A list of values, as it stands behind `IN`.
+    fn bind_all(&mut self, values: &[String]) -> String {
+        let list: Vec<_> = values.iter().map(|value| self.bind(value)).collect();
+        format!("({})", list.join(", "))
+    }
+
+    /// The rows after `position`, in the order of all rows.
+    fn after(&mut self, position: &Position) -> String {
+        self.compare(">", position)
+    }
+
+    /// The rows before `position`.
+    fn before(&mut self, position: &Position) -> String {
+        self.compare("<", position)
+    }
+
+    fn compare(&mut self, operator: &str, position: &Position) -> String {
+        format!(
+            "(timestamp, log_id) {operator} ({}, {})",
+            self.bind(&position.timestamp),
+            self.bind(&position.log_id)
+        )
+    }
+
+    /// `sql` with these parameters, ordered, and at most `limit` rows of it.
+    fn limited(mut self, sql: &str, order: &str, limit: usize) -> Statement {
+        let limit = self.bind(limit.to_string());
+        Statement {
+            sql: format!("{sql} ORDER BY {order} LIMIT CAST({limit} AS INTEGER)"),
+            params: self.0,
+        }
+    }
 }
 
 /// The conditions of `filter` over `[from, to)` and beyond `extra`, as one or two `WHERE` bodies: two where warnings and
@@ -106,8 +139,7 @@ fn source(select: &str, filter: &Filter, conditions: &[String], params: &mut Par
             common.push(format!("{plus}worker_name = {}", params.bind(worker)));
         }
         workers => {
-            let list: Vec<_> = workers.iter().map(|worker| params.bind(worker)).collect();
-            common.push(format!("+worker_name IN ({})", list.join(", ")));
+            common.push(format!("+worker_name IN {}", params.bind_all(workers)));
         }
     }
     if let Some(text) = &filter.grep {
@@ -150,44 +182,24 @@ pub fn newest(
     limit: usize,
 ) -> Statement {
     let mut params = Params::default();
-    let mut conditions = vec![format!("timestamp >= {}", params.bind(from))];
-    conditions.push(match before {
-        None => format!("timestamp < {}", params.bind(to)),
-        Some(position) => format!(
-            "(timestamp, log_id) < ({}, {})",
-            params.bind(&position.timestamp),
-            params.bind(&position.log_id)
-        ),
-    });
+    let conditions = [
+        format!("timestamp >= {}", params.bind(from)),
+        match before {
+            None => format!("timestamp < {}", params.bind(to)),
+            Some(position) => params.before(position),
+        },
+    ];
     let source = source(COLUMNS, filter, &conditions, &mut params);
-    let sql = format!(
-        "{source} ORDER BY timestamp DESC, log_id DESC LIMIT CAST({} AS INTEGER)",
-        params.bind(limit.to_string())
-    );
-    Statement {
-        sql,
-        params: params.0,
-    }
+    params.limited(&source, "timestamp DESC, log_id DESC", limit)
 }
 
 /// The rows after `after`, oldest first, at most `limit`.
 #[must_use]
 pub fn oldest(filter: &Filter, after: &Position, limit: usize) -> Statement {
     let mut params = Params::default();
-    let condition = format!(
-        "(timestamp, log_id) > ({}, {})",
-        params.bind(&after.timestamp),
-        params.bind(&after.log_id)
-    );
+    let condition = params.after(after);
     let source = source(COLUMNS, filter, &[condition], &mut params);
-    let sql = format!(
-        "{source} ORDER BY timestamp, log_id LIMIT CAST({} AS INTEGER)",
-        params.bind(limit.to_string())
-    );
-    Statement {
-        sql,
-        params: params.0,
-    }
+    params.limited(&source, "timestamp, log_id", limit)
 }
 
 /// What was stored at or after `created`, a time of the database's own clock (see [`clock`]), among the rows after
@@ -196,23 +208,12 @@ pub fn oldest(filter: &Filter, after: &Position, limit: usize) -> Statement {
 pub fn stored_since(filter: &Filter, after: &Position, created: &str, limit: usize) -> Statement {
     let mut params = Params::default();
     let conditions = [
-        format!(
-            "(timestamp, log_id) > ({}, {})",
-            params.bind(&after.timestamp),
-            params.bind(&after.log_id)
-        ),
+        params.after(after),
         format!("created_at >= {}", params.bind(created)),
     ];
     let select = format!("{COLUMNS}, created_at");
     let source = source(&select, filter, &conditions, &mut params);
-    let sql = format!(
-        "{source} ORDER BY timestamp, log_id LIMIT CAST({} AS INTEGER)",
-        params.bind(limit.to_string())
-    );
-    Statement {
-        sql,
-        params: params.0,
-    }
+    params.limited(&source, "timestamp, log_id", limit)
 }
 
 /// The database's clock: now, and `seconds_back` before now, as `created_at` has them; then now as `timestamp` has it.
@@ -253,16 +254,23 @@ const INVOCATION: &str = r#"context_json LIKE '{"kind":"invocation",%'"#;
 /// An exception record.
 const EXCEPTION: &str = r#"context_json LIKE '{"kind":"exception",%'"#;
 
-/// A window of time and the Workers asked for.
-fn window(workers: &[String], from: &str, to: &str) -> (String, Params) {
+/// A window of time and the Workers asked for; `own_index` is whether one Worker's rows are found by its index.
+fn window(workers: &[String], from: &str, to: &str, own_index: bool) -> (String, Params) {
     let mut params = Params::default();
-    let mut text = format!("timestamp >= {}", params.bind(from));
-    let _ = write!(text, " AND timestamp < {}", params.bind(to));
+    let mut text = format!(
+        "timestamp >= {} AND timestamp < {}",
+        params.bind(from),
+        params.bind(to)
+    );
     if !workers.is_empty() {
-        let list: Vec<_> = workers.iter().map(|worker| params.bind(worker)).collect();
-        // One Worker has its index; of several, the range is read once.
-        let plus = if workers.len() == 1 { "" } else { "+" };
-        let _ = write!(text, " AND {plus}worker_name IN ({})", list.join(", "));
+        // Of several Workers, the range is read once.
+        let plus = if own_index && workers.len() == 1 {
+            ""
+        } else {
+            "+"
+        };
+        let list = params.bind_all(workers);
+        let _ = write!(text, " AND {plus}worker_name IN {list}");
     }
     (text, params)
 }
@@ -270,7 +278,7 @@ fn window(workers: &[String], from: &str, to: &str) -> (String, Params) {
 /// Rows per Worker and level: `worker_name, log_level, count`.
 #[must_use]
 pub fn levels(workers: &[String], from: &str, to: &str) -> Statement {
-    let (window, params) = window(workers, from, to);
+    let (window, params) = window(workers, from, to, true);
     Statement {
         sql: format!(
             "SELECT worker_name, log_level, count(*) FROM tail_logs WHERE {window} GROUP BY worker_name, log_level"
@@ -291,7 +299,7 @@ pub enum Measure {
 /// Invocations per Worker, level and whole milliseconds: `worker_name, log_level, milliseconds or null, count`.
 #[must_use]
 pub fn durations(measure: Measure, workers: &[String], from: &str, to: &str) -> Statement {
-    let (window, params) = window(workers, from, to);
+    let (window, params) = window(workers, from, to, true);
     let value = match measure {
         Measure::Latency => "json_extract(context_json, '$.latency_ms')",
         Measure::Cpu => "coalesce(json_extract(context_json, '$.cpu_time_ms'), execution_time_ms)",
@@ -309,21 +317,12 @@ pub fn durations(measure: Measure, workers: &[String], from: &str, to: &str) -> 
 /// Messages are told apart by their first 200 characters.
 #[must_use]
 pub fn exceptions(workers: &[String], from: &str, to: &str, limit: usize) -> Statement {
-    let mut params = Params::default();
-    let mut text = format!("timestamp >= {}", params.bind(from));
-    let _ = write!(text, " AND timestamp < {}", params.bind(to));
-    if !workers.is_empty() {
-        let list: Vec<_> = workers.iter().map(|worker| params.bind(worker)).collect();
-        let _ = write!(text, " AND +worker_name IN ({})", list.join(", "));
-    }
-    Statement {
-        sql: format!(
-            "SELECT worker_name, json_extract(context_json, '$.name') AS name, substr(message, 1, 200) AS message, \
-             count(*) AS times FROM tail_logs WHERE {text} AND log_level = 'error' AND {EXCEPTION} \
-             GROUP BY worker_name, name, substr(message, 1, 200) ORDER BY times DESC \
-             LIMIT CAST({} AS INTEGER)",
-            params.bind(limit.to_string())
-        ),
-        params: params.0,
-    }
+    // Errors have an index of their own.
+    let (window, params) = window(workers, from, to, false);
+    let sql = format!(
+        "SELECT worker_name, json_extract(context_json, '$.name') AS name, substr(message, 1, 200) AS message, \
+         count(*) AS times FROM tail_logs WHERE {window} AND log_level = 'error' AND {EXCEPTION} \
+         GROUP BY worker_name, name, substr(message, 1, 200)"
+    );
+    params.limited(&sql, "times DESC", limit)
 }

@@ -18,7 +18,7 @@ use support::{Cloud, Row, When, failure};
 use tailrace::client::Client;
 use tailrace::client::d1::Database;
 use tailrace::commands::logs::follow::Follower;
-use tailrace::commands::logs::newest;
+use tailrace::commands::logs::search::newest;
 use tailrace::retry::Policy;
 use tailrace::sql::Filter;
 use tokio::io::{AsyncBufReadExt as _, BufReader};

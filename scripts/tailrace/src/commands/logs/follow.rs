@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{position, stored_ms};
+use super::search::{position, stored_ms};
 use crate::Error;
 use crate::client::d1::Database;
 use crate::record::Row;

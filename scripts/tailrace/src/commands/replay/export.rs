@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::letter::{Content, Letter};
 use crate::Error;
-use crate::commands::logs::stored_ms;
+use crate::commands::logs::search::stored_ms;
 
 /// The file.
 pub struct Export {

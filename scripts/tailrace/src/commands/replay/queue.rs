@@ -1,4 +1,4 @@
-//! Letters from the dead-letter queue: pull, publish, acknowledge.
+//! Letters from the dead-letter queue: pull, publish, acknowledge; [`held`] keeps what stays.
 //!
 //! One loop pulls; batches of at most 100 messages are published and acknowledged beside it, `--concurrency` at once.
 //! Every message is in one of three states, by its id, so that a second delivery of it (its lease ran out, or its ack
@@ -10,6 +10,8 @@
 //!
 //! A process that dies leaves leases that run out: what was not acknowledged comes back.
 
+mod held;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -17,13 +19,14 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
 use super::letter::{Content, Left, Letter, Origin};
-use super::pack::{Outgoing, calls};
 use super::tally::Tally;
 use super::target::{Sent, Target};
 use super::{Job, fallback};
 use crate::client::kv::Namespace;
 use crate::client::queues::{Message, Queue, Settled};
 use crate::{Error, output};
+
+use held::Held;
 
 /// Messages of one pull: the platform's maximum.
 const PULL_MESSAGES: usize = 100;
@@ -47,20 +50,6 @@ enum State {
     Held,
 }
 
-/// A message that stays.
-struct Held {
-    lease: String,
-    again: Again,
-}
-
-/// Whether a message can be delivered again.
-enum Again {
-    /// It can.
-    Yes,
-    /// This was the last delivery of this body; `None` is no text.
-    No(Option<String>),
-}
-
 /// A message being replayed.
 struct Taken {
     message: Message,
@@ -82,9 +71,8 @@ struct Run<'r, 'a> {
     queue: &'r Queue<'a>,
     job: &'r mut Job<'a>,
     tally: &'r mut Tally,
-    max_retries: u32,
     states: HashMap<String, State>,
-    held: HashMap<String, Held>,
+    held: Held,
     /// Second leases of messages in flight.
     again: HashMap<String, String>,
     /// Messages in the queue, as far as is known.
@@ -120,9 +108,8 @@ pub async fn run(job: &mut Job<'_>, tally: &mut Tally) -> Result<(), Error> {
         queue: &queue,
         job,
         tally,
-        max_retries: consumer.max_retries,
         states: HashMap::new(),
-        held: HashMap::new(),
+        held: Held::new(consumer.max_retries),
         again: HashMap::new(),
         backlog: None,
         unconfirmed: 0,
@@ -230,7 +217,11 @@ impl<'a> Run<'_, 'a> {
         let unseen = self.unseen();
         self.tally.unseen = unseen;
         self.tally.leave_many(Left::NotSettled, self.unconfirmed);
-        self.release().await;
+        let released = self.held.release(queue, self.job.args.lease).await;
+        self.tally.renewed += released.renewed;
+        if let Some(error) = released.failure {
+            self.fail(error);
+        }
         Ok(())
     }
 
@@ -248,19 +239,8 @@ impl<'a> Run<'_, 'a> {
     }
 
     fn hold(&mut self, message: Message) {
-        let again = if message.attempts >= self.max_retries {
-            Again::No(message.body)
-        } else {
-            Again::Yes
-        };
         self.states.insert(message.id.clone(), State::Held);
-        self.held.insert(
-            message.id,
-            Held {
-                lease: message.lease_id,
-                again,
-            },
-        );
+        self.held.hold(message);
     }
 
     /// Sorts pulled messages into those to replay, which are returned, and those that are settled already or stay.
@@ -416,60 +396,6 @@ impl<'a> Run<'_, 'a> {
             self.stopped = !go_on;
         }
         self.acknowledge(&late).await;
-    }
-
-    /// Gives back what stays. A message on its last delivery is put at the end of the queue anew and then acknowledged,
-    /// in this order: given back, it would be deleted.
-    async fn release(&mut self) {
-        let mut releases = Vec::new();
-        let mut renewals = Vec::new();
-        for held in self.held.values() {
-            match &held.again {
-                Again::Yes => releases.push(held.lease.as_str()),
-                Again::No(Some(body)) => renewals.push((held.lease.as_str(), body.as_str())),
-                Again::No(None) => output::note(
-                    "a message that is no text is on its last delivery; it cannot be kept over this API and will be \
-                     deleted by the platform",
-                ),
-            }
-        }
-        for leases in releases.chunks(PULL_MESSAGES) {
-            if let Err(error) = self.queue.settle(&[], leases).await {
-                output::note(&format!(
-                    "some messages stay leased for up to {} s, and come back then: {error}",
-                    self.job.args.lease
-                ));
-                break;
-            }
-        }
-        let outgoing: Vec<_> = renewals
-            .iter()
-            .enumerate()
-            .map(|(index, (_, body))| Outgoing {
-                body: (*body).to_owned(),
-                letters: vec![index],
-            })
-            .collect();
-        let mut failure = None;
-        for call in calls(&outgoing) {
-            let bodies: Vec<_> = call.iter().map(|one| one.body.as_str()).collect();
-            let leases: Vec<_> = call
-                .iter()
-                .flat_map(|one| &one.letters)
-                .filter_map(|index| Some(renewals.get(*index)?.0))
-                .collect();
-            let renewed = async {
-                self.queue.publish(&bodies).await?;
-                self.queue.settle(&leases, &[]).await
-            };
-            match renewed.await {
-                Ok(_) => self.tally.renewed += leases.len() as u64,
-                Err(error) => failure = Some(error),
-            }
-        }
-        if let Some(error) = failure {
-            self.fail(error);
-        }
     }
 }
 

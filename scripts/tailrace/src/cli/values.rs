@@ -1,0 +1,53 @@
+//! Options that take one of a few words.
+
+use std::ffi::OsStr;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::error::ErrorKind;
+use log_record::{Level, Reason};
+
+/// Reads one of a few words; completions and complaints list them.
+#[derive(Clone)]
+pub(super) struct OneOf<T: 'static> {
+    names: fn() -> Vec<&'static str>,
+    read: fn(&str) -> Option<T>,
+}
+
+/// Levels, under any of the names that loggers give them.
+pub(super) const LEVELS: OneOf<Level> = OneOf {
+    names: || Level::ALL.map(Level::as_str).to_vec(),
+    read: Level::from_alias,
+};
+
+/// Reasons of dead letters; hyphens do for underscores.
+pub(super) const REASONS: OneOf<Reason> = OneOf {
+    names: || Reason::ALL.map(Reason::as_str).to_vec(),
+    read: |text| {
+        let text = text.replace('-', "_");
+        Reason::ALL
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+    },
+};
+
+impl<T: Clone + Send + Sync> TypedValueParser for OneOf<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        value.to_str().and_then(self.read).ok_or_else(|| {
+            PossibleValuesParser::new((self.names)())
+                .parse_ref(command, argument, value)
+                .err()
+                .unwrap_or_else(|| clap::Error::new(ErrorKind::InvalidValue))
+        })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.names)().into_iter().map(PossibleValue::new)))
+    }
+}

@@ -1,0 +1,206 @@
+//! Figures as they add up, slice by slice, and the answer made of them.
+
+use std::collections::BTreeMap;
+
+use log_record::Level;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::EXCEPTIONS_A_SLICE;
+use crate::histogram::Histogram;
+
+/// The answers for one slice.
+pub(super) struct Slice {
+    pub(super) levels: Vec<Vec<Value>>,
+    pub(super) latencies: Vec<Vec<Value>>,
+    pub(super) cpu_times: Vec<Vec<Value>>,
+    pub(super) exceptions: Vec<Vec<Value>>,
+}
+
+/// The figures of one Worker.
+#[derive(Debug, Default)]
+pub struct Figures {
+    invocations: u64,
+    errors: u64,
+    latency: Histogram,
+    cpu: Histogram,
+    records: BTreeMap<String, u64>,
+}
+
+/// What was measured.
+#[derive(Debug, Default)]
+pub struct Measured {
+    workers: BTreeMap<String, Figures>,
+    /// By Worker, name and message.
+    exceptions: BTreeMap<(String, String, String), u64>,
+    /// Whether a slice had more different exceptions than were taken.
+    pub(super) exceptions_cut: bool,
+}
+
+impl Measured {
+    /// Adds a slice.
+    pub(super) fn add(&mut self, slice: &Slice) {
+        for cells in &slice.levels {
+            let figures = self.workers.entry(text(cells, 0)).or_default();
+            *figures.records.entry(text(cells, 1)).or_default() += number(cells, 2).unwrap_or(0);
+        }
+        for cells in &slice.latencies {
+            let figures = self.workers.entry(text(cells, 0)).or_default();
+            let times = number(cells, 3).unwrap_or(0);
+            figures.invocations += times;
+            if text(cells, 1) == Level::Error.as_str() {
+                figures.errors += times;
+            }
+            if let Some(ms) = number(cells, 2) {
+                figures.latency.add(ms, times);
+            }
+        }
+        for cells in &slice.cpu_times {
+            if let Some(ms) = number(cells, 2) {
+                let figures = self.workers.entry(text(cells, 0)).or_default();
+                figures.cpu.add(ms, number(cells, 3).unwrap_or(0));
+            }
+        }
+        self.exceptions_cut |= slice.exceptions.len() >= EXCEPTIONS_A_SLICE;
+        for cells in &slice.exceptions {
+            let key = (text(cells, 0), text(cells, 1), text(cells, 2));
+            *self.exceptions.entry(key).or_default() += number(cells, 3).unwrap_or(0);
+        }
+    }
+
+    /// The answer, with the `top` most frequent exceptions.
+    #[must_use]
+    pub fn report(&self, since: String, until: String, top: usize) -> Report {
+        let workers = self
+            .workers
+            .iter()
+            .map(|(name, figures)| WorkerReport {
+                worker_name: name.clone(),
+                invocations: figures.invocations,
+                errors: figures.errors,
+                error_rate: (figures.invocations > 0).then(|| {
+                    #[allow(clippy::cast_precision_loss)] // exact below 2^53
+                    let rate = figures.errors as f64 / figures.invocations as f64;
+                    rate
+                }),
+                latency_ms: (&figures.latency).into(),
+                cpu_time_ms: (&figures.cpu).into(),
+                records: Level::ALL
+                    .iter()
+                    .map(|level| {
+                        let count = figures.records.get(level.as_str()).copied();
+                        (level.as_str().to_owned(), count.unwrap_or(0))
+                    })
+                    .collect(),
+            })
+            .collect();
+        let mut exceptions: Vec<_> = self
+            .exceptions
+            .iter()
+            .map(|((worker_name, name, message), count)| ExceptionReport {
+                worker_name: worker_name.clone(),
+                name: name.clone(),
+                message: message.clone(),
+                count: *count,
+            })
+            .collect();
+        exceptions.sort_by_key(|exception| std::cmp::Reverse(exception.count));
+        exceptions.truncate(top);
+        Report {
+            since,
+            until,
+            workers,
+            exceptions,
+        }
+    }
+}
+
+/// Percentiles in whole milliseconds.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct Percentiles {
+    /// How many invocations have this figure.
+    pub count: u64,
+    /// The median.
+    pub p50: Option<u64>,
+    /// 95 percent do not exceed it.
+    pub p95: Option<u64>,
+    /// 99 percent do not exceed it.
+    pub p99: Option<u64>,
+}
+
+impl From<&Histogram> for Percentiles {
+    fn from(histogram: &Histogram) -> Self {
+        Self {
+            count: histogram.count(),
+            p50: histogram.percentile(50),
+            p95: histogram.percentile(95),
+            p99: histogram.percentile(99),
+        }
+    }
+}
+
+/// The JSON form of the answer.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// From, inclusive.
+    pub since: String,
+    /// To, exclusive.
+    pub until: String,
+    /// By name.
+    pub workers: Vec<WorkerReport>,
+    /// The most frequent first.
+    pub exceptions: Vec<ExceptionReport>,
+}
+
+/// One Worker.
+#[derive(Debug, Serialize)]
+pub struct WorkerReport {
+    /// The Worker.
+    pub worker_name: String,
+    /// Invocation records.
+    pub invocations: u64,
+    /// Of these, the ones of level error.
+    pub errors: u64,
+    /// `errors` / `invocations`, from 0 to 1; absent without invocations.
+    pub error_rate: Option<f64>,
+    /// Wall time.
+    pub latency_ms: Percentiles,
+    /// CPU time.
+    pub cpu_time_ms: Percentiles,
+    /// Records by level.
+    pub records: BTreeMap<String, u64>,
+}
+
+/// One exception.
+#[derive(Debug, Serialize)]
+pub struct ExceptionReport {
+    /// The Worker.
+    pub worker_name: String,
+    /// The error's name.
+    pub name: String,
+    /// The message's first 200 characters.
+    pub message: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// A cell as text; empty for NULL.
+fn text(cells: &[Value], index: usize) -> String {
+    match cells.get(index) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// A cell as a whole number; `None` for NULL and below zero.
+fn number(cells: &[Value], index: usize) -> Option<u64> {
+    let value = cells.get(index)?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
+    value.as_u64().or_else(|| {
+        value
+            .as_f64()
+            .filter(|value| *value >= 0.0)
+            .map(|value| value as u64)
+    })
+}

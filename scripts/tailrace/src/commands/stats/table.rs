@@ -1,0 +1,153 @@
+//! The figures for a person: a line for each Worker, or for each figure where that is too wide.
+
+use log_record::Level;
+
+use super::figures::{ExceptionReport, Percentiles, Report, WorkerReport};
+use crate::output;
+use crate::time::{self, Zone};
+
+/// The headings of the table, and of the lines where there is no room for one.
+const HEADINGS: [&str; 6] = [
+    "WORKER",
+    "INVOCATIONS",
+    "ERRORS",
+    "LATENCY ms p50/p95/p99",
+    "CPU ms p50/p95/p99",
+    "RECORDS debug/info/warn/error",
+];
+
+/// The report, line by line.
+#[must_use]
+pub fn render(report: &Report, zone: Zone, width: Option<usize>) -> Vec<String> {
+    let mut lines = vec![output::paint(
+        output::FAINT,
+        &format!(
+            "{} to {}",
+            time::shown(&report.since, zone),
+            time::shown(&report.until, zone)
+        ),
+    )];
+    if report.workers.is_empty() {
+        return lines;
+    }
+    let rows: Vec<_> = report.workers.iter().map(cells).collect();
+    lines.extend(table(&rows, width).unwrap_or_else(|| list(&rows)));
+    if !report.exceptions.is_empty() {
+        lines.push(String::new());
+        lines.push(output::paint(output::STRONG, "TOP EXCEPTIONS"));
+        for exception in &report.exceptions {
+            lines.push(exception_line(exception, width));
+        }
+    }
+    lines
+}
+
+/// A Worker's figures, in the order of [`HEADINGS`].
+fn cells(worker: &WorkerReport) -> [String; 6] {
+    let level =
+        |level: Level| output::grouped(worker.records.get(level.as_str()).copied().unwrap_or(0));
+    [
+        output::cut(&output::safe(&worker.worker_name), 40),
+        output::grouped(worker.invocations),
+        worker
+            .error_rate
+            .map_or_else(|| "-".to_owned(), |rate| format!("{:.1}%", rate * 100.0)),
+        percentiles(&worker.latency_ms),
+        percentiles(&worker.cpu_time_ms),
+        Level::ALL.map(level).join("/"),
+    ]
+}
+
+/// One line for each Worker; `None` where that is wider than `width`.
+fn table(rows: &[[String; 6]], width: Option<usize>) -> Option<Vec<String>> {
+    let headings = HEADINGS.map(str::to_owned);
+    let table: Vec<_> = std::iter::once(&headings).chain(rows).collect();
+    let widths: Vec<_> = (0..HEADINGS.len())
+        .map(|column| {
+            let cells = table.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| output::columns(cell)).max().unwrap_or(0)
+        })
+        .collect();
+    let total = widths.iter().sum::<usize>() + 2 * (HEADINGS.len() - 1);
+    if width.is_some_and(|width| width < total) {
+        return None;
+    }
+    let mut lines: Vec<_> = table
+        .iter()
+        .map(|row| {
+            let cells: Vec<_> = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| output::pad(cell, *width))
+                .collect();
+            cells.join("  ").trim_end().to_owned()
+        })
+        .collect();
+    if let Some(first) = lines.first_mut() {
+        *first = output::paint(output::STRONG, first);
+    }
+    Some(lines)
+}
+
+/// One line for each figure.
+fn list(rows: &[[String; 6]]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for row in rows {
+        for (index, (heading, cell)) in HEADINGS.iter().zip(row).enumerate() {
+            lines.push(if index == 0 {
+                output::paint(output::WORKER, cell)
+            } else {
+                format!("  {} {cell}", output::pad(heading, LIST_COLUMNS))
+            });
+        }
+    }
+    lines
+}
+
+/// Columns of a heading in a list: the longest one's.
+const LIST_COLUMNS: usize = 29;
+
+fn exception_line(exception: &ExceptionReport, width: Option<usize>) -> String {
+    let count = format!("{:>8}", output::grouped(exception.count));
+    let worker = output::safe(&exception.worker_name);
+    let used = count.len() + output::columns(&worker) + 4;
+    let mut message = output::safe(&exception.message);
+    if !exception.name.is_empty() && !message.contains(exception.name.as_str()) {
+        message = format!("{}: {message}", output::safe(&exception.name));
+    }
+    if let Some(width) = width {
+        message = output::cut(&message, width.saturating_sub(used).max(20));
+    }
+    format!(
+        "{count}  {}  {}",
+        output::paint(output::WORKER, &worker),
+        output::paint(output::BAD, &message)
+    )
+}
+
+fn percentiles(of: &Percentiles) -> String {
+    match (of.p50, of.p95, of.p99) {
+        (Some(p50), Some(p95), Some(p99)) => format!("{p50}/{p95}/{p99}"),
+        _ => "-".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_a_table_where_it_fits_and_else_a_list() {
+        let row = ["api", "12", "8.3%", "1/2/3", "1/1/1", "0/12/0/1"].map(str::to_owned);
+        let rows = [row.clone(), row];
+        let wide = table(&rows, Some(120)).unwrap();
+        assert_eq!(wide.len(), 3);
+        assert!(wide.iter().all(|line| !line.contains('\n')));
+        assert_eq!(table(&rows, None), Some(wide));
+        assert_eq!(table(&rows, Some(80)), None);
+        let list = list(&rows);
+        assert_eq!(list.len(), 12);
+        assert_eq!(list[1], "  INVOCATIONS                   12");
+        assert!(HEADINGS.iter().all(|heading| heading.len() <= LIST_COLUMNS));
+    }
+}

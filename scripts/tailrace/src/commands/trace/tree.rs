@@ -1,0 +1,336 @@
+//! The tree of a trace: an invocation a branch, in time order, with a bar that shows when it ran within the whole, and its
+//! lines below it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::Found;
+use crate::output;
+use crate::record::Row;
+use crate::time::{self, Zone};
+
+/// Columns of a latency bar: at most so many, and none where there is no room for the fewest.
+const BAR_COLUMNS: usize = 24;
+const BAR_LEAST_COLUMNS: usize = 8;
+
+/// Columns that an invocation's offset and latency take, with the spaces behind each.
+const OFFSET_COLUMNS: usize = 10;
+const LATENCY_COLUMNS: usize = 9;
+
+/// Columns that a bar leaves to the message behind it.
+const MESSAGE_COLUMNS: usize = 24;
+
+/// One invocation of one Worker.
+struct Invocation<'a> {
+    worker: &'a str,
+    record: Option<&'a Row>,
+    /// Whether the record is of this id, and not only of this invocation.
+    own: bool,
+    lines: Vec<&'a Row>,
+    start_ms: i64,
+}
+
+/// The tree, line by line.
+#[must_use]
+pub fn render(found: &Found, zone: Zone, width: Option<usize>) -> Vec<String> {
+    let mut invocations: Vec<Invocation<'_>> = Vec::new();
+    let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for row in &found.rows {
+        let request = row.request_id.as_deref().unwrap_or_default();
+        let index = *places
+            .entry((request, &row.worker_name))
+            .or_insert_with(|| {
+                invocations.push(Invocation {
+                    worker: &row.worker_name,
+                    record: None,
+                    own: false,
+                    lines: Vec::new(),
+                    start_ms: time::millis(&row.timestamp).unwrap_or_default(),
+                });
+                invocations.len() - 1
+            });
+        let Some(invocation) = invocations.get_mut(index) else {
+            continue;
+        };
+        if row.kind() == "invocation" && invocation.record.is_none() {
+            invocation.record = Some(row);
+            invocation.own = true;
+            invocation.start_ms = time::millis(&row.timestamp)
+                .unwrap_or_default()
+                .min(invocation.start_ms);
+        } else {
+            invocation.lines.push(row);
+        }
+    }
+    for ((request, _), index) in &places {
+        if let Some(invocation) = invocations.get_mut(*index)
+            && invocation.record.is_none()
+        {
+            invocation.record = found.invocations.get(*request);
+        }
+    }
+    invocations.sort_by_key(|invocation| invocation.start_ms);
+
+    let start = invocations
+        .iter()
+        .map(|one| one.start_ms)
+        .min()
+        .unwrap_or_default();
+    let end = invocations
+        .iter()
+        .map(Invocation::end_ms)
+        .max()
+        .unwrap_or(start);
+    let span = (end - start).max(1);
+    let workers: BTreeSet<_> = invocations.iter().map(|one| one.worker).collect();
+    let label = workers
+        .iter()
+        .map(|name| output::columns(&output::safe(name)))
+        .max();
+    let label = label.unwrap_or_default().min(32);
+
+    let first = found
+        .rows
+        .first()
+        .map(|row| row.timestamp.as_str())
+        .unwrap_or_default();
+    let mut lines = vec![format!(
+        "{} {}",
+        if found.by_request {
+            "request"
+        } else {
+            "correlation"
+        },
+        output::paint(output::STRONG, &output::safe(&found.id))
+    )];
+    let facts = format!(
+        "{}  {}  {}  {}  {}",
+        time::shown(first, zone),
+        output::counted(workers.len() as u64, "Worker", "Workers"),
+        output::counted(invocations.len() as u64, "invocation", "invocations"),
+        output::counted(found.rows.len() as u64, "record", "records"),
+        milliseconds(end - start),
+    );
+    let facts = output::wrap(&facts, width.unwrap_or(usize::MAX));
+    let facts = facts.iter().map(|line| line.trim_start());
+    lines.extend(facts.map(|line| output::paint(output::FAINT, line)));
+    for invocation in &invocations {
+        lines.push(String::new());
+        invocation.render(start, span, label, width, &mut lines);
+    }
+    lines
+}
+
+impl Invocation<'_> {
+    fn latency_ms(&self) -> Option<i64> {
+        #[allow(clippy::cast_possible_truncation)] // saturates
+        self.record
+            .and_then(Row::latency_ms)
+            .map(|ms| ms.round() as i64)
+    }
+
+    /// When it ended, or logged last.
+    fn end_ms(&self) -> i64 {
+        let began = self
+            .own
+            .then(|| self.start_ms + self.latency_ms().unwrap_or_default());
+        let last = self
+            .lines
+            .iter()
+            .filter_map(|row| time::millis(&row.timestamp))
+            .max();
+        began.max(last).unwrap_or(self.start_ms)
+    }
+
+    fn render(
+        &self,
+        start: i64,
+        span: i64,
+        label: usize,
+        width: Option<usize>,
+        lines: &mut Vec<String>,
+    ) {
+        let worker = output::pad(&output::safe(self.worker), label);
+        let offset = output::pad(&format!("+{} ms", self.start_ms - start), OFFSET_COLUMNS);
+        let latency = self
+            .latency_ms()
+            .map_or_else(|| "? ms".to_owned(), milliseconds);
+        let (message, level) = self.record.map_or_else(
+            || ("(its invocation record is not stored)".to_owned(), "info"),
+            |row| (output::safe(&row.message), row.log_level.as_str()),
+        );
+        let head = label + 1 + OFFSET_COLUMNS + 1 + LATENCY_COLUMNS + 1;
+        let columns = width.map_or(BAR_COLUMNS, |width| {
+            let room = width.saturating_sub(head + 1 + MESSAGE_COLUMNS);
+            if room < BAR_LEAST_COLUMNS {
+                0
+            } else {
+                room.min(BAR_COLUMNS)
+            }
+        });
+        let (bar_style, message_style) = if level == "error" {
+            (output::BAD, output::BAD)
+        } else {
+            (output::BAR, output::STRONG)
+        };
+        let (mut shown, mut used) = (String::new(), head);
+        if columns > 0 {
+            let bar = bar(self.start_ms - start, self.end_ms() - start, span, columns);
+            shown = output::paint(bar_style, &bar) + " ";
+            used += columns + 1;
+        }
+        let message = match width {
+            Some(width) => output::cut(&message, width.saturating_sub(used).max(20)),
+            None => message,
+        };
+        lines.push(format!(
+            "{} {} {shown}{} {}",
+            output::paint(output::WORKER, &worker),
+            output::paint(output::FAINT, &offset),
+            output::pad(&latency, LATENCY_COLUMNS),
+            output::paint(message_style, &message),
+        ));
+        for (index, row) in self.lines.iter().enumerate() {
+            let last = index + 1 == self.lines.len();
+            render_line(row, start, last, width, lines);
+        }
+    }
+}
+
+fn render_line(row: &Row, start: i64, last: bool, width: Option<usize>, lines: &mut Vec<String>) {
+    let branch = if last { "└─" } else { "├─" };
+    let stem = if last { "  " } else { "│ " };
+    let at = time::millis(&row.timestamp).unwrap_or(start) - start;
+    let offset = output::pad(&format!("+{at} ms"), OFFSET_COLUMNS);
+    let level = output::pad(&row.log_level, 5);
+    let fit = |text: &str, used: usize| match width {
+        Some(width) => output::cut(&output::safe(text), width.saturating_sub(used).max(20)),
+        None => output::safe(text),
+    };
+    let mark = match row.kind() {
+        "exception" => "exception: ",
+        "diagnostic" => "diagnostic: ",
+        _ => "",
+    };
+    lines.push(format!(
+        "{} {} {} {}",
+        output::paint(output::FAINT, branch),
+        output::paint(output::FAINT, &offset),
+        output::paint(output::level_style(&row.log_level), &level),
+        fit(&format!("{mark}{}", row.message), 20),
+    ));
+    for frame in stacks(row) {
+        lines.push(format!(
+            "{}              {}",
+            output::paint(output::FAINT, stem),
+            output::paint(output::FAINT, &fit(&frame, 20)),
+        ));
+    }
+}
+
+/// The stack of an exception, and those of the errors among a line's arguments: one frame a line, without what the
+/// message says already.
+fn stacks(row: &Row) -> Vec<String> {
+    let errors = row.fact("errors").and_then(Value::as_array);
+    let own = row.fact("stack").and_then(Value::as_str).into_iter();
+    own.chain(
+        errors
+            .into_iter()
+            .flatten()
+            .filter_map(|error| error.get("stack").and_then(Value::as_str)),
+    )
+    .flat_map(str::lines)
+    .map(str::trim)
+    .filter(|line| !line.is_empty() && !row.message.contains(line))
+    .map(str::to_owned)
+    .collect()
+}
+
+/// `from..to` milliseconds within `span`, as a bar of `columns`: at least one block, so that nothing is invisible.
+fn bar(from: i64, to: i64, span: i64, columns: usize) -> String {
+    let columns = i64::try_from(columns).unwrap_or(i64::MAX);
+    let begin = (from * columns / span).clamp(0, columns - 1);
+    let end = ((to * columns + span - 1) / span).clamp(begin + 1, columns);
+    (0..columns)
+        .map(|column| {
+            if (begin..end).contains(&column) {
+                '█'
+            } else {
+                '·'
+            }
+        })
+        .collect()
+}
+
+fn milliseconds(ms: i64) -> String {
+    if ms < 10_000 {
+        format!("{ms} ms")
+    } else {
+        format!("{}.{} s", ms / 1000, ms % 1000 / 100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(worker: &str, kind: &str, message: &str) -> Row {
+        let context = format!(
+            r#"{{"kind":"{kind}","latency_ms":3,"stack":"at {}"}}"#,
+            "x".repeat(200)
+        );
+        let cells = [
+            "id",
+            worker,
+            "run",
+            "corr",
+            "info",
+            message,
+            &context,
+            "2026-11-23T00:00:00.000Z",
+        ];
+        Row::read(
+            cells
+                .map(Value::from)
+                .into_iter()
+                .chain([Value::Null])
+                .collect(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_tree_fits_the_terminal_and_only_a_narrow_one_has_no_bars() {
+        let found = Found {
+            id: "corr".to_owned(),
+            by_request: false,
+            rows: vec![
+                row(
+                    "queue-consumer",
+                    "invocation",
+                    "queue events: 1 message, and more words than fit in any line",
+                ),
+                row("queue-consumer", "exception", &"y".repeat(200)),
+            ],
+            invocations: BTreeMap::new(),
+        };
+        for (width, bars) in [(60, false), (80, true), (120, true)] {
+            let lines = render(&found, Zone::Utc, Some(width));
+            for line in &lines {
+                let plain = anstream::adapter::strip_str(line).to_string();
+                assert!(output::columns(&plain) <= width, "{width}: {plain}");
+            }
+            assert_eq!(lines.concat().contains('█'), bars, "{width}");
+        }
+    }
+
+    #[test]
+    fn a_bar_shows_where_and_how_long_and_never_nothing() {
+        assert_eq!(bar(0, 100, 100, 24), "█".repeat(24));
+        assert_eq!(bar(0, 50, 100, 24), "█".repeat(12) + &"·".repeat(12));
+        assert_eq!(bar(100, 100, 100, 24), "·".repeat(23) + "█");
+        assert_eq!(bar(0, 0, 100, 24), "█".to_owned() + &"·".repeat(23));
+        assert_eq!(bar(0, 50, 100, 8), "████····");
+    }
+}
