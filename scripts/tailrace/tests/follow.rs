@@ -126,8 +126,7 @@ async fn a_look_that_fails_halfway_neither_misses_nor_repeats() {
         cloud.insert(&aged(30, &format!("m{n}")));
     }
     // The second page fails for good.
-    cloud.fault("/raw", 2, When::Before, failure(503, 0, "down"));
-    cloud.state().faults.last_mut().unwrap().skip = 2;
+    cloud.fault_after(2, "/raw", 2, When::Before, failure(503, 0, "down"));
     assert!(follower.poll(&database, Duration::ZERO).await.is_err());
     let rows = follower.poll(&database, Duration::ZERO).await.unwrap();
     assert_eq!(rows.len(), 1500);
@@ -162,13 +161,13 @@ async fn follow_prints_lines_as_they_arrive_survives_an_outage_and_ends_on_ctrl_
     cloud.insert(&aged(5, "before"));
     // One arrives after following began (the clock, a look) and before the first screen: it is on that, and not again.
     let mut calls = 0;
-    let arrive = move |state: &mut support::State| {
+    let arrive = move |state: &mut support::api::State| {
         calls += 1;
         if calls == 2 {
             aged(0, "between").insert(&state.db);
         }
     };
-    cloud.state().hooks.push(("/raw", Box::new(arrive)));
+    cloud.hook("/raw", arrive);
     let mut child = cloud
         .command(&["logs", "--follow", "--interval", "1"])
         .stdout(Stdio::piped())

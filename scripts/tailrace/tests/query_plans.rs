@@ -16,7 +16,7 @@ use tailrace::sql::{self, Filter, Measure, Position, Statement};
 
 fn database() -> Connection {
     let db = Connection::open_in_memory().unwrap();
-    support::migrate(&db);
+    support::rows::migrate(&db);
     db
 }
 

@@ -1,0 +1,160 @@
+//! `replay` of the KV fallback, and with `--local`, as a user runs it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod support;
+
+use log_record::{DeadLetterPayload, Reason};
+use serde_json::json;
+use support::letters::{each_once, envelope, kv_keys, letter, put, records, row};
+use support::{Cloud, When, failure};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_in_kv_comes_back_page_by_page_and_only_then_goes() {
+    let cloud = Cloud::start().await;
+    cloud.state().kv_page = 30;
+    for n in 0..70 {
+        let key = format!("envelope/2026-11-22T00:00:00.{n:03}Z-u");
+        put(&cloud, &key, &envelope(&[row(&format!("e{n}"))]));
+        let key = format!("dead-letter/2026-11-22T00:00:00.{n:03}Z-u");
+        put(
+            &cloud,
+            &key,
+            &records(Reason::RetriesExhausted, &[row(&format!("d{n}"))]),
+        );
+    }
+    put(&cloud, "envelope/2026-11-22T00:00:00.000Z-bad", "garbage");
+    // Written while this runs, for all it can know.
+    put(
+        &cloud,
+        "dead-letter/2999-11-22T00:00:00.000Z-u",
+        &records(Reason::Rejected, &[row("later")]),
+    );
+    let ran = cloud.run(&["replay", "--from", "kv", "--dry-run"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    ran.says("141 dead letters");
+    ran.says("70  retries_exhausted (refused by the queue)");
+    assert_eq!(kv_keys(&cloud).len(), 142);
+    // Publishing fails at first: no key is deleted for that.
+    cloud.fault("/messages/batch", 5, When::Before, failure(500, 0, "down"));
+    let ran = cloud.run(&["replay", "--from", "kv"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(kv_keys(&cloud).len(), 142);
+    let ran = cloud
+        .run(&["replay", "--from", "kv", "--limit", "10"])
+        .await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let ran = cloud.run(&["replay", "--from", "kv"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    ran.says("left 1: a body that is no envelope");
+    each_once(&cloud, 140);
+    assert_eq!(
+        kv_keys(&cloud),
+        [
+            "dead-letter/2999-11-22T00:00:00.000Z-u",
+            "envelope/2026-11-22T00:00:00.000Z-bad"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_counts_what_is_taken_and_not_what_stays_before_it() {
+    let cloud = Cloud::start().await;
+    cloud.state().kv_page = 15;
+    for n in 0..50 {
+        let (reason, name) = if n < 40 {
+            (Reason::RetriesExhausted, format!("first{n}"))
+        } else {
+            (Reason::Rejected, format!("last{n}"))
+        };
+        let key = format!("dead-letter/2026-11-22T00:00:00.{n:03}Z-u");
+        put(&cloud, &key, &records(reason, &[row(&name)]));
+    }
+    let limited = [
+        "replay", "--from", "kv", "--reason", "rejected", "--limit", "4",
+    ];
+    let ran = cloud.run(&limited).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    for expected in [
+        "replayed 4 dead letters",
+        "left 40: not of a reason asked for",
+        "left 6: beyond --limit",
+    ] {
+        ran.says(expected);
+    }
+    each_once(&cloud, 4);
+    assert_eq!(kv_keys(&cloud).len(), 46);
+    let ran = cloud.run(&[&limited[..], &["--dry-run"]].concat()).await;
+    assert!(ran.stdout.starts_with("4 dead letters"), "{}", ran.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_cannot_be_deleted_is_replayed_again_harmlessly() {
+    let cloud = Cloud::start().await;
+    put(
+        &cloud,
+        "dead-letter/2026-11-22T00:00:00.000Z-u",
+        &records(Reason::RetriesExhausted, &[row("d")]),
+    );
+    cloud.fault("DELETE", 1000, When::Before, failure(500, 0, "down"));
+    let ran = cloud.run(&["replay", "--from", "kv"]).await;
+    assert_eq!((ran.code, kv_keys(&cloud).len()), (1, 1), "{ran:?}");
+    ran.says("replayed, but not taken away");
+    cloud.state().faults.clear();
+    assert_eq!(cloud.run(&["replay", "--from", "kv"]).await.code, 0);
+    assert!(kv_keys(&cloud).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn locally_letters_go_from_kv_straight_into_the_database_and_what_it_rejects_stays() {
+    let cloud = Cloud::start().await;
+    let good = [row("g1"), row("g2")];
+    put(
+        &cloud,
+        "dead-letter/2026-11-22T00:00:00.000Z-a",
+        &records(Reason::RetriesExhausted, &good),
+    );
+    put(
+        &cloud,
+        "dead-letter/2026-11-22T00:00:00.001Z-b",
+        &records(Reason::Rejected, &[row("bad").level("loud")]),
+    );
+    put(
+        &cloud,
+        "dead-letter/2026-11-22T00:00:00.002Z-c",
+        &letter(Reason::Undecodable, DeadLetterPayload::Body("x".to_owned())),
+    );
+    put(
+        &cloud,
+        "envelope/2026-11-22T00:00:00.003Z-d",
+        &envelope(&[row("e1")]),
+    );
+    // Stored before, as after a run that was killed.
+    cloud.insert(&good[0]);
+    let ran = cloud.run_local(&["replay", "--dry-run"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    ran.says("4 dead letters");
+    let ran = cloud.run_local(&["replay"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    ran.says("replayed 2 dead letters (3 records) to the local database");
+    ran.says("left 1: a body that is no envelope; only a queue would take it");
+    ran.warns("CHECK constraint");
+    ran.warns("violates the schema");
+    let keys = kv_keys(&cloud);
+    assert_eq!(keys.len(), 2, "{keys:?}");
+    let ran = cloud.run_local(&["logs", "--json"]).await;
+    let mut stored: Vec<_> = ran
+        .json()
+        .iter()
+        .map(|row| row["log_id"].as_str().unwrap().to_owned())
+        .collect();
+    stored.sort_unstable();
+    assert_eq!(stored, ["e1", "g1", "g2"]);
+    assert_eq!(ran.json()[0]["context"], json!({}));
+}

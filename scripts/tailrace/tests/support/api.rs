@@ -1,0 +1,285 @@
+//! What the stand-in holds, how it fails, and what it answers.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use serde_json::{Value, json};
+use wiremock::{Request, Respond, ResponseTemplate};
+
+use super::queues::Queue;
+use super::rows::migrate;
+use super::{ACCOUNT, EXPLORER, TOKEN};
+
+/// When a fault strikes: with nothing done, or with everything done and only the answer lost.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    Before,
+    After,
+}
+
+pub struct Fault {
+    /// A part of `METHOD path`.
+    pub on: &'static str,
+    /// Calls that match and are still served.
+    pub skip: usize,
+    pub times: usize,
+    pub when: When,
+    pub answer: ResponseTemplate,
+}
+
+type Hook = Box<dyn FnMut(&mut State) + Send>;
+
+pub struct State {
+    pub db: Connection,
+    pub kv: BTreeMap<String, Vec<u8>>,
+    pub queues: BTreeMap<String, Queue>,
+    pub faults: Vec<Fault>,
+    /// Runs after a call whose `METHOD path` holds the text.
+    pub hooks: Vec<(&'static str, Hook)>,
+    /// `METHOD path` of every call, in order.
+    pub calls: Vec<String>,
+    /// Leases that an ack names and that are not taken.
+    pub refuse_acks: usize,
+    /// Keys of one page.
+    pub kv_page: usize,
+    pub(super) next: u64,
+}
+
+impl Default for State {
+    /// An empty installation as `cargo xtask deploy` leaves it.
+    fn default() -> Self {
+        let db = Connection::open_in_memory().unwrap();
+        migrate(&db);
+        let queue = |pull_consumer| Queue {
+            pull_consumer,
+            max_retries: 100,
+            ..Queue::default()
+        };
+        Self {
+            db,
+            kv: BTreeMap::new(),
+            queues: BTreeMap::from([
+                ("tail-logs".to_owned(), queue(false)),
+                ("tail-logs-dlq".to_owned(), queue(true)),
+            ]),
+            faults: Vec::new(),
+            hooks: Vec::new(),
+            calls: Vec::new(),
+            refuse_acks: 0,
+            kv_page: 1000,
+            next: 0,
+        }
+    }
+}
+
+/// An answer as Cloudflare words a failure.
+pub fn failure(status: u16, code: u64, message: &str) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_json(json!({
+        "success": false, "errors": [{"code": code, "message": message}], "messages": [], "result": null
+    }))
+}
+
+pub(super) fn success(result: &Value, info: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(
+        json!({"success": true, "errors": [], "messages": [], "result": result, "result_info": info}),
+    )
+}
+
+pub(super) struct Api(pub(super) Arc<Mutex<State>>);
+
+impl Respond for Api {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let mut state = self.0.lock().unwrap();
+        let path = request.url.path().to_owned();
+        let call = format!("{} {path}", request.method);
+        state.calls.push(call.clone());
+        let fault = state
+            .faults
+            .iter_mut()
+            .find(|fault| call.contains(fault.on) && fault.times > 0)
+            .and_then(|fault| {
+                if fault.skip > 0 {
+                    fault.skip -= 1;
+                    return None;
+                }
+                fault.times -= 1;
+                Some((fault.when, fault.answer.clone()))
+            });
+        if let Some((When::Before, answer)) = fault {
+            return answer;
+        }
+        let answer = state.serve(request, &path);
+        let mut hooks = std::mem::take(&mut state.hooks);
+        for (on, hook) in &mut hooks {
+            if call.contains(*on) {
+                hook(&mut state);
+            }
+        }
+        state.hooks.append(&mut hooks);
+        fault.map_or(answer, |(_, lost)| lost)
+    }
+}
+
+impl State {
+    fn serve(&mut self, request: &Request, path: &str) -> ResponseTemplate {
+        let rest = if let Some(rest) = path.strip_prefix(EXPLORER) {
+            if rest.starts_with("/queues") {
+                return ResponseTemplate::new(404);
+            }
+            rest
+        } else {
+            let expected = format!("Bearer {TOKEN}");
+            if request
+                .headers
+                .get("authorization")
+                .is_none_or(|value| value != &expected)
+            {
+                return failure(401, 10000, "Authentication error");
+            }
+            if path == "/client/v4/accounts" {
+                return success(&json!([{"id": ACCOUNT, "name": "Acme"}]), &json!({}));
+            }
+            let Some(rest) = path.strip_prefix(&format!("/client/v4/accounts/{ACCOUNT}")) else {
+                return failure(
+                    404,
+                    7003,
+                    "Could not route to the account, perhaps your object identifier is invalid?",
+                );
+            };
+            rest
+        };
+        let local = path.starts_with(EXPLORER);
+        let query: BTreeMap<String, String> = request.url.query_pairs().into_owned().collect();
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let parts: Vec<&str> = rest.trim_start_matches('/').split('/').collect();
+        match (request.method.as_str(), parts.as_slice()) {
+            ("GET", ["d1", "database"]) => {
+                let name = if local { "DB" } else { "tailrace" };
+                success(&json!([{"uuid": "db-id", "name": name}]), &json!({}))
+            }
+            ("POST", ["d1", "database", "db-id", "raw"]) => self.query(&body),
+            ("GET", ["storage", "kv", "namespaces"]) => {
+                let title = if local {
+                    "FALLBACK"
+                } else {
+                    "tailrace-fallback"
+                };
+                success(
+                    &json!([{"id": "other", "title": "other"}, {"id": "kv-id", "title": title}]),
+                    &json!({"total_pages": 1}),
+                )
+            }
+            ("GET", ["storage", "kv", "namespaces", "kv-id", "keys"]) => self.keys(&query),
+            (method, ["storage", "kv", "namespaces", "kv-id", "values", key]) => {
+                let key = decode(key);
+                match method {
+                    "GET" => self.kv.get(&key).map_or_else(
+                        || failure(404, 10009, "get: 'key not found'"),
+                        |value| ResponseTemplate::new(200).set_body_bytes(value.clone()),
+                    ),
+                    "DELETE" => {
+                        self.kv.remove(&key);
+                        success(&json!({}), &json!({}))
+                    }
+                    _ => ResponseTemplate::new(405),
+                }
+            }
+            ("GET", ["queues"]) => {
+                let queues: Vec<_> = self
+                    .queues
+                    .keys()
+                    .map(|name| json!({"queue_id": format!("id-{name}"), "queue_name": name}))
+                    .collect();
+                success(&json!(queues), &json!({"total_pages": 1}))
+            }
+            ("GET", ["queues", id, "consumers"]) => {
+                let Some(queue) = self.queues.get(id.trim_start_matches("id-")) else {
+                    return failure(404, 11000, "Queue not found");
+                };
+                let consumers = if queue.pull_consumer {
+                    json!([{"type": "http_pull", "settings": {"max_retries": queue.max_retries}}])
+                } else {
+                    json!([{"type": "worker", "script_name": "log-writer"}])
+                };
+                success(&consumers, &json!({}))
+            }
+            ("POST", ["queues", id, "messages", action]) => {
+                let name = id.trim_start_matches("id-").to_owned();
+                match *action {
+                    "pull" => self.pull(&name, &body),
+                    "ack" => self.ack(&name, &body),
+                    "batch" => self.publish(&name, &body),
+                    _ => ResponseTemplate::new(404),
+                }
+            }
+            _ => failure(404, 7000, "No route for that URI"),
+        }
+    }
+
+    fn query(&mut self, body: &Value) -> ResponseTemplate {
+        let run = || -> rusqlite::Result<Value> {
+            let mut statement = self.db.prepare(body["sql"].as_str().unwrap())?;
+            for (index, param) in body["params"].as_array().unwrap().iter().enumerate() {
+                // The API takes text only.
+                statement.raw_bind_parameter(index + 1, param.as_str().unwrap())?;
+            }
+            let columns: Vec<String> = statement
+                .column_names()
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
+            let mut rows = Vec::new();
+            let mut found = statement.raw_query();
+            while let Some(row) = found.next()? {
+                let cells: Vec<Value> = (0..columns.len())
+                    .map(|index| match row.get_ref(index).unwrap() {
+                        ValueRef::Integer(number) => number.into(),
+                        ValueRef::Real(number) => number.into(),
+                        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned().into(),
+                        ValueRef::Null | ValueRef::Blob(_) => Value::Null,
+                    })
+                    .collect();
+                rows.push(Value::from(cells));
+            }
+            Ok(
+                json!([{"results": {"columns": columns, "rows": rows}, "success": true, "meta": {}}]),
+            )
+        };
+        match run() {
+            Ok(result) => success(&result, &json!({})),
+            Err(error) => failure(400, 7500, &error.to_string()),
+        }
+    }
+
+    fn keys(&self, query: &BTreeMap<String, String>) -> ResponseTemplate {
+        let prefix = query.get("prefix").map_or("", String::as_str);
+        let after = query.get("cursor").map_or("", String::as_str);
+        let all: Vec<_> = self
+            .kv
+            .keys()
+            .filter(|key| key.starts_with(prefix) && key.as_str() > after)
+            .collect();
+        let page: Vec<_> = all
+            .iter()
+            .take(self.kv_page)
+            .map(|key| json!({"name": key}))
+            .collect();
+        let cursor = if all.len() > page.len() {
+            all[page.len() - 1].as_str()
+        } else {
+            ""
+        };
+        success(
+            &json!(page),
+            &json!({"count": page.len(), "cursor": cursor}),
+        )
+    }
+}
+
+fn decode(segment: &str) -> String {
+    let url = format!("http://x/?k={}", segment.replace('+', "%2B"));
+    let url: wiremock::http::Url = url.parse().unwrap();
+    url.query_pairs().next().unwrap().1.into_owned()
+}

@@ -1,0 +1,172 @@
+//! Queues in memory, as the platform's behave: leases run out, and what was delivered too often is deleted.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
+
+use super::api::{State, failure, success};
+
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub id: String,
+    pub body: String,
+    pub content_type: &'static str,
+    pub attempts: u32,
+    pub timestamp_ms: i64,
+    pub lease: Option<String>,
+}
+
+#[derive(Default)]
+pub struct Queue {
+    pub messages: Vec<Message>,
+    /// Bodies ever published over the API.
+    pub published: Vec<String>,
+    /// Messages the platform deleted after their last delivery.
+    pub deleted: Vec<Message>,
+    pub pull_consumer: bool,
+    pub max_retries: u32,
+}
+
+impl State {
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Puts a message on a queue, as a Worker or the platform does.
+    pub fn enqueue(&mut self, queue: &str, body: &str) -> String {
+        self.enqueue_as(
+            queue,
+            body,
+            "text",
+            chrono::Utc::now().timestamp_millis() - 60_000,
+        )
+    }
+
+    pub fn enqueue_as(
+        &mut self,
+        queue: &str,
+        body: &str,
+        content_type: &'static str,
+        timestamp_ms: i64,
+    ) -> String {
+        let id = format!("m{}", self.number());
+        self.queues.get_mut(queue).unwrap().messages.push(Message {
+            id: id.clone(),
+            body: body.to_owned(),
+            content_type,
+            attempts: 0,
+            timestamp_ms,
+            lease: None,
+        });
+        id
+    }
+
+    /// Lets every lease run out.
+    pub fn expire_leases(&mut self, queue: &str) {
+        for message in &mut self.queues.get_mut(queue).unwrap().messages {
+            message.lease = None;
+        }
+    }
+
+    pub(super) fn pull(&mut self, queue: &str, body: &Value) -> ResponseTemplate {
+        let count = usize::try_from(body["batch_size"].as_u64().unwrap()).unwrap();
+        assert!(count <= 100, "the platform takes at most 100");
+        let first = self.number();
+        let queue = self.queues.get_mut(queue).unwrap();
+        if !queue.pull_consumer {
+            return failure(405, 11003, "queue does not have http_pull enabled");
+        }
+        // A delivery beyond the last retry is none: the message is deleted.
+        let max = queue.max_retries;
+        let (kept, spent) = std::mem::take(&mut queue.messages)
+            .into_iter()
+            .partition(|message| message.lease.is_some() || message.attempts <= max);
+        queue.messages = kept;
+        queue.deleted.extend::<Vec<_>>(spent);
+        let mut pulled = Vec::new();
+        for message in queue
+            .messages
+            .iter_mut()
+            .filter(|message| message.lease.is_none())
+            .take(count)
+        {
+            message.attempts += 1;
+            let lease = format!("lease-{first}-{}-{}", message.id, message.attempts);
+            message.lease = Some(lease.clone());
+            pulled.push(json!({
+                "id": message.id, "body": message.body, "attempts": message.attempts, "lease_id": lease,
+                "timestamp_ms": message.timestamp_ms, "metadata": {"CF-Content-Type": message.content_type},
+            }));
+        }
+        success(
+            &json!({"messages": pulled, "message_backlog_count": queue.messages.len()}),
+            &json!({}),
+        )
+    }
+
+    pub(super) fn ack(&mut self, queue: &str, body: &Value) -> ResponseTemplate {
+        let leases = |name: &str| -> Vec<String> {
+            body[name]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|entry| entry["lease_id"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        let mut acks = leases("acks");
+        let refused = self.refuse_acks.min(acks.len());
+        self.refuse_acks -= refused;
+        let warnings: BTreeMap<_, _> = acks
+            .drain(..refused)
+            .map(|lease| (lease, "lease not found"))
+            .collect();
+        let retries = leases("retries");
+        let queue = self.queues.get_mut(queue).unwrap();
+        // An expired lease is still good for an ack, as the platform documents.
+        let of = |lease: &str| lease.split('-').nth(2).unwrap().to_owned();
+        let before = queue.messages.len();
+        queue
+            .messages
+            .retain(|message| !acks.iter().any(|lease| of(lease) == message.id));
+        let acked = before - queue.messages.len();
+        for message in &mut queue.messages {
+            if message
+                .lease
+                .as_ref()
+                .is_some_and(|lease| retries.contains(lease))
+            {
+                message.lease = None;
+            }
+        }
+        success(
+            &json!({"ackCount": acked, "retryCount": retries.len(), "warnings": warnings}),
+            &json!({}),
+        )
+    }
+
+    pub(super) fn publish(&mut self, queue: &str, body: &Value) -> ResponseTemplate {
+        let messages = body["messages"].as_array().unwrap();
+        let bytes: usize = messages
+            .iter()
+            .map(|message| message["body"].as_str().unwrap().len())
+            .sum();
+        assert!(
+            messages.len() <= 100 && bytes <= 256_000,
+            "over a sendBatch's limits"
+        );
+        for message in messages {
+            assert_eq!(message["content_type"], "text");
+            let body = message["body"].as_str().unwrap();
+            assert!(body.len() <= 128_000, "over a message's limit");
+            self.queues
+                .get_mut(queue)
+                .unwrap()
+                .published
+                .push(body.to_owned());
+            self.enqueue_as(queue, body, "text", chrono::Utc::now().timestamp_millis());
+        }
+        success(&json!({}), &json!({}))
+    }
+}

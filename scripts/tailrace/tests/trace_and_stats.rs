@@ -1,0 +1,189 @@
+//! `trace` and `stats` as a user runs them, against a stand-in for the API on SQLite.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    missing_docs
+)]
+
+mod support;
+
+use serde_json::json;
+use support::rows::a_request;
+use support::{Cloud, Row, When, failure};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trace_shows_a_request_across_workers_as_a_tree() {
+    let cloud = Cloud::with(&a_request()).await;
+    let ran = cloud.run(&["trace", "corr", "--utc"]).await;
+    let expected = "\
+correlation corr
+2026-11-23 00:00:00.000Z  2 Workers  2 invocations  4 records  60 ms
+
+api      +0 ms      █████··················· 12 ms     POST /events 500 (12 ms)
+├─ +1 ms      info  received
+└─ +9 ms      error exception: TypeError: no body
+                at handler (index.js:3:4)
+                at run (index.js:9:1)
+
+consumer +60 ms     ·······················█ 40 ms     queue events: 7 messages
+└─ +60 ms     info  stored
+                at store (db.js:1:1)
+";
+    assert_eq!(ran.stdout, expected, "{}", ran.stdout);
+    assert_eq!(ran.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trace_takes_a_request_id_and_names_the_correlation_ids_it_saw() {
+    let cloud = Cloud::with(&a_request()).await;
+    let ran = cloud.run(&["trace", "run", "--json"]).await;
+    let found: Vec<_> = ran
+        .json()
+        .iter()
+        .map(|row| row["message"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        found,
+        ["queue events: 7 messages", "someone else's", "stored"]
+    );
+    ran.warns("tailrace trace corr (or) other");
+}
+
+/// Nearest rank, written from the definition and not from the tool's code: sort, take position ceil(p/100 n).
+fn nearest_rank(values: &[i64], percent: f64) -> i64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )]
+    let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
+    sorted[rank.max(1) - 1]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stats_measures_what_its_help_defines() {
+    let mut rows = Vec::new();
+    let mut latencies = Vec::new();
+    let mut cpu = Vec::new();
+    for n in 0..250_i64 {
+        // Spread over more than a slice; a skewed, repeating spread of durations.
+        let (latency, own_cpu) = (n * n % 997, n * 7 % 61);
+        latencies.push(latency);
+        cpu.push(own_cpu);
+        let row = Row::line(n * 400_000, "run")
+            .level(if n % 25 == 0 { "error" } else { "info" })
+            .kind(
+                "invocation",
+                &json!({"latency_ms": latency, "cpu_time_ms": own_cpu}),
+            );
+        rows.push(row);
+        rows.push(
+            Row::line(n * 400_000 + 1, "line")
+                .level("debug")
+                .kind("log", &json!({"latency_ms": 1e6})),
+        );
+    }
+    for n in 0..3 {
+        let exception = Row::line(n, "boom")
+            .level("error")
+            .kind("exception", &json!({"name": "RangeError"}));
+        rows.push(exception);
+    }
+    rows.push(
+        Row::line(5, "bang")
+            .level("error")
+            .worker("other")
+            .kind("exception", &json!({"name": "Error"})),
+    );
+    // Outside the window.
+    rows.push(Row::line(-1, "early").kind("invocation", &json!({"latency_ms": 1_000_000})));
+    let cloud = Cloud::with(&rows).await;
+    let window = ["--since", "2026-11-23", "--until", "2026-11-26", "--utc"];
+    let ran = cloud
+        .run(&[&["stats", "--json"], &window[..]].concat())
+        .await;
+    let report = &ran.json()[0];
+    let api = &report["workers"][0];
+    assert_eq!(api["worker_name"], "api");
+    assert_eq!(
+        (api["invocations"].as_u64(), api["errors"].as_u64()),
+        (Some(250), Some(10))
+    );
+    assert_eq!(api["error_rate"], 0.04);
+    assert_eq!(
+        api["records"],
+        json!({"debug": 250, "info": 240, "warn": 0, "error": 13})
+    );
+    for (name, percent) in [("p50", 50.0), ("p95", 95.0), ("p99", 99.0)] {
+        assert_eq!(
+            api["latency_ms"][name],
+            nearest_rank(&latencies, percent),
+            "{name}"
+        );
+        assert_eq!(
+            api["cpu_time_ms"][name],
+            nearest_rank(&cpu, percent),
+            "{name}"
+        );
+    }
+    let other = &report["workers"][1];
+    assert_eq!(
+        (other["invocations"].as_u64(), other["error_rate"].as_f64()),
+        (Some(0), None)
+    );
+    assert_eq!(
+        report["exceptions"],
+        json!([
+            {"worker_name": "api", "name": "RangeError", "message": "boom", "count": 3},
+            {"worker_name": "other", "name": "Error", "message": "bang", "count": 1},
+        ])
+    );
+    let ran = cloud
+        .run(&[&["stats", "--worker", "other"], &window[..]].concat())
+        .await;
+    assert!(
+        ran.stdout.contains("other") && !ran.stdout.contains("api"),
+        "{}",
+        ran.stdout
+    );
+    ran.says("Error: bang");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stats_halves_a_window_that_is_too_much_for_one_query() {
+    let rows: Vec<_> = (0..10)
+        .map(|n| Row::line(n * 3_000_000, "run").kind("invocation", &json!({"latency_ms": n})))
+        .collect();
+    let cloud = Cloud::with(&rows).await;
+    cloud.fault(
+        "/raw",
+        2,
+        When::Before,
+        failure(400, 7500, "D1_ERROR: storage operation exceeded timeout"),
+    );
+    // Where the oldest row is can be told.
+    cloud.state().faults.last_mut().unwrap().skip = 1;
+    let ran = cloud
+        .run(&[
+            "stats",
+            "--json",
+            "--since",
+            "2026-11-23",
+            "--until",
+            "2026-11-24",
+            "--utc",
+        ])
+        .await;
+    assert_eq!(
+        ran.json()[0]["workers"][0]["invocations"],
+        10,
+        "{}",
+        ran.stderr
+    );
+}
