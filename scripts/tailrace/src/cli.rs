@@ -1,5 +1,5 @@
 //! Commands, options and their help. Nothing is checked here beyond its form; `commands` does the rest. [`place`] says
-//! which installation is meant, [`values`] reads words of which there are few.
+//! which installation is meant, `values` reads words of which there are few.
 
 pub mod place;
 mod values;

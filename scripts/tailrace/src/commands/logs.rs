@@ -1,5 +1,5 @@
-//! `tailrace logs`: the newest records that match, oldest of them first. [`search`] finds them, [`print`] writes them, and
-//! [`follow`] goes on with new ones.
+//! `tailrace logs`: the newest records that match, oldest of them first. [`search`] finds them, [`mod@print`] writes
+//! them, and [`follow`] goes on with new ones.
 
 pub mod follow;
 pub mod print;

@@ -2,8 +2,8 @@
 //!
 //! D1 counts and groups, one slice of time after another; counts add up exactly, so the slices change nothing but the
 //! length of a query. A slice that is too much for D1's 30 seconds is halved. The slices begin with the oldest row, and
-//! what is to come is a part of the last: a window may be as long as one likes. [`figures`] adds the slices up, [`table`]
-//! shows them.
+//! what is to come is a part of the last: a window may be as long as one likes. [`figures`] adds the slices up,
+//! [`table`] shows them.
 
 pub mod figures;
 pub mod table;

@@ -1,4 +1,4 @@
-//! Letters from the dead-letter queue: pull, publish, acknowledge; [`held`] keeps what stays.
+//! Letters from the dead-letter queue: pull, publish, acknowledge; `held` keeps what stays.
 //!
 //! One loop pulls; batches of at most 100 messages are published and acknowledged beside it, `--concurrency` at once.
 //! Every message is in one of three states, by its id, so that a second delivery of it (its lease ran out, or its ack
