@@ -17,6 +17,13 @@ extern "C" {
     #[wasm_bindgen(js_namespace = console, js_name = error)]
     pub(crate) fn console_error(line: &str);
 
+    /// Copies text into Wasm at once, where `JsValue::as_string` goes over it character by character.
+    pub(crate) type TextEncoder;
+    #[wasm_bindgen(constructor)]
+    pub(crate) fn new() -> TextEncoder;
+    #[wasm_bindgen(method)]
+    pub(crate) fn encode(this: &TextEncoder, text: &JsValue) -> js_sys::Uint8Array;
+
     pub(crate) type Batch;
     #[wasm_bindgen(method, catch, getter)]
     pub(crate) fn messages(this: &Batch) -> Result<js_sys::Array, JsValue>;

@@ -6,7 +6,9 @@ use std::pin::Pin;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 
-use crate::bindings::{Batch, Message, console_log, console_warn, object, property, words};
+use crate::bindings::{
+    Batch, Message, TextEncoder, console_log, console_warn, object, property, words,
+};
 use crate::clock::RuntimeClock;
 use crate::consume::{Verdict, consume};
 use crate::d1::D1;
@@ -48,7 +50,11 @@ async fn consume_batch(batch: JsValue, env: JsValue) {
             return;
         }
     };
-    let inbounds: Vec<Inbound> = messages.iter().map(inbound).collect();
+    let encoder = TextEncoder::new();
+    let inbounds: Vec<Inbound> = messages
+        .iter()
+        .map(|message| inbound(message, &encoder))
+        .collect();
     let (verdicts, tally) = consume(&adapters(&env), &settings(&env), &inbounds).await;
     for (message, verdict) in messages.iter().zip(verdicts) {
         let told = match verdict {
@@ -121,7 +127,7 @@ fn settings(env: &JsValue) -> Settings {
     clippy::cast_sign_loss,
     reason = "the cast saturates, which is what is meant"
 )]
-fn inbound(message: &Message) -> Inbound {
+fn inbound(message: &Message, encoder: &TextEncoder) -> Inbound {
     let attempts = message.attempts().ok().and_then(|n| n.as_f64());
     Inbound {
         id: message.id().unwrap_or_default(),
@@ -130,13 +136,15 @@ fn inbound(message: &Message) -> Inbound {
             .map(|date| String::from(date.to_iso_string()))
             .unwrap_or_default(),
         attempts: attempts.unwrap_or(1.0) as u32,
-        body: body(&message.body().unwrap_or(JsValue::UNDEFINED)),
+        body: body(&message.body().unwrap_or(JsValue::UNDEFINED), encoder),
     }
 }
 
-fn body(value: &JsValue) -> Body {
-    if let Some(text) = value.as_string() {
-        return Body::Text(text);
+fn body(value: &JsValue, encoder: &TextEncoder) -> Body {
+    if value.is_string() {
+        // An encoder gives UTF-8 and nothing else, so this is always the fast way.
+        let text = String::from_utf8(encoder.encode(value).to_vec()).ok();
+        return Body::Text(text.or_else(|| value.as_string()).unwrap_or_default());
     }
     if value.is_instance_of::<js_sys::ArrayBuffer>() {
         // Sent as bytes. JSON knows none: text where they are text, numbers otherwise.

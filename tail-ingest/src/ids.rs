@@ -36,10 +36,12 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A random UUID (version 4).
-    pub(crate) fn uuid(&mut self) -> Uuid {
-        let bytes = (u128::from(self.number()) << 64 | u128::from(self.number())).to_be_bytes();
-        Builder::from_random_bytes(bytes).into_uuid()
+    /// A UUID of version 7: `ms`, and 74 random bits. Where ids that are made one after another also sort like that, an
+    /// index takes the rows of a batch on a few of its pages and not each on another.
+    pub(crate) fn uuid(&mut self, ms: u64) -> Uuid {
+        let [_, _, _, _, _, _, bytes @ ..] =
+            (u128::from(self.number()) << 64 | u128::from(self.number())).to_be_bytes();
+        Builder::from_unix_timestamp_millis(ms, &bytes).into_uuid()
     }
 }
 
@@ -166,6 +168,7 @@ mod tests {
             .flat_map(|position| [log_id(5, position, one), log_id(5, position, other)])
             .collect();
         assert_eq!(ids.len(), 2 * 5_002);
-        assert_ne!(random.uuid(), random.uuid());
+        assert_ne!(random.uuid(5), random.uuid(5));
+        assert!(random.uuid(5) < random.uuid(6));
     }
 }

@@ -128,7 +128,7 @@ impl<'s, S: Sink> Normalizer<'s, S> {
             "no trace event".clone_into(&mut event.summary);
         }
         // Drawn whether they are needed or not, so that one event's ids do not depend on another's contents.
-        let (request, correlation) = (self.random.uuid(), self.random.uuid());
+        let (request, correlation) = (self.random.uuid(start_ms), self.random.uuid(start_ms));
         let mut buffers = [Uuid::encode_buffer(); 2];
         let [request_text, correlation_text] = &mut buffers;
         let request = match &event.ray {

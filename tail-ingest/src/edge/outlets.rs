@@ -53,10 +53,11 @@ impl Outlets for Runtime {
 
     async fn keep(&self, body: &Body) -> Result<(), Refused> {
         let kv = glue::binding(FALLBACK).ok_or_else(|| missing(FALLBACK))?;
+        let now_ms = glue::now_ms();
         let key = fallback::key(
             fallback::ENVELOPES,
-            &timestamp::text(glue::now_ms()),
-            &ids::Random::new(glue::random()).uuid().to_string(),
+            &timestamp::text(now_ms),
+            &ids::Random::new(glue::random()).uuid(now_ms).to_string(),
         );
         let seconds = f64::from(self.keep_days) * DAY_S;
         settled(glue::put(&kv, &key, &body.text, seconds)).await
