@@ -287,7 +287,7 @@ fn records<'a>(scan: &mut Scan<'a>) -> Option<Records<'a>> {
         let record = RecordView::scan(scan);
         if record.is_none() {
             // Perhaps no JSON either, which is judged first.
-            scan.back_to(start);
+            scan.go_to(start);
             scan.value()?;
         }
         if let Ok(found) = &mut records {

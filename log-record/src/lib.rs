@@ -8,7 +8,7 @@
 //! - [`level`]: the four log levels;
 //! - [`record`]: [`LogRecord`], one row of `tail_logs`, and its form by position on the wire;
 //! - [`envelope`]: a queue message of records: packing ([`EnvelopeBuilder`]) and decoding ([`Envelope`]);
-//! - `scan`: the steps over JSON text that decoding takes;
+//! - [`scan`]: the steps over JSON text that decoding takes;
 //! - [`dead_letter`]: what could not be stored, with its reason;
 //! - [`fallback`]: the keys under which KV keeps what neither D1 nor a queue would take.
 //!
@@ -20,7 +20,7 @@ pub mod fallback;
 pub mod level;
 pub mod limits;
 pub mod record;
-mod scan;
+pub mod scan;
 
 pub use dead_letter::{DeadLetter, DeadLetterHead, DeadLetterPayload, Reason};
 pub use envelope::{DecodeError, Envelope, EnvelopeBuilder, WIRE_VERSION};

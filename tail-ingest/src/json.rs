@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use log_record::scan::plain_end;
 use serde_json::value::RawValue;
 
 use crate::scan;
@@ -34,36 +35,6 @@ pub(crate) fn is_array(token: &str) -> bool {
 /// Whether `token` is a string.
 pub(crate) fn is_string(token: &str) -> bool {
     token.starts_with('"')
-}
-
-/// Where the first byte stands, at or after `at`, that a JSON string cannot hold as it is: a quote, a backslash or a
-/// control character. The end, if there is none. Eight bytes at a time.
-pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const TOPS: u64 = ONES << 7;
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let chunk = u64::from_le_bytes(*chunk);
-        // What is subtracted borrows from the top bit of a smaller byte. A borrow can run on into higher bytes, but the
-        // lowest mark is right. Flipping bit 1 puts the quote right behind the control characters.
-        let quotes = (chunk ^ (ONES * 2)).wrapping_sub(ONES * 0x21);
-        let backslashes = (chunk ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
-        let found = (quotes | backslashes) & !chunk & TOPS;
-        if found != 0 {
-            return at + found.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    while let Some(byte) = bytes.get(at) {
-        if is_special(*byte) {
-            break;
-        }
-        at += 1;
-    }
-    at
-}
-
-fn is_special(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 /// The length of the string token that `bytes` begins with.

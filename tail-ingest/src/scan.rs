@@ -1,6 +1,8 @@
 //! One pass over JSON text that checks it, finds the members of the outermost object and tells which of them can be
 //! stored as they came. For the usual text only: what is unusual is refused, and `json` and `clean` take it apart.
 
+use log_record::scan::Scan;
+
 use crate::json;
 use crate::redact::Names;
 
@@ -15,22 +17,22 @@ pub(crate) fn object<'a>(
     keys: Option<&mut Keys<'_, 'a>>,
     mut take: impl FnMut(&'a str, &'a str, bool),
 ) -> bool {
-    Scan::new(text, keys).members(&mut take).is_some()
+    Judge::new(text, keys).members(&mut take).is_some()
 }
 
 /// Calls `take` with the elements of `text`, if that is an array and nothing but one. `false` says that nothing is known
 /// of the text, whatever `take` got.
 pub(crate) fn array<'a>(text: &'a str, mut take: impl FnMut(&'a str)) -> bool {
-    Scan::new(text, None).elements(&mut take).is_some()
+    Judge::new(text, None).elements(&mut take).is_some()
 }
 
 /// Whether `text` is JSON without doubt; `false` says nothing.
 pub(crate) fn is_json(text: &str) -> bool {
-    let mut scan = Scan::new(text, None);
-    scan.space();
-    let value = scan.value();
-    scan.space();
-    value.is_some() && scan.at == text.len()
+    let mut judge = Judge::new(text, None);
+    judge.scan.space();
+    let value = judge.value();
+    judge.scan.space();
+    value.is_some() && judge.scan.is_over()
 }
 
 /// Which keys within the members of an object name secrets. The lines of an invocation tend to have the same keys in
@@ -85,145 +87,125 @@ fn begins_with(bytes: &[u8], with: &[u8]) -> bool {
         && with.last_chunk::<8>() == bytes.last_chunk::<8>()
 }
 
-/// A place in the text. Its steps give `None` where the text is refused.
-struct Scan<'k, 'n, 'a> {
-    text: &'a str,
-    bytes: &'a [u8],
-    at: usize,
+/// A place in the text, and what is known of the value there. Its steps give `None` where the text is refused.
+struct Judge<'k, 'n, 'a> {
+    scan: Scan<'a>,
     /// Nothing that `clean` would rewrite has been seen.
     clean: bool,
     /// Without them nothing is said about `clean`.
     keys: Option<&'k mut Keys<'n, 'a>>,
 }
 
-impl<'k, 'n, 'a> Scan<'k, 'n, 'a> {
+impl<'k, 'n, 'a> Judge<'k, 'n, 'a> {
     fn new(text: &'a str, mut keys: Option<&'k mut Keys<'n, 'a>>) -> Self {
         if let Some(keys) = &mut keys {
             keys.next = 0;
         }
         Self {
-            text,
-            bytes: text.as_bytes(),
-            at: 0,
+            scan: Scan::new(text),
             clean: true,
             keys,
         }
     }
 
+    /// Steps over the members of an object that is the whole text.
     fn members(&mut self, take: &mut impl FnMut(&'a str, &'a str, bool)) -> Option<()> {
-        self.space();
-        self.byte(b'{')?;
-        self.space();
-        if self.peek() == b'}' {
-            self.at += 1;
-        } else {
-            loop {
-                let start = self.at;
-                self.string()?;
-                let key = self.text.get(start..self.at)?;
-                self.space();
-                self.byte(b':')?;
-                self.space();
-                let start = self.at;
-                self.clean = true;
-                self.value()?;
-                let value = self.text.get(start..self.at)?;
-                take(key, value, self.clean);
-                self.space();
-                match self.peek() {
-                    b',' => self.at += 1,
-                    b'}' => break,
-                    _ => return None,
-                }
-                self.space();
-            }
-            self.at += 1;
-        }
-        self.space();
-        (self.at == self.bytes.len()).then_some(())
+        self.whole(b'{', |judge| {
+            let start = judge.scan.at();
+            judge.scan.string()?;
+            let key = judge.scan.since(start)?;
+            judge.scan.space();
+            judge.scan.byte(b':')?;
+            judge.scan.space();
+            judge.clean = true;
+            take(key, judge.value()?, judge.clean);
+            Some(())
+        })
     }
 
+    /// Steps over the elements of an array that is the whole text.
     fn elements(&mut self, take: &mut impl FnMut(&'a str)) -> Option<()> {
-        self.space();
-        self.byte(b'[')?;
-        self.space();
-        if self.peek() == b']' {
-            self.at += 1;
-        } else {
-            loop {
-                let start = self.at;
-                self.value()?;
-                take(self.text.get(start..self.at)?);
-                self.space();
-                match self.peek() {
-                    b',' => self.at += 1,
-                    b']' => break,
-                    _ => return None,
-                }
-                self.space();
-            }
-            self.at += 1;
-        }
-        self.space();
-        (self.at == self.bytes.len()).then_some(())
+        self.whole(b'[', |judge| {
+            take(judge.value()?);
+            Some(())
+        })
     }
 
-    /// Steps over one value.
-    fn value(&mut self) -> Option<()> {
+    /// Steps over each part of an object or array that is the whole text.
+    fn whole(&mut self, open: u8, mut part: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        self.scan.space();
+        self.scan.byte(open)?;
+        self.scan.space();
+        let close = closing(open);
+        if self.scan.peek() != close {
+            loop {
+                part(self)?;
+                self.scan.space();
+                if self.scan.peek() == close {
+                    break;
+                }
+                self.scan.byte(b',')?;
+                self.scan.space();
+            }
+        }
+        self.scan.byte(close)?;
+        self.scan.space();
+        self.scan.is_over().then_some(())
+    }
+
+    /// Steps over one value, and gives its token.
+    fn value(&mut self) -> Option<&'a str> {
+        let start = self.scan.at();
         let mut depth = 0;
         // One bit a level, the innermost lowest: whether it is an object.
         let mut objects = 0_u64;
         loop {
-            match self.peek() {
+            match self.scan.peek() {
                 b'"' => {
                     self.string()?;
                 }
                 open @ (b'{' | b'[') => {
-                    self.at += 1;
+                    self.scan.byte(open)?;
                     self.gap();
-                    let object = open == b'{';
-                    // ASCII has the closing bracket two behind the opening one.
-                    if self.peek() == open + 2 {
-                        self.at += 1;
+                    if self.scan.peek() == closing(open) {
+                        self.scan.byte(closing(open))?;
                     } else {
                         depth += 1;
                         if depth > DEPTH {
                             return None;
                         }
-                        objects = objects << 1 | u64::from(object);
-                        if object {
+                        objects = objects << 1 | u64::from(open == b'{');
+                        if open == b'{' {
                             self.key()?;
                         }
                         continue;
                     }
                 }
-                b'-' | b'0'..=b'9' => self.number()?,
-                b't' => self.word(b"true")?,
-                b'f' => self.word(b"false")?,
-                b'n' => self.word(b"null")?,
-                _ => return None,
+                b't' => self.scan.word("true")?,
+                b'f' => self.scan.word("false")?,
+                b'n' => self.scan.word("null")?,
+                _ => self.scan.number()?,
             }
             // A value has ended: so do the containers that it is the last of.
             loop {
                 if depth == 0 {
-                    return Some(());
+                    return self.scan.since(start);
                 }
                 self.gap();
                 let object = objects & 1 == 1;
-                match self.peek() {
+                match self.scan.peek() {
                     b',' => {
-                        self.at += 1;
+                        self.scan.byte(b',')?;
                         self.gap();
                         if object {
                             self.key()?;
                         }
                         break;
                     }
-                    b'}' if object => {}
-                    b']' if !object => {}
+                    close @ b'}' if object => self.scan.byte(close)?,
+                    close @ b']' if !object => self.scan.byte(close)?,
                     _ => return None,
                 }
-                self.at += 1;
                 depth -= 1;
                 objects >>= 1;
             }
@@ -232,124 +214,49 @@ impl<'k, 'n, 'a> Scan<'k, 'n, 'a> {
 
     /// Steps over a key and its colon.
     fn key(&mut self) -> Option<()> {
-        let start = self.at;
         if let Some(keys) = &mut self.keys
-            && let Some(length) = keys.expected(self.bytes.get(start..)?)
+            && let Some(length) = keys.expected(self.scan.rest())
         {
-            self.at += length;
+            self.scan.go_to(self.scan.at() + length);
             self.gap();
             return Some(());
         }
-        let escaped = self.string()?;
-        let end = self.at;
+        let start = self.scan.at();
+        let (key, escaped) = self.string()?;
         self.gap();
-        self.byte(b':')?;
+        self.scan.byte(b':')?;
         if let Some(keys) = &mut self.keys
             && self.clean
         {
-            self.clean = !escaped && !keys.names.marks_field(self.text.get(start + 1..end - 1)?);
+            self.clean = !escaped && !keys.names.marks_field(key);
             if self.clean {
-                keys.learn(self.bytes.get(start..self.at)?);
+                keys.learn(self.scan.since(start)?.as_bytes());
             }
         }
         self.gap();
         Some(())
     }
 
-    /// Steps over a string, and says whether it holds escapes.
-    fn string(&mut self) -> Option<bool> {
-        self.byte(b'"')?;
-        let mut escaped = false;
-        loop {
-            self.at = json::plain_end(self.bytes, self.at);
-            match self.peek() {
-                b'"' => {
-                    self.at += 1;
-                    return Some(escaped);
-                }
-                b'\\' => {}
-                _ => return None,
-            }
-            escaped = true;
-            self.at += 1;
-            match self.peek() {
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
-                b'u' => {
-                    let digits = self.bytes.get(self.at + 1..self.at + 5)?;
-                    if !digits.iter().all(u8::is_ascii_hexdigit) {
-                        return None;
-                    }
-                    // Half a surrogate pair, maybe.
-                    self.clean &= !matches!(digits.first(), Some(b'd' | b'D'));
-                    self.at += 5;
-                }
-                _ => return None,
-            }
-        }
-    }
-
-    fn number(&mut self) -> Option<()> {
-        if self.peek() == b'-' {
-            self.at += 1;
-        }
-        if self.peek() == b'0' {
-            self.at += 1;
-        } else {
-            self.digits()?;
-        }
-        if self.peek() == b'.' {
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.peek(), b'e' | b'E') {
-            self.at += 1;
-            if matches!(self.peek(), b'+' | b'-') {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Some(())
-    }
-
-    fn digits(&mut self) -> Option<()> {
-        let start = self.at;
-        while self.peek().is_ascii_digit() {
-            self.at += 1;
-        }
-        (self.at > start).then_some(())
-    }
-
-    fn word(&mut self, word: &[u8]) -> Option<()> {
-        self.bytes.get(self.at..)?.starts_with(word).then_some(())?;
-        self.at += word.len();
-        Some(())
-    }
-
-    /// The byte here; past the end 0, which no JSON holds.
-    fn peek(&self) -> u8 {
-        self.bytes.get(self.at).copied().unwrap_or_default()
-    }
-
-    fn byte(&mut self, byte: u8) -> Option<()> {
-        (self.peek() == byte).then_some(())?;
-        self.at += 1;
-        Some(())
-    }
-
-    fn space(&mut self) {
-        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
-            self.at += 1;
-        }
+    /// Steps over a string; gives what is between its quotes, and whether that holds escapes.
+    fn string(&mut self) -> Option<(&'a str, bool)> {
+        let (content, escaped) = self.scan.string()?;
+        self.clean &= !(escaped && json::has_surrogate(content));
+        Some((content, escaped))
     }
 
     /// White space within a value, which `clean` drops.
     fn gap(&mut self) {
-        if self.peek() <= b' ' {
-            let start = self.at;
-            self.space();
-            self.clean &= self.at == start;
+        if self.scan.peek() <= b' ' {
+            let start = self.scan.at();
+            self.scan.space();
+            self.clean &= self.scan.at() == start;
         }
     }
+}
+
+/// The bracket that closes what `open` opens: ASCII has it two further on.
+fn closing(open: u8) -> u8 {
+    open + 2
 }
 
 #[cfg(test)]
