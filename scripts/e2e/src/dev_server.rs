@@ -29,6 +29,13 @@ pub enum Output {
     Quiet(PathBuf),
 }
 
+/// Where the server with its state under `state` says which Workers it runs, for the servers of other Workers to find them
+/// by name. One of its own, so that systems side by side do not take each other's.
+#[must_use]
+pub fn registry(state: &Path) -> PathBuf {
+    state.join("registry")
+}
+
 /// A running `wrangler dev`; dropping it stops it.
 #[derive(Debug)]
 pub struct DevServer {
@@ -61,8 +68,7 @@ impl DevServer {
             .args(["--ip", "127.0.0.1", "--port", &port.to_string()])
             .args(["--inspector-port", &free_port()?.to_string()])
             .arg("--show-interactive-dev-session=false")
-            // Servers find each other's Workers by name through a folder. This one's Workers are all its own.
-            .env("WRANGLER_REGISTRY_PATH", state.join("registry"))
+            .env("WRANGLER_REGISTRY_PATH", registry(state))
             .stdin(Stdio::null());
         if let Output::Quiet(_) = &output {
             command.args(["--log-level", "error"]);

@@ -3,17 +3,16 @@
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use e2e::dev_server::{DevServer, Output};
+use e2e::dev_server::{DevServer, Output, registry};
 use e2e::workspace::WORKERS;
 use e2e::{Workspace, poll, system};
 
-use crate::step::{execute, say};
+use crate::step::{cargo, execute, say};
 use crate::{build, setup};
 
 #[derive(clap::Args)]
@@ -38,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     build::all(&workspace)?;
     // What the welcome says to try next must not begin with a minute of silence.
     execute(
-        Command::new("cargo")
+        cargo()
             .args(["build", "--package", "tailrace"])
             .current_dir(workspace.root()),
     )?;
@@ -61,7 +60,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     say("starting the Workers");
     let configs = WORKERS.map(config);
     let mut server = DevServer::start(&workspace, &configs, &state, port, Output::Inherit)?;
-    println!("{}", welcome(&server.url(), &token));
+    println!(
+        "{}",
+        welcome(&server.url(), port, &token, &registry(&state))
+    );
 
     while !stop.load(Ordering::Relaxed) {
         if let Some(status) = poll(Duration::from_secs(1), || {
@@ -103,8 +105,7 @@ fn local_variables(path: &Path) -> Result<String> {
     Ok(token)
 }
 
-fn welcome(url: &str, token: &str) -> String {
-    let port = url.rsplit(':').next().unwrap_or_default();
+fn welcome(url: &str, port: u16, token: &str, registry: &Path) -> String {
     format!(
         r#"
 Tailrace runs at {url}  (Ctrl-C stops it)
@@ -119,6 +120,12 @@ A few seconds later, see what it caused across the Workers:
 
   cargo tailrace trace my-first-trace --local {port}
   cargo tailrace logs --follow --local {port}
-"#
+
+A Worker of your own with tail_consumers = [{{ service = "tail-ingest" }}] joins it as
+
+  WRANGLER_REGISTRY_PATH={registry} npx wrangler dev --port {next}
+"#,
+        registry = registry.display(),
+        next = port.checked_add(3).unwrap_or(8787),
     )
 }

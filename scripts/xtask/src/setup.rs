@@ -11,7 +11,7 @@ use e2e::Workspace;
 use toml_edit::DocumentMut;
 
 use crate::inputs::fingerprint;
-use crate::step::{execute, output, say};
+use crate::step::{cargo, execute, output, say};
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
@@ -222,7 +222,7 @@ fn cargo_install(workspace: &Workspace, package: &str, version: &str) -> Result<
     let tools = workspace.tools_dir();
     let target: PathBuf = tools.join("target");
     let install = |locked: bool| {
-        let mut command = Command::new("cargo");
+        let mut command = cargo();
         command
             .args([
                 "install",

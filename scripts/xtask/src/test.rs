@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use e2e::Workspace;
 
-use crate::step::{execute, say};
+use crate::step::{cargo, execute, say};
 use crate::{build, setup};
 
 #[derive(clap::Args)]
@@ -88,7 +88,7 @@ impl Stage {
     }
 
     fn cargo_test(&self, workspace: &Workspace) -> Command {
-        let mut command = Command::new("cargo");
+        let mut command = cargo();
         command
             .arg("test")
             .args(&self.packages)
