@@ -84,6 +84,8 @@ const TABLE: &[(&str, Class)] = &[
     ("malformed JSON", Class::Rejected),
     // Error list: the type of a value does not fit its column.
     ("D1_TYPE_ERROR", Class::Rejected),
+    // SQLite is too old for a statement: `d1.rs` knows better the next time.
+    (NEEDS_3_51, Class::Transient),
     // A migration is missing, or too new.
     ("no such table", Class::Unready),
     ("no such column", Class::Unready),
@@ -93,6 +95,9 @@ const TABLE: &[(&str, Class)] = &[
     (MISSING_BINDING, Class::Unready),
 ];
 
+/// What stands in the error of an SQLite that is too old for `statement::INSERT`.
+pub(crate) const NEEDS_3_51: &str = "jsonb_each";
+
 /// What the adapters say where the Worker's configuration lacks a binding; its name follows.
 pub const MISSING_BINDING: &str = "no binding named";
 
@@ -101,12 +106,12 @@ pub const MISSING_BINDING: &str = "no binding named";
 pub fn classify(text: &str) -> Class {
     TABLE
         .iter()
-        .find(|(needle, _)| holds(text, needle))
+        .find(|(needle, _)| contains(text, needle))
         .map_or(Class::Unknown, |(_, class)| *class)
 }
 
 /// `str::contains` would do, but is made for long texts, and 3 kB of Wasm.
-fn holds(text: &str, needle: &str) -> bool {
+pub(crate) fn contains(text: &str, needle: &str) -> bool {
     let needle = needle.as_bytes();
     let mut places = text.as_bytes().windows(needle.len());
     places.any(|place| place == needle)
@@ -188,6 +193,10 @@ mod tests {
         (
             "D1_ERROR: table tail_logs has no column named x: SQLITE_ERROR",
             Class::Unready,
+        ),
+        (
+            "D1_ERROR: no such table: jsonb_each: SQLITE_ERROR",
+            Class::Transient,
         ),
         ("no binding named DB", Class::Unready),
         ("D1_ERROR: something new", Class::Unknown),

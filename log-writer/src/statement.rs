@@ -2,7 +2,21 @@
 
 use log_record::limits::STATEMENT_PARAMETER_BYTES;
 
+use crate::classify::{NEEDS_3_51, contains};
 use crate::ports::Statement;
+
+macro_rules! insert_from {
+    ($each:literal) => {
+        concat!(
+            "INSERT INTO tail_logs (log_id, worker_name, request_id, correlation_id, log_level, message, context_json, \
+             timestamp, execution_time_ms) \
+             SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8 \
+             FROM ",
+            $each,
+            "(?1) WHERE true ON CONFLICT DO NOTHING"
+        )
+    };
+}
 
 /// Inserts an array of records, each an array by position, from one parameter.
 ///
@@ -10,12 +24,29 @@ use crate::ports::Statement;
 /// `ON CONFLICT` concerns uniqueness alone: a record that was stored before is passed over, but one that violates a
 /// CHECK or NOT NULL still fails the statement (`INSERT OR IGNORE` would lose it in silence). `WHERE true` is there
 /// because SQLite's parser would otherwise read `ON` as the start of a join.
-pub const INSERT: &str = "\
-INSERT INTO tail_logs (log_id, worker_name, request_id, correlation_id, log_level, message, context_json, timestamp, \
-execution_time_ms) \
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8 \
-FROM json_each(?1) WHERE true \
-ON CONFLICT DO NOTHING";
+///
+/// `jsonb_each` hands out the records as SQLite has parsed them; `json_each` writes each as text again, which every `->>`
+/// then finds parsed only in a cache.
+pub const INSERT: &str = insert_from!("jsonb_each");
+
+/// The same for SQLite before 3.51, which has no `jsonb_each`.
+const INSERT_BEFORE_3_51: &str = insert_from!("json_each");
+
+/// Whether a statement failed with `error` because SQLite is too old for it: then [`before_3_51`] has the one to run.
+#[must_use]
+pub fn asks_for_3_51(error: &str) -> bool {
+    contains(error, NEEDS_3_51)
+}
+
+/// What does the same as `sql` in an older SQLite.
+#[must_use]
+pub fn before_3_51(sql: &'static str) -> &'static str {
+    if sql == INSERT {
+        INSERT_BEFORE_3_51
+    } else {
+        sql
+    }
+}
 
 /// The key of the row that `?2` rows precede, among those earlier than `?1`.
 pub const NTH_OLDEST: &str = "\
@@ -71,6 +102,18 @@ mod tests {
         for statement in &statements {
             serde_json::from_str::<Vec<[String; 1]>>(&statement.parameters[0]).unwrap();
         }
+    }
+
+    #[test]
+    fn an_older_sqlite_gets_an_older_insert() {
+        assert!(asks_for_3_51(
+            "D1_ERROR: no such table: jsonb_each: SQLITE_ERROR"
+        ));
+        assert!(!asks_for_3_51(
+            "D1_ERROR: no such table: tail_logs: SQLITE_ERROR"
+        ));
+        assert_eq!(before_3_51(INSERT), INSERT.replace("jsonb_", "json_"));
+        assert_eq!(before_3_51(DELETE_BEFORE), DELETE_BEFORE);
     }
 
     #[test]

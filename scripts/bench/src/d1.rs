@@ -24,7 +24,7 @@ pub const BATCH: &str = "batch() of 100 inserts";
 /// As log-writer does, with a fixed number of rows.
 pub const JSON_1000: &str = "json_each, 1,000 rows a statement";
 /// As log-writer does.
-pub const LOG_WRITER: &str = "json_each, 1 MB a statement (log-writer)";
+pub const LOG_WRITER: &str = "jsonb_each, 1 MB a statement (log-writer)";
 /// As log-writer would where it is known to exist.
 pub const JSONB_1000: &str = "jsonb_each, 1,000 rows a statement";
 /// The limit.
@@ -75,7 +75,6 @@ const WAYS: [(&str, Way); 11] = [
         "json_each, 5,000 rows a statement",
         way("json_each", 5_000, true),
     ),
-    (LOG_WRITER, Way::LogWriter),
     (
         "jsonb_each, 100 rows a statement",
         way("jsonb_each", 100, true),
@@ -85,6 +84,7 @@ const WAYS: [(&str, Way); 11] = [
         "jsonb_each, 5,000 rows a statement",
         way("jsonb_each", 5_000, true),
     ),
+    (LOG_WRITER, Way::LogWriter),
     (RAW, Way::Raw),
 ];
 
@@ -328,7 +328,7 @@ impl Place {
                     .map(|row| row.wire().map_or(0, |text| text.len() + 1))
                     .sum();
                 let per = STATEMENT_PARAMETER_BYTES * new.len() / bytes.max(1);
-                self.through_binding(system, "json_each", per as u64, new.into_iter())?
+                self.through_binding(system, "jsonb_each", per as u64, new.into_iter())?
             }
         };
         let since = crate::rows::timestamp(self.from_ms);

@@ -185,6 +185,29 @@ fn messages_wait_for_a_missing_table_until_it_is_migrated() {
     assert!(system.dead_letters().unwrap().is_empty());
 }
 
+/// A table of this name hides SQLite's own function, as if there were none.
+#[test]
+fn a_database_without_jsonb_gets_a_statement_without_it() {
+    let system = SystemBuilder::probed().unwrap().start().unwrap();
+    let database = system.database().unwrap();
+    database
+        .connection()
+        .execute_batch("CREATE TABLE jsonb_each (value)")
+        .unwrap();
+    system.send(&tens(0..100)).unwrap();
+    wait_until_stored(&system, &ids(0..100));
+    system.send(&tens(100..200)).unwrap();
+    wait_until_stored(&system, &ids(0..200));
+
+    // It was learnt once.
+    let retries = lines(&system, "batch")
+        .iter()
+        .filter_map(|line| line["retries"].as_u64())
+        .sum::<u64>();
+    assert_eq!(retries, 1, "{}", system.server.output_tail());
+    assert!(system.dead_letters().unwrap().is_empty());
+}
+
 #[test]
 fn what_cannot_be_stored_is_told_apart_from_its_neighbours() {
     let system = SystemBuilder::probed().unwrap().start().unwrap();

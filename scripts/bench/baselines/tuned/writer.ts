@@ -8,7 +8,7 @@ interface Env {
 const INSERT = `INSERT INTO tail_logs (log_id, worker_name, request_id, correlation_id, log_level, message,
   context_json, timestamp, execution_time_ms)
   SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8
-  FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING`;
+  FROM jsonb_each(?1) WHERE true ON CONFLICT DO NOTHING`;
 const PARAMETER_UNITS = 1_000_000;
 const HEAD = '{"v":1,"records":[';
 

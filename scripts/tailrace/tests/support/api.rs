@@ -225,11 +225,7 @@ impl State {
                 // The API takes text only.
                 statement.raw_bind_parameter(index + 1, param.as_str().unwrap())?;
             }
-            let columns: Vec<String> = statement
-                .column_names()
-                .into_iter()
-                .map(str::to_owned)
-                .collect();
+            let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
             let mut rows = Vec::new();
             let mut found = statement.raw_query();
             while let Some(row) = found.next()? {

@@ -341,11 +341,7 @@ fn run_sql(database: &Connection, sql: &str) -> rusqlite::Result<Value> {
     let mut results = Vec::new();
     let mut batch = Batch::new(database, sql);
     while let Some(mut statement) = batch.next()? {
-        let columns: Vec<String> = statement
-            .column_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query([])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
