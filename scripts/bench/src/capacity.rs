@@ -14,7 +14,7 @@ pub mod measured {
     /// What a row takes in D1 besides what it has on the queue, in bytes: index entries, the room that pages leave.
     pub const INDEX_BYTES: f64 = 390.0;
     /// Rows that one local D1 takes in a second, with a million in it.
-    pub const D1_ROWS_PER_SECOND: f64 = 18_600.0;
+    pub const D1_ROWS_PER_SECOND: f64 = 56_000.0;
     /// Rows written that D1 bills for storing a row, one in ten a warning or an error.
     pub const WRITTEN_PER_ROW: f64 = 4.1;
     /// Rows written that D1 bills for deleting it again.
@@ -23,7 +23,7 @@ pub mod measured {
     pub const READ_PER_DELETE: f64 = 1.0;
     /// Processor time for a log at ten a request, in milliseconds: all of the local workerd, the producer, queue and D1
     /// included, so more than what is billed.
-    pub const CPU_MS_PER_LOG: f64 = 0.27;
+    pub const CPU_MS_PER_LOG: f64 = 0.07;
 }
 
 /// The platform's limits (developers.cloudflare.com: queues/platform/limits, d1/platform/limits; seen 2026-11-23).
