@@ -401,6 +401,20 @@ mod tests {
         }
     }
 
+    /// The same, but for where reading stopped: `serde_json`'s passes each have a position of their own, so where several
+    /// things are wrong at once theirs may be a byte or a value away.
+    fn assert_same_verdict(body: &str) {
+        let verdict = |read| match read {
+            Err(DecodeError::NotAnEnvelope { .. }) => None,
+            read => Some(read),
+        };
+        assert_eq!(
+            verdict(Envelope::decode(body)),
+            verdict(by_serde(body)),
+            "{body}"
+        );
+    }
+
     proptest! {
         #[test]
         fn any_values_have_the_same_answer(
@@ -416,7 +430,7 @@ mod tests {
                 Some((_, odd)) => elements.push(odd),
                 None => {}
             }
-            assert_same(&format!("{HEAD}[{}]{TAIL}", elements.join(",")));
+            assert_same_verdict(&format!("{HEAD}[{}]{TAIL}", elements.join(",")));
         }
 
         #[test]
@@ -432,7 +446,7 @@ mod tests {
             ), 0..4),
         ) {
             let members: Vec<String> = members.iter().map(|(name, value)| format!(r#""{name}":{value}"#)).collect();
-            assert_same(&format!("{{{}}}", members.join(",")));
+            assert_same_verdict(&format!("{{{}}}", members.join(",")));
         }
     }
 }
