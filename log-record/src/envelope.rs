@@ -9,8 +9,12 @@ use crate::scan::Scan;
 /// The version of the wire format that this code writes, and the only one it reads.
 pub const WIRE_VERSION: u64 = 1;
 
-const HEAD: &str = r#"{"v":1,"records":["#;
-const TAIL: &str = "]}";
+/// What a body begins with, up to its first record. Several bodies are one when what stands between [`HEAD`] and [`TAIL`]
+/// of each is divided by commas.
+pub const HEAD: &str = r#"{"v":1,"records":["#;
+
+/// What a body ends with, after its last record.
+pub const TAIL: &str = "]}";
 
 /// What a body has room for at first: the records of a request with about ten lines.
 const FIRST_BYTES: usize = 8 * 1024;
@@ -312,6 +316,24 @@ mod tests {
 
     use super::*;
     use crate::record;
+
+    #[test]
+    fn bodies_joined_between_head_and_tail_are_one_envelope() {
+        let row = |id: &str| format!(r#"["{id}","w","r","c","info","m",{{}},"t",null]"#);
+        let (rows, rest) = ([row("a"), row("b")], [row("c")]);
+        let bodies = [&rows[..], &rest[..]].map(|rows| pack(rows.iter().map(String::as_str)).0);
+        let inner: Vec<&str> = bodies
+            .iter()
+            .map(|bodies| bodies[0].strip_prefix(HEAD).unwrap())
+            .map(|body| body.strip_suffix(TAIL).unwrap())
+            .collect();
+        let joined = format!("{HEAD}{}{TAIL}", inner.join(","));
+        let envelope = Envelope::decode(&joined).unwrap();
+        let ids: Vec<_> = envelope.records.iter().map(RecordView::log_id).collect();
+        assert_eq!(ids, ["a", "b", "c"]);
+        let all = rows.iter().chain(&rest).map(String::as_str);
+        assert_eq!([joined], *pack(all).0);
+    }
 
     const GOLDEN: &str = include_str!("../tests/golden/v1/envelope.json");
 

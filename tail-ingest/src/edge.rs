@@ -7,6 +7,8 @@
 
 use std::cell::RefCell;
 
+use log_record::envelope;
+use log_record::limits::MESSAGE_BODY_BYTES;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
@@ -43,6 +45,7 @@ impl Isolate {
             glue::warn(&report::malformed(each));
         }
         let keep_days = settings.keep_days();
+        glue::envelope(envelope::HEAD, envelope::TAIL, MESSAGE_BODY_BYTES);
         let on_refused = Closure::<dyn Fn(String, usize, String) -> JsValue>::new(
             move |text, records, error| {
                 let body = Body { text, records };
@@ -73,10 +76,14 @@ pub fn tail(events: &JsValue) -> JsValue {
             .unwrap_or_default();
         match (normalized.bodies.as_slice(), &isolate.queue) {
             ([], _) => JsValue::UNDEFINED,
-            // Nearly every call: one message, and the queue's own promise.
-            ([body], Some(queue)) => {
-                glue::send(queue, &body.text, body.records, &isolate.on_refused)
-            }
+            // Nearly every call: one body, which shares a message with what else comes at the moment.
+            ([body], Some(queue)) => glue::send(
+                queue,
+                &body.text,
+                body.text.len(),
+                body.records,
+                &isolate.on_refused,
+            ),
             _ => deliver(normalized.bodies, None, isolate.settings.keep_days()),
         }
     })

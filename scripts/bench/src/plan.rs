@@ -20,7 +20,7 @@ pub struct Plan {
     pub d1_rows: u64,
     /// Rounds of each end-to-end load.
     pub end_to_end_rounds: usize,
-    /// Requests, and lines of each request. Requests come in hundreds: a queue batch that is not full waits.
+    /// Requests, and lines of each request.
     pub loads: &'static [Load],
     /// Rows in the database that is searched and rotated.
     pub maintenance_rows: u64,
@@ -88,7 +88,7 @@ impl Plan {
             existing_rows: &[0, 100_000, 1_000_000],
             d1_rounds: 3,
             d1_rows: 20_000,
-            end_to_end_rounds: 3,
+            end_to_end_rounds: 5,
             loads: &LOADS,
             maintenance_rows: 1_000_000,
             search_rounds: 5,

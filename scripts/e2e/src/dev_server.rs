@@ -150,6 +150,21 @@ impl DevServer {
             .join("\n")
     }
 
+    /// log-writer's own lines about `event`, oldest first.
+    #[must_use]
+    pub fn lines(&self, event: &str) -> Vec<Value> {
+        let begin = format!(r#"{{"event":"{event}""#);
+        let output = self.output();
+        output
+            .lines()
+            .filter_map(|line| {
+                let from = line.find(&begin)?;
+                let to = line.rfind('}')?;
+                serde_json::from_str(line.get(from..=to)?).ok()
+            })
+            .collect()
+    }
+
     /// Whether `wrangler dev` has ended, and how.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ main = "workers/probe.js"
 compatibility_date = "2026-11-01"
 tail_consumers = [{ service = "tail-ingest" }]
 queues.producers = [{ binding = "TAIL_LOGS", queue = "tail-logs" }]
+services = [{ binding = "SELF", service = "probe" }]
 "#;
 
 /// Consumes the dead-letter queue.

@@ -103,23 +103,9 @@ fn wait_for_letters(system: &System, enough: impl Fn(&[DeadLetter]) -> bool) -> 
     })
 }
 
-/// log-writer's own lines about `event`, oldest first.
-fn lines(system: &System, event: &str) -> Vec<Value> {
-    let begin = format!(r#"{{"event":"{event}""#);
-    let output = system.server.output();
-    output
-        .lines()
-        .filter_map(|line| {
-            let from = line.find(&begin)?;
-            let to = line.rfind('}')?;
-            serde_json::from_str(line.get(from..=to)?).ok()
-        })
-        .collect()
-}
-
 fn wait_for_line(system: &System, event: &str, is_it: impl Fn(&Value) -> bool) -> Value {
     let line = wait_for(&format!("a line about a {event}"), LIMIT, || {
-        Ok(lines(system, event).into_iter().find(&is_it))
+        Ok(system.server.lines(event).into_iter().find(&is_it))
     });
     line.unwrap_or_else(|error| panic!("{error}\n{}", system.server.output_tail()))
 }
@@ -200,7 +186,9 @@ fn a_database_without_jsonb_gets_a_statement_without_it() {
     wait_until_stored(&system, &ids(0..200));
 
     // It was learnt once.
-    let retries = lines(&system, "batch")
+    let retries = system
+        .server
+        .lines("batch")
         .iter()
         .filter_map(|line| line["retries"].as_u64())
         .sum::<u64>();
@@ -290,7 +278,9 @@ fn without_kv_as_well_the_message_stays_on_the_queue() {
     wait_until_stored(&system, &ids(0..50));
     // It comes again, and again.
     wait_for("the second redelivery", LIMIT, || {
-        let stays = lines(&system, "batch")
+        let stays = system
+            .server
+            .lines("batch")
             .iter()
             .filter(|line| sent_back(line, 1) && line["kv_refusals"] == 1)
             .count();

@@ -20,12 +20,25 @@ export default {
         return Response.json({ sent: messages.length });
       }
       case "/lines": {
-        // As many structured lines as asked for, each with a message of its own.
+        // As many structured lines as asked for, each with a message of its own: the tag, or the prefix if there is one,
+        // and the line's number.
         const count = Number(url.searchParams.get("count"));
         const tag = url.searchParams.get("tag");
+        const prefix = url.searchParams.get("prefix") ?? tag;
         for (let line = 0; line < count; line++) {
-          console.log(JSON.stringify({ level: "info", message: `${tag}-${line}`, correlation_id: tag, context: { line } }));
+          console.log(JSON.stringify({ level: "info", message: `${prefix}-${line}`, correlation_id: tag, context: { line } }));
         }
+        return new Response("ok");
+      }
+      case "/burst": {
+        // As many calls of `/lines` as asked for, all at once.
+        url.pathname = "/lines";
+        const calls = Array.from({ length: Number(url.searchParams.get("calls")) }, async (_, call) => {
+          const each = new URL(url);
+          each.searchParams.set("prefix", `${url.searchParams.get("tag")}-${call}`);
+          await (await env.SELF.fetch(each)).text();
+        });
+        await Promise.all(calls);
         return new Response("ok");
       }
       default:

@@ -48,7 +48,7 @@ const DEPTH = 200; // nesting beyond this is noted, not copied
 
 const note = (problem, error) => `[${problem}: ${text(error)}]`;
 
-function text(value) {
+export function text(value) {
   try {
     return String(value?.message ?? value).slice(0, 500);
   } catch {
@@ -297,18 +297,6 @@ export function again(memory, start, length) {
   const { written } = encoder.encodeInto(waiting, new Uint8Array(memory.buffer, start, length));
   waiting = "";
   return written;
-}
-
-const AS_TEXT = { contentType: "text" };
-
-// Offers one body to the queue. Returns the queue's own promise; `refused(body, records, error)` takes over from a
-// refusal.
-export function send(queue, body, records, refused) {
-  try {
-    return queue.send(body, AS_TEXT).catch((error) => refused(body, records, text(error)));
-  } catch (error) {
-    return refused(body, records, text(error));
-  }
 }
 
 // Offers several bodies to the queue at once.

@@ -1,4 +1,4 @@
-//! The boundary to JavaScript; `glue.js` is the other side of it.
+//! The boundary to JavaScript; `glue.js` and `group.js` are the other side of it.
 
 use std::cell::RefCell;
 
@@ -16,8 +16,6 @@ extern "C" {
         length: usize,
     ) -> f64;
     fn again(memory: &JsValue, start: *mut u8, length: usize) -> f64;
-    /// Offers one body to the queue; `refused(body, records, error)` takes over from a refusal.
-    pub(super) fn send(queue: &JsValue, body: &str, records: usize, refused: &JsValue) -> JsValue;
     #[wasm_bindgen(catch, js_name = sendBatch)]
     pub(super) fn send_batch(queue: &JsValue, bodies: &Array) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch)]
@@ -37,6 +35,20 @@ extern "C" {
     fn js_binding(env: &JsValue, name: &str) -> Option<JsValue>;
     #[wasm_bindgen(js_name = random)]
     fn js_random() -> f64;
+}
+
+#[wasm_bindgen(module = "/src/edge/group.js")]
+extern "C" {
+    /// What an envelope begins and ends with, and how many bytes it may have.
+    pub(super) fn envelope(head: &str, tail: &str, bytes: usize);
+    /// Sends one body, of so many bytes and records; `refused(body, records, error)` takes over from a refusal.
+    pub(super) fn send(
+        queue: &JsValue,
+        body: &str,
+        bytes: usize,
+        records: usize,
+        refused: &JsValue,
+    ) -> JsValue;
 }
 
 #[wasm_bindgen]

@@ -16,8 +16,9 @@ export interface Envelope {
 }
 
 /** The longest message body, in UTF-16 units: the queue's limit for text that is mostly ASCII, with room. */
-const BODY_UNITS = 120_000;
-const HEAD = '{"v":1,"records":[';
+export const BODY_UNITS = 120_000;
+export const HEAD = '{"v":1,"records":[';
+export const TAIL = "]}";
 
 const hex = (value: number, digits: number) => value.toString(16).padStart(digits, "0");
 
@@ -119,7 +120,7 @@ export function normalize(events: TraceItem[]): Envelope[] {
   let body = "";
   let records = 0;
   const finish = () => {
-    if (records > 0) envelopes.push({ body: `${HEAD}${body}]}`, records });
+    if (records > 0) envelopes.push({ body: `${HEAD}${body}${TAIL}`, records });
     body = "";
     records = 0;
   };

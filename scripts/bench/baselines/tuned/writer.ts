@@ -36,6 +36,7 @@ export default {
         statements.push(insert.bind(`[${parameter}]`));
         parameter = "";
       }
+      if (rows === "") continue;
       parameter = parameter === "" ? rows : `${parameter},${rows}`;
     }
     statements.push(insert.bind(`[${parameter}]`));
