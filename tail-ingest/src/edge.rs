@@ -1,5 +1,5 @@
-//! The Worker: the only code here that touches the runtime. `glue` brings the events across, `outlets` takes the bodies
-//! away; what happens between is in the other modules.
+//! The Worker: the only code here that touches the runtime. `glue` brings the events across and, with `group.js`, takes
+//! most bodies away; `outlets` takes those that the ladder has. What happens between is in the other modules.
 //!
 //! It says nothing as long as all is well, since it runs after every request of every Worker. One warning for each
 //! malformed setting, once in the life of an isolate; and one line for each call that met a refusal: a warning where
