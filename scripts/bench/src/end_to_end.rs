@@ -1,4 +1,4 @@
-//! From a request to the last of its rows: the same producer under the same load, with three designs behind it, in turn.
+//! From a request to the last of its rows: the same producer under the same load, with four designs behind it, in turn.
 //! All run at once, but only the one under measurement has anything to do.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,22 +30,6 @@ const FILL: &str = "workers/fill.js";
 /// Requests under way at once.
 const CONCURRENCY: u64 = 16;
 
-/// What brings each design to its full speed before it is measured: the runtime compiles what it runs often, in steps.
-const WARM_UP: [Load; 3] = [
-    Load {
-        requests: 3_000,
-        lines: 10,
-    },
-    Load {
-        requests: 300,
-        lines: 100,
-    },
-    Load {
-        requests: 3_000,
-        lines: 10,
-    },
-];
-
 /// How long rows may take to arrive after the last request.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -65,11 +49,6 @@ struct Design {
 /// When one of them fails, or loses or doubles rows.
 pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let designs = start(workspace)?;
-    for load in WARM_UP {
-        for design in &designs {
-            design.run(load)?;
-        }
-    }
     let mut speed = Table::new(
         "end-to-end",
         "End to end",
@@ -77,8 +56,9 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         Better::Higher,
         format!(
             "Requests × console lines of each, {CONCURRENCY} at a time, until the last row is in D1; each request also \
-             leaves a row of its own. The table is empty before each sample; every row is checked to be there once. What \
-             is left at the end does not wait for the queue's timeout: empty messages fill up the last batch.",
+             leaves a row of its own. The table is empty before each sample, and every row is checked to be there once. \
+             The same load runs once before each sample, unmeasured. What is left at the end does not wait for the \
+             queue's timeout: empty messages fill up the last batch.",
         ),
     );
     let mut cpu = Table::new(
@@ -91,6 +71,9 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
     for _ in 0..plan.end_to_end_rounds {
         for load in plan.loads {
             for design in &designs {
+                // The runtime compiles in steps what runs often, and while others run it lets go of memory: the first run
+                // brings it back to full speed.
+                design.run(*load)?;
                 let (took, spent) = design.run(*load)?;
                 #[allow(clippy::cast_precision_loss)]
                 let logs = load.logs() as f64;

@@ -7,7 +7,7 @@
 //! - [`run`](mod@run): all measurements, one after another;
 //! - [`normalize`], [`startup`], [`sizes`]: the tail Worker alone, in a bare workerd;
 //! - [`d1`]: ways of writing D1, at three sizes of the table;
-//! - [`end_to_end`]: from a request to the last row, three designs in turn;
+//! - [`end_to_end`]: from a request to the last row, four designs in turn;
 //! - [`maintenance`]: rotation and the operator's tool on many rows;
 //! - [`report`], [`bars`], [`render`]: the tables, what they must show, and their forms;
 //! - [`samples`], [`cpu`], [`workerd`], [`local`], [`rows`]: what the measurements share;
