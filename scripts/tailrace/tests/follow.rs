@@ -139,6 +139,31 @@ async fn a_look_that_fails_halfway_neither_misses_nor_repeats() {
     );
 }
 
+/// How late a row was when it was stored counts, not how old it is when it is looked for: between two looks may be an
+/// hour's `--interval`, an outage, or the sleep of a laptop.
+#[tokio::test]
+async fn rows_that_were_not_late_are_shown_however_long_ago_the_last_look_was() {
+    let cloud = Cloud::start().await;
+    let client = client(&cloud);
+    let database = Database::find(&client, "tailrace").await.unwrap();
+    let mut follower = Follower::start(&database, Filter::default(), 60)
+        .await
+        .unwrap();
+    // Stored 5 seconds ago, 57 seconds late.
+    let row = aged(62, "in time");
+    cloud.insert(&row);
+    cloud
+        .state()
+        .db
+        .execute(
+            "UPDATE tail_logs SET created_at = datetime('now', '-5 seconds')",
+            [],
+        )
+        .unwrap();
+    let rows = follower.poll(&database, Duration::ZERO).await.unwrap();
+    assert_eq!(names(&rows), ["in time"]);
+}
+
 #[tokio::test]
 async fn one_requests_rows_are_shown_however_late() {
     let cloud = Cloud::start().await;

@@ -13,8 +13,10 @@
 //!
 //! There is no index on `created_at` (each would cost one more billed write for every log), so a look reads all rows of
 //! a range of *timestamps*: mostly of the last 2 minutes, every 30 seconds of the last 30 minutes, every 5 minutes of
-//! `--late`. Each range has a mark of its own. What is older than `--late` when it arrives is not shown. A filter by
-//! correlation or request id has an index that leads to its few rows, so every look reads all of them.
+//! `--late`. Each range has a mark of its own, and is counted back from that, not from now: a row that was this late when
+//! it was stored is found however long ago that was, after a long `--interval`, an outage or a laptop's sleep. What is
+//! older than `--late` when it arrives is not shown. A filter by correlation or request id has an index that leads to its
+//! few rows, so every look reads all of them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -41,8 +43,15 @@ struct Range {
     reach_seconds: Option<u32>,
     every: Duration,
     due: Duration,
-    /// What is stored from here on has not been looked for; a time of the database's clock, as `created_at` has it.
-    mark: String,
+    mark: Mark,
+}
+
+/// What is stored from here on has not been looked for: a time of the database's clock.
+#[derive(Clone, Debug)]
+struct Mark {
+    /// As `created_at` has it.
+    created: String,
+    ms: i64,
 }
 
 /// What has been shown, and where the next look begins.
@@ -58,8 +67,7 @@ pub struct Follower {
 /// The database's clock.
 struct Clock {
     created: String,
-    mark: String,
-    timestamp_ms: i64,
+    mark: Mark,
 }
 
 impl Clock {
@@ -69,8 +77,10 @@ impl Clock {
         let read = || {
             Some(Self {
                 created: cell(0)?.to_owned(),
-                mark: cell(1)?.to_owned(),
-                timestamp_ms: time::millis(cell(2)?)?,
+                mark: Mark {
+                    created: cell(1)?.to_owned(),
+                    ms: time::millis(cell(2)?)? - i64::from(MARGIN_SECONDS) * 1000,
+                },
             })
         };
         read().ok_or_else(|| Error::Unreadable {
@@ -119,7 +129,7 @@ impl Follower {
         };
         // What was stored within the margin before now is old.
         let deepest = follower.ranges.len() - 1;
-        let _ = follower.look(database, deepest, &clock).await?;
+        let _ = follower.look(database, deepest).await?;
         Ok(follower)
     }
 
@@ -150,37 +160,32 @@ impl Follower {
             .iter()
             .rposition(|range| range.due <= elapsed)
             .unwrap_or(0);
-        let rows = self.look(database, deepest, &clock).await?;
+        let rows = self.look(database, deepest).await?;
         // A longer range covers the shorter ones.
         for range in self.ranges.iter_mut().take(deepest + 1) {
             range.due = elapsed + range.every;
             range.mark.clone_from(&clock.mark);
         }
-        if let Some(earliest) = self.ranges.iter().map(|range| &range.mark).min() {
+        if let Some(earliest) = self.ranges.iter().map(|range| &range.mark.created).min() {
             self.seen.retain(|_, created| &*created >= earliest);
         }
         Ok(rows)
     }
 
-    async fn look(
-        &mut self,
-        database: &Database<'_>,
-        range: usize,
-        clock: &Clock,
-    ) -> Result<Vec<Row>, Error> {
+    async fn look(&mut self, database: &Database<'_>, range: usize) -> Result<Vec<Row>, Error> {
         let Some(range) = self.ranges.get(range) else {
             return Ok(Vec::new());
         };
         let mut after = Position {
             timestamp: range.reach_seconds.map_or_else(
                 || FIRST_TIME.to_owned(),
-                |seconds| stored_ms(clock.timestamp_ms - i64::from(seconds) * 1000),
+                |seconds| stored_ms(range.mark.ms - i64::from(seconds) * 1000),
             ),
             log_id: String::new(),
         };
         let mut found = Vec::new();
         loop {
-            let statement = sql::stored_since(&self.filter, &after, &range.mark, PAGE_ROWS);
+            let statement = sql::stored_since(&self.filter, &after, &range.mark.created, PAGE_ROWS);
             let page = database.query(&statement).await?;
             let full = page.len() == PAGE_ROWS;
             for cells in page {
