@@ -14,6 +14,7 @@ use log_record::{DeadLetterPayload, Reason};
 use serde_json::json;
 use support::letters::{each_once, envelope, kv_keys, letter, put, records, row};
 use support::{Cloud, When, failure};
+use wiremock::ResponseTemplate;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_lies_in_kv_comes_back_page_by_page_and_only_then_goes() {
@@ -92,6 +93,28 @@ async fn a_limit_counts_what_is_taken_and_not_what_stays_before_it() {
     assert_eq!(kv_keys(&cloud).len(), 46);
     let ran = cloud.run(&[&limited[..], &["--dry-run"]].concat()).await;
     assert!(ran.stdout.starts_with("4 dead letters"), "{}", ran.stdout);
+}
+
+/// A key has the time of Cloudflare's clock in it, of which this machine's may lag behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_clock_of_this_machine_hides_no_key() {
+    let cloud = Cloud::start().await;
+    let theirs = chrono::Utc::now() + chrono::TimeDelta::hours(2);
+    let key = (theirs - chrono::TimeDelta::hours(1)).format("dead-letter/%Y-%m-%dT%H:%M:%S%.3fZ-u");
+    put(
+        &cloud,
+        &key.to_string(),
+        &records(Reason::RetriesExhausted, &[row("recent")]),
+    );
+    let namespaces = ResponseTemplate::new(200)
+        .insert_header("date", theirs.to_rfc2822().replace("+0000", "GMT"))
+        .set_body_json(json!({
+            "success": true, "errors": [], "result": [{"id": "kv-id", "title": "tailrace-fallback"}],
+        }));
+    cloud.fault_after(0, "/namespaces", 1, When::Before, namespaces);
+    let ran = cloud.run(&["replay", "--from", "kv"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    each_once(&cloud, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! KV: finding the fallback namespace by title, and its keys and values.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{Answer, Call, Client, encode};
@@ -10,6 +11,8 @@ use crate::Error;
 pub struct Namespace<'a> {
     client: &'a Client,
     id: String,
+    /// The server's clock when the namespace was found.
+    pub found_at: DateTime<Utc>,
 }
 
 #[derive(Deserialize)]
@@ -40,7 +43,7 @@ impl<'a> Namespace<'a> {
             if !client.is_local() {
                 call = call.query("per_page", "100").query("page", &number);
             }
-            let Answer { result, info, .. }: Answer<Vec<Listed>> = client.call(&call).await?;
+            let Answer { result, info, date }: Answer<Vec<Listed>> = client.call(&call).await?;
             for listed in result {
                 let meant = listed.title == title
                     || (client.is_local()
@@ -51,6 +54,7 @@ impl<'a> Namespace<'a> {
                     return Ok(Self {
                         client,
                         id: listed.id,
+                        found_at: date.unwrap_or_else(Utc::now),
                     });
                 }
                 seen.push(listed.title);

@@ -4,6 +4,7 @@
 
 use std::future::ready;
 
+use chrono::TimeDelta;
 use futures_util::{StreamExt as _, stream};
 use log_record::fallback::{DEAD_LETTERS, ENVELOPES};
 
@@ -38,11 +39,11 @@ struct Taken {
 pub async fn run(job: &mut Job<'_>, tally: &mut Tally) -> Result<(), Error> {
     let namespace = fallback(job.client, job.place).await?;
     let target = job.target.take();
-    let mut begun = false;
-    let result = go(job, tally, &namespace, target.as_ref(), &mut begun).await;
+    let mut listed = false;
+    let result = go(job, tally, &namespace, target.as_ref(), &mut listed).await;
     job.target = target;
     match result {
-        Err(error) if begun => {
+        Err(error) if listed => {
             tally.failure.get_or_insert(error);
             Ok(())
         }
@@ -55,10 +56,12 @@ async fn go(
     tally: &mut Tally,
     namespace: &Namespace<'_>,
     target: Option<&Target<'_>>,
-    begun: &mut bool,
+    listed: &mut bool,
 ) -> Result<(), Error> {
     let mut room = job.args.limit.unwrap_or(usize::MAX);
-    let now = time::stored(job.now);
+    // Cloudflare's clock, as the keys have it, which counts in whole seconds here: this machine's may be slow, and what it
+    // takes for yet to come would stay, unsaid.
+    let begun = time::stored(namespace.found_at + TimeDelta::seconds(1));
     'prefixes: for (prefix, origin) in [
         (ENVELOPES, Origin::Fallback),
         (DEAD_LETTERS, Origin::Reported),
@@ -66,10 +69,10 @@ async fn go(
         let mut cursor: Option<String> = None;
         loop {
             let page = namespace.keys(prefix, cursor.as_deref()).await?;
-            *begun = true;
+            *listed = true;
             let mut keys = page.names;
             // What is put there while this runs may be what was replayed: keys are in the order of their times.
-            keys.retain(|key| key.get(prefix.len()..).is_some_and(|rest| *rest < *now));
+            keys.retain(|key| key.get(prefix.len()..).is_some_and(|rest| *rest < *begun));
             tally.expect(tally.total() + keys.len() as u64);
             let stopped = !chunks(job, tally, namespace, target, origin, &keys, &mut room).await?;
             if stopped || job.stop.is_asked() {
