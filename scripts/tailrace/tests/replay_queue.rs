@@ -504,6 +504,27 @@ async fn a_body_that_was_kept_in_kv_is_fetched_from_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_in_kv_outlives_an_ack_that_was_not_taken() {
+    let cloud = Cloud::start().await;
+    {
+        let mut state = cloud.state();
+        let body = envelope(&[row("from kv")]);
+        state.kv.insert("body/1".to_owned(), body.into_bytes());
+        let kept = DeadLetterPayload::BodyKey("body/1".to_owned());
+        state.enqueue(DLQ, &letter(Reason::UnsupportedVersion, kept));
+        state.refuse_acks = 1;
+    }
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!((ran.code, left(&cloud)), (1, 1), "{ran:?}");
+    cloud.state().expire_leases(DLQ);
+    // Without the body the letter could never be replayed, nor taken away.
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
+    each_at_least_once(&cloud, 1);
+    assert!(cloud.state().kv.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_letter_with_an_unreadable_record_stays_whole() {
     let cloud = Cloud::start().await;
     let body = letter(

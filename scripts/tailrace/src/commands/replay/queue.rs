@@ -350,6 +350,8 @@ impl<'a> Run<'_, 'a> {
     /// Settles a batch.
     async fn done(&mut self, done: Done) {
         let mut late = Vec::new();
+        // A letter whose ack was not taken is pulled again, maybe by the next run, which then needs the body.
+        let mut gone = false;
         match done.settled {
             Ok(settled) => {
                 // Warnings name the leases that were not taken; should the count say otherwise, the worse is believed.
@@ -358,6 +360,7 @@ impl<'a> Run<'_, 'a> {
                     .saturating_sub(settled.acked)
                     .max(settled.warnings.len());
                 self.unconfirmed += missing as u64;
+                gone = missing == 0;
                 let acked = settled.acked as u64;
                 self.backlog = self.backlog.map(|backlog| backlog.saturating_sub(acked));
             }
@@ -372,7 +375,7 @@ impl<'a> Run<'_, 'a> {
                 self.states.insert(taken.message.id, State::Published);
                 self.tally.replay(taken.letter.records().len() as u64);
                 late.extend(second);
-                if let (Some(key), Some(kv)) = (taken.body_key, &self.kv)
+                if let (true, Some(key), Some(kv)) = (gone, taken.body_key, &self.kv)
                     && let Err(error) = kv.delete(&key).await
                 {
                     // It expires by itself.
