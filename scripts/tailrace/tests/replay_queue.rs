@@ -225,6 +225,19 @@ async fn every_letter_seen_is_exported_before_it_is_taken_away() {
     assert_eq!(lines[0]["records"][0]["log_id"], "r0");
     assert_eq!(lines[0]["reason"], "retries_exhausted");
     assert_eq!(lines[3]["body"], "garbage");
+    // A run that cannot begin leaves an earlier export, which may be the only copy there is.
+    let file = file.to_str().unwrap();
+    let ran = cloud
+        .run(&["replay", "--export", file, "--dead-letter-queue", "nope"])
+        .await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), text);
+    // One that finds nothing says so in the file as well.
+    let ran = cloud
+        .run(&["replay", "--export", file, "--from", "kv"])
+        .await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "");
     // To standard output, the summary makes way.
     let ran = cloud.run(&["replay", "--dry-run", "--export", "-"]).await;
     assert_eq!(ran.json().len(), 1);

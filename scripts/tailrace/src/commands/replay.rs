@@ -145,6 +145,9 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
     };
     tally.finish();
     ended?;
+    if let Some(export) = &mut job.export {
+        export.begin()?;
+    }
     let to = job.target.as_ref().map_or_else(String::new, Target::name);
     let exported_here = args.export.as_deref() == Some(Path::new("-"));
     for text in tally.summary(&to, job.now) {

@@ -16,6 +16,8 @@ use crate::commands::logs::search::stored_ms;
 pub struct Export {
     name: String,
     out: Box<dyn Write + Send>,
+    /// A file that may hold an earlier export: emptied only once there is something to put in its place.
+    earlier: Option<File>,
 }
 
 /// One line.
@@ -53,14 +55,37 @@ impl Export {
     /// Where it cannot be made.
     pub fn create(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
+        let mut earlier = None;
         let out: Box<dyn Write + Send> = if name == "-" {
             Box::new(std::io::stdout())
         } else {
-            Box::new(BufWriter::new(File::create(path).map_err(|error| {
-                Error::Usage(format!("--export {name}: {error}"))
-            })?))
+            let bad = |error| Error::Usage(format!("--export {name}: {error}"));
+            let file = File::options()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)
+                .map_err(bad)?;
+            if file.metadata().map_err(bad)?.is_file() {
+                earlier = Some(file.try_clone().map_err(bad)?);
+            }
+            Box::new(BufWriter::new(file))
         };
-        Ok(Self { name, out })
+        Ok(Self { name, out, earlier })
+    }
+
+    /// Begins anew, now that it is known what there is to export: an earlier export may be the only copy of what it holds,
+    /// and a run that cannot begin leaves it.
+    ///
+    /// # Errors
+    /// Where the file cannot be emptied.
+    pub fn begin(&mut self) -> Result<(), Error> {
+        match self.earlier.take() {
+            Some(file) => file
+                .set_len(0)
+                .map_err(Error::io(format!("--export {}", self.name))),
+            None => Ok(()),
+        }
     }
 
     /// Writes a letter.
@@ -68,6 +93,7 @@ impl Export {
     /// # Errors
     /// Where the file cannot be written.
     pub fn write(&mut self, id: &str, letter: &Letter) -> Result<(), Error> {
+        self.begin()?;
         let records = letter
             .records()
             .into_iter()
