@@ -118,6 +118,11 @@ impl Client {
         let base =
             credentials::variable("CLOUDFLARE_API_BASE_URL").unwrap_or_else(|| API.to_owned());
         let base = base.trim_end_matches('/');
+        if !reqwest::Url::parse(base).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+            return Err(Error::Usage(format!(
+                "CLOUDFLARE_API_BASE_URL: \"{base}\" is no address; leave it unset for Cloudflare's own"
+            )));
+        }
         let mut client = Self {
             http: http()?,
             root: base.to_owned(),

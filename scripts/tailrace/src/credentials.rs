@@ -42,11 +42,11 @@ impl fmt::Debug for Token {
 /// Reads the token from `CLOUDFLARE_API_TOKEN`, else from wrangler's login.
 ///
 /// # Errors
-/// [`Error::NoToken`] where there is none; [`Error::LoginExpired`] where wrangler's is too old: only wrangler can renew
+/// [`Error::NoToken`] where there is none, [`Error::BadToken`] where it cannot be one; [`Error::LoginExpired`] where wrangler's is too old: only wrangler can renew
 /// it, and does so whenever it runs.
 pub fn token(now: DateTime<Utc>) -> Result<Token, Error> {
     if let Some(token) = variable("CLOUDFLARE_API_TOKEN") {
-        return Ok(Token(token));
+        return given(token);
     }
     for path in wrangler_logins(|name| std::env::var_os(name).map(PathBuf::from)) {
         if let Ok(text) = std::fs::read_to_string(path) {
@@ -54,6 +54,16 @@ pub fn token(now: DateTime<Utc>) -> Result<Token, Error> {
         }
     }
     Err(Error::NoToken)
+}
+
+/// A token as it was given, if it can stand in a header: pasted with a line end in it, it would look like a network that
+/// does not answer.
+fn given(token: String) -> Result<Token, Error> {
+    if token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(Token(token))
+    } else {
+        Err(Error::BadToken)
+    }
 }
 
 /// The account from `CLOUDFLARE_ACCOUNT_ID`, if it is set.

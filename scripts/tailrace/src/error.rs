@@ -21,6 +21,9 @@ pub enum Error {
     /// Neither the environment nor wrangler has a token.
     #[error("no API token")]
     NoToken,
+    /// The token cannot be one.
+    #[error("CLOUDFLARE_API_TOKEN holds a character that no token has")]
+    BadToken,
     /// Wrangler's login is there, but too old to use.
     #[error("wrangler's login has expired")]
     LoginExpired,
@@ -106,6 +109,7 @@ impl Error {
             Self::NoToken => "set CLOUDFLARE_API_TOKEN (docs/operations.md says with which permissions), or run \
                 `npx wrangler login`; for a running `cargo xtask dev` add --local"
                 .to_owned(),
+            Self::BadToken => "copy the token anew, without line ends, spaces or quotes".to_owned(),
             Self::LoginExpired => {
                 "run `npx wrangler whoami`, which renews it, or set CLOUDFLARE_API_TOKEN".to_owned()
             }

@@ -155,6 +155,28 @@ async fn every_way_of_not_getting_in_says_what_to_do() {
         "{}",
         ran.stderr
     );
+    // One that was pasted with a line end in it.
+    let mut command = cloud.command(&["logs"]);
+    let ran: Ran = command
+        .env("CLOUDFLARE_API_TOKEN", "half-of\nthe-token")
+        .output()
+        .await
+        .unwrap()
+        .into();
+    assert_eq!(ran.code, 1);
+    ran.warns("CLOUDFLARE_API_TOKEN holds a character that no token has");
+    ran.warns("copy the token anew");
+    assert!(!ran.stderr.contains("half-of"), "{}", ran.stderr);
+    // An address that is none.
+    let mut command = cloud.command(&["logs"]);
+    let ran: Ran = command
+        .env("CLOUDFLARE_API_BASE_URL", "nonsense")
+        .output()
+        .await
+        .unwrap()
+        .into();
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    ran.warns("CLOUDFLARE_API_BASE_URL");
     // A wrong account.
     let mut command = cloud.command(&["logs"]);
     let ran: Ran = command
