@@ -35,7 +35,8 @@ Environment:
 Exit codes:
   0  everything asked for was done; for `replay`: and nothing was left behind
   1  something failed or was left behind; for `trace`: nothing has this id
-  2  the command line or an input file cannot be used";
+  2  the command line or an input file cannot be used
+  130  for `replay`: stopped at once by a second Ctrl-C";
 
 /// Search, trace, measure and replay what Tailrace keeps.
 #[derive(Debug, Parser)]
@@ -71,7 +72,9 @@ Examples:
   tailrace completions fish > ~/.config/fish/completions/tailrace.fish
   source <(tailrace completions bash)    for the bash that runs
 
-The folders are those that the shells look into by default; make the one you use where it is missing.")]
+The folders are those that the shells look into by default; make the one you use where it is missing.
+
+Exit codes: 0 done; 2 the shell is not one of these.")]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
@@ -88,6 +91,8 @@ Examples:
   tailrace logs --worker triggers-api --follow        new records as they arrive
   tailrace logs --grep 'timed out' --since 1d --json  as JSON lines, for jq
   tailrace logs --since 2026-11-23T10:00 --until 2026-11-23T10:15 --utc
+
+Exit codes: 0, also where no record matches; 1 something failed; 2 the command line cannot be used.
 
 --follow looks for what was stored since it last looked, by the database's own clock, so a record that arrives late or \
 out of order is shown once, when it arrives. Records up to 2 minutes old appear within --interval seconds, records up to \
@@ -146,7 +151,9 @@ Examples:
   tailrace trace 8f2a1c0b5d1e4c55-FRA                   by request id (the cf-ray header)
   tailrace trace 0b0f2a1c-… --json | jq .message
 
-Offsets count from the first record. The bar of an invocation shows when it ran within the whole trace.")]
+Offsets count from the first record. The bar of an invocation shows when it ran within the whole trace.
+
+Exit codes: 0 found; 1 nothing has this id, or something failed; 2 the command line cannot be used.")]
 pub struct Trace {
     /// A correlation id, or a request id
     pub id: String,
@@ -168,6 +175,8 @@ Examples:
   tailrace stats                                   the last 24 hours
   tailrace stats --since 1h --worker triggers-api
   tailrace stats --since 7d --json
+
+Exit codes: 0, also where there are no records; 1 something failed; 2 the command line cannot be used.
 
 Definitions:
   invocations  invocation records in the window
@@ -225,6 +234,9 @@ Examples:
   tailrace replay --from kv                       what lies in the KV fallback
   tailrace replay --local                         dead letters of a running `cargo xtask dev`
 
+Exit codes: 0 nothing was left behind, or a --dry-run has counted; 1 something was left behind (beyond --limit or of \
+another --reason, too), or failed; 2 the command line cannot be used; 130 stopped by a second Ctrl-C.
+
 A message is acknowledged only after its records were published; what was published twice is stored once, because every \
 record keeps its id. Messages with a body that is no envelope are left where they are unless --reason names them: sent \
 as they came, they would be dead letters again. Letters that come (back) to the queue after the replay began are left as \
@@ -270,7 +282,9 @@ Examples:
   npx wrangler tail my-worker --format json | tailrace normalize -
   tailrace normalize --pretty events.json
 
-Reads a JSON array of trace events, a single one, or one per line, and runs the code of tail-ingest on them.")]
+Reads a JSON array of trace events, a single one, or one per line, and runs the code of tail-ingest on them.
+
+Exit codes: 0 done; 2 the input cannot be used.")]
 pub struct Normalize {
     /// A file, or - for standard input
     pub file: PathBuf,

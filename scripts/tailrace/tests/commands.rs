@@ -297,6 +297,7 @@ async fn every_command_has_examples_and_every_shell_its_completions() {
             ran.stdout
         );
         ran.says("Examples:");
+        ran.says("Exit code");
     }
     let ran = cloud.run(&["--help"]).await;
     ran.says("Exit codes:");

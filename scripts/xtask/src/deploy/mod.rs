@@ -41,7 +41,10 @@ Examples:
 Environment:
   CLOUDFLARE_API_TOKEN   a token (else wrangler's login is used); docs/operations.md
                          says with which permissions
-  CLOUDFLARE_ACCOUNT_ID  the account (else the only one there is)")]
+  CLOUDFLARE_ACCOUNT_ID  the account (else the only one there is)
+
+Exit codes: 0 everything is in place; 1 something failed, and what is left to do is
+listed; 2 the command line cannot be used")]
 pub(crate) struct Arguments {
     /// Deploy a separate system: the name of every Worker, queue, database and namespace ends in -NAME
     #[arg(long, value_name = "NAME")]
