@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Parser as _;
+use e2e::Workspace;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -89,6 +90,65 @@ fn every_documented_xtask_command_parses() {
         }
     }
     assert!(count > 5, "only {count} commands were found");
+}
+
+/// What stands behind `npx wrangler` on each line of a shell block, up to a pipe or a closing parenthesis.
+fn wrangler_commands(text: &str) -> Vec<Vec<String>> {
+    let mut in_shell = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if let Some(language) = line.trim().strip_prefix("```") {
+            in_shell = !in_shell && language == "sh";
+        } else if let Some((_, rest)) = line.split_once("npx wrangler ").filter(|_| in_shell) {
+            let command = rest.split([')', '|', '#']).next().unwrap();
+            found.push(command.split_whitespace().map(str::to_owned).collect());
+        }
+    }
+    found
+}
+
+/// Half of the runbook is wrangler's: the pinned one has each command, with as many names and these options.
+#[test]
+fn every_documented_wrangler_command_is_one() {
+    let workspace = Workspace::find().unwrap();
+    let mut count = 0;
+    for (name, text) in documents() {
+        for words in wrangler_commands(&text) {
+            let is_option = |word: &String| word.starts_with("--");
+            // An option's value is none of the names.
+            let names: Vec<_> = words.iter().take_while(|word| !is_option(word)).collect();
+            let output = workspace
+                .command("wrangler")
+                .unwrap()
+                .args(&names)
+                .arg("--help")
+                .output()
+                .unwrap();
+            let help = String::from_utf8_lossy(&output.stdout).into_owned();
+            // `wrangler queues info <name>`
+            let usage = help.lines().next().unwrap_or_default();
+            let (places, path): (Vec<&str>, Vec<&str>) = usage
+                .split_whitespace()
+                .skip(1)
+                .partition(|word| word.starts_with(['<', '[']));
+            let shown = words.join(" ");
+            assert!(
+                path.iter().zip(&names).all(|(known, given)| known == given)
+                    && !path.is_empty()
+                    && names.len() >= path.len()
+                    && names.len() <= path.len() + places.len(),
+                "{name}: wrangler {shown}\n{usage}"
+            );
+            for option in words.iter().filter(|word| is_option(word)) {
+                assert!(
+                    help.contains(&format!("{option} ")),
+                    "{name}: {shown}\n{help}"
+                );
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 20, "only {count} commands were found");
 }
 
 /// The first column of the table rows below the heading `section` that name a setting in code.
