@@ -151,6 +151,65 @@ fn every_documented_wrangler_command_is_one() {
     assert!(count > 20, "only {count} commands were found");
 }
 
+/// Runs the snippet's handlers with a queue that keeps what it is sent, and prints what they log, send and answer.
+const RUN_THE_SNIPPET: &str = r#"
+import worker from "./snippet.mts";
+
+const sent = [];
+const env = { ORDERS: { send: async (message) => sent.push(message) } };
+const order = (id) => new Request("https://shop.test/", {
+  method: "POST", body: '{"items":3}', headers: id === null ? {} : { "x-correlation-id": id },
+});
+const answer = await worker.fetch(order("order-4711"), env);
+console.log(`${answer.status} ${answer.headers.get("x-correlation-id")}`);
+for (const unusable of [null, "x".repeat(200), "two words"]) {
+  await worker.fetch(order(unusable), env);
+}
+console.log(JSON.stringify(sent.map((message) => message.correlation_id)));
+const message = (id) => ({ body: { correlation_id: id }, attempts: 1, ack: () => console.log(`ack ${id}`) });
+await worker.queue({ messages: [message("a"), message("b")] });
+"#;
+
+/// The TypeScript of `docs/correlation-ids.md` as the pinned Node runs it. (The Rust is a doctest of `producer-log`.)
+#[test]
+fn the_typescript_snippet_does_what_is_said_of_it() {
+    let text = fs::read_to_string(root().join("docs/correlation-ids.md")).unwrap();
+    let (_, rest) = text.split_once("```ts\n").unwrap();
+    let (snippet, _) = rest.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("snippet.mts"), snippet).unwrap();
+    fs::write(folder.path().join("run.mjs"), RUN_THE_SNIPPET).unwrap();
+    let mut node = Workspace::find().unwrap().command("node").unwrap();
+    let output = node.arg(folder.path().join("run.mjs")).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let line = |level, message, id, context| {
+        format!(
+            r#"{{"level":"{level}","message":"{message}","correlation_id":"{id}","context":{context}}}"#
+        )
+    };
+    let lines: Vec<&str> = printed.lines().collect();
+    let taken = line("info", "order taken", "order-4711", r#"{"method":"POST"}"#);
+    assert_eq!(lines[..2], [taken.as_str(), "202 order-4711"]);
+    let ids: Vec<String> = serde_json::from_str(lines[5]).unwrap();
+    assert_eq!(ids[0], "order-4711");
+    for made in &ids[1..] {
+        assert!(uuid::Uuid::parse_str(made).is_ok(), "{made}");
+    }
+    for (position, id) in [(6, "a"), (8, "b")] {
+        let packed = line("info", "order packed", id, r#"{"attempts":1}"#);
+        let ack = format!("ack {id}");
+        assert_eq!(
+            lines[position..position + 2],
+            [packed.as_str(), ack.as_str()]
+        );
+    }
+}
+
 /// The first column of the table rows below the heading `section` that name a setting in code.
 fn documented_settings(text: &str, section: &str) -> Vec<String> {
     text.lines()
