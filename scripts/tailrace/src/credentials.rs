@@ -42,8 +42,8 @@ impl fmt::Debug for Token {
 /// Reads the token from `CLOUDFLARE_API_TOKEN`, else from wrangler's login.
 ///
 /// # Errors
-/// [`Error::NoToken`] where there is none, [`Error::BadToken`] where it cannot be one; [`Error::LoginExpired`] where wrangler's is too old: only wrangler can renew
-/// it, and does so whenever it runs.
+/// [`Error::NoToken`] where there is none, [`Error::BadToken`] where it cannot be one; [`Error::LoginExpired`] where
+/// wrangler's is too old: only wrangler can renew it, and does so whenever it runs.
 pub fn token(now: DateTime<Utc>) -> Result<Token, Error> {
     if let Some(token) = variable("CLOUDFLARE_API_TOKEN") {
         return given(token);
