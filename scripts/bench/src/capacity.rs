@@ -23,7 +23,7 @@ pub mod measured {
     pub const READ_PER_DELETE: f64 = 1.0;
     /// Processor time for a log at ten a request, in milliseconds: all of the local workerd, the producer, queue and D1
     /// included, so more than what is billed.
-    pub const CPU_MS_PER_LOG: f64 = 0.07;
+    pub const CPU_MS_PER_LOG: f64 = 0.05;
 }
 
 /// The platform's limits (developers.cloudflare.com: queues/platform/limits, d1/platform/limits; seen 2026-11-23).
