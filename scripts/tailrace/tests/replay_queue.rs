@@ -247,6 +247,35 @@ async fn every_letter_seen_is_exported_before_it_is_taken_away() {
     assert_eq!(left(&cloud), 1);
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_exported_is_not_taken_away_and_given_back_at_once() {
+    let cloud = cloud_of(150).await;
+    let ran = cloud.run(&["replay", "--export", "/dev/full"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    ran.warns("--export /dev/full");
+    assert_eq!((left(&cloud), leased(&cloud)), (150, 0), "{ran:?}");
+    assert!(published(&cloud).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_messages_than_asked_for_are_neither_lost_nor_taken() {
+    let cloud = cloud_of(250).await;
+    cloud.state().surplus = 30;
+    let ran = cloud.run(&["replay", "--limit", "20"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    ran.says("replayed 20 dead letters");
+    ran.says("left 230: beyond --limit");
+    assert_eq!((left(&cloud), leased(&cloud)), (230, 0));
+    each_once(&cloud, 20);
+    let ran = cloud.run(&["replay", "--dry-run", "--limit", "20"]).await;
+    assert!(ran.stdout.starts_with("20 dead letters"), "{}", ran.stdout);
+    ran.says("left 210: beyond --limit");
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
+    each_once(&cloud, 250);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_queue_says_so() {
     let cloud = Cloud::start().await;
@@ -535,6 +564,20 @@ async fn a_body_in_kv_outlives_an_ack_that_was_not_taken() {
     assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
     each_at_least_once(&cloud, 1);
     assert!(cloud.state().kv.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_cannot_be_fetched_leaves_its_letter_and_no_other() {
+    let cloud = cloud_of(3).await;
+    let kept = DeadLetterPayload::BodyKey("body/1".to_owned());
+    let body = letter(Reason::UnsupportedVersion, kept);
+    cloud.state().enqueue(DLQ, &body);
+    cloud.fault("/values/", 1000, When::Before, failure(500, 0, "down"));
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    ran.says("replayed 3 dead letters");
+    ran.says("left 1: could not be published");
+    assert_eq!((left(&cloud), leased(&cloud)), (1, 0), "{ran:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

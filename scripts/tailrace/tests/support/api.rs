@@ -42,6 +42,8 @@ pub struct State {
     pub calls: Vec<String>,
     /// Leases that an ack names and that are not taken.
     pub refuse_acks: usize,
+    /// Messages that a pull gives beyond what it was asked for.
+    pub surplus: usize,
     /// Keys of one page.
     pub kv_page: usize,
     pub(super) next: u64,
@@ -68,6 +70,7 @@ impl Default for State {
             hooks: Vec::new(),
             calls: Vec::new(),
             refuse_acks: 0,
+            surplus: 0,
             kv_page: 1000,
             next: 0,
         }

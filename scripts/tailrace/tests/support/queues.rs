@@ -73,6 +73,7 @@ impl State {
     pub(super) fn pull(&mut self, queue: &str, body: &Value) -> ResponseTemplate {
         let count = usize::try_from(body["batch_size"].as_u64().unwrap()).unwrap();
         assert!(count <= 100, "the platform takes at most 100");
+        let count = count + self.surplus;
         let first = self.number();
         let queue = self.queues.get_mut(queue).unwrap();
         if !queue.pull_consumer {
@@ -116,13 +117,17 @@ impl State {
                 .collect()
         };
         let mut acks = leases("acks");
+        let retries = leases("retries");
+        assert!(
+            acks.len() + retries.len() <= 100,
+            "as many as a pull gives at most"
+        );
         let refused = self.refuse_acks.min(acks.len());
         self.refuse_acks -= refused;
         let warnings: BTreeMap<_, _> = acks
             .drain(..refused)
             .map(|lease| (lease, "lease not found"))
             .collect();
-        let retries = leases("retries");
         let queue = self.queues.get_mut(queue).unwrap();
         // An expired lease is still good for an ack, as the platform documents.
         let of = |lease: &str| lease.split('-').nth(2).unwrap().to_owned();

@@ -81,6 +81,10 @@ struct Run<'r, 'a> {
     unconfirmed: u64,
     /// Letters taken, against the limit.
     taken: usize,
+    /// Of the held messages, those that nobody looked at: more than was asked for, or after a failure.
+    aside: u64,
+    /// Messages that were met for the first time, to tell when a pull brings none.
+    met: usize,
     kv: Option<Namespace<'a>>,
     stopped: bool,
 }
@@ -114,6 +118,8 @@ pub async fn run(job: &mut Job<'_>, tally: &mut Tally) -> Result<(), Error> {
         backlog: None,
         unconfirmed: 0,
         taken: 0,
+        aside: 0,
+        met: 0,
         kv: None,
         stopped: false,
     };
@@ -134,7 +140,7 @@ impl<'a> Run<'_, 'a> {
                 .job
                 .args
                 .limit
-                .map_or(PULL_MESSAGES, |limit| limit - self.taken);
+                .map_or(PULL_MESSAGES, |limit| limit.saturating_sub(self.taken));
             if room == 0 {
                 self.tally.limited = true;
                 break;
@@ -188,24 +194,16 @@ impl<'a> Run<'_, 'a> {
                 continue;
             }
             idle = 0;
-            let known = self.states.len();
-            let batch = match self.sort(pulled.messages).await {
-                Ok(batch) => batch,
-                Err(error) => {
-                    // What this pull brought comes back when its leases run out.
-                    self.fail(error);
-                    break;
+            let met = self.met;
+            let mut batch = self.sort(pulled.messages).await;
+            stale = if self.met == met { stale + 1 } else { 0 };
+            if let Some(target) = target {
+                // One batch, unless more came than was asked for.
+                while !batch.is_empty() {
+                    let rest = batch.split_off(batch.len().min(PULL_MESSAGES));
+                    running.push(send(queue, target, batch));
+                    batch = rest;
                 }
-            };
-            stale = if self.states.len() == known {
-                stale + 1
-            } else {
-                0
-            };
-            if let Some(target) = target
-                && !batch.is_empty()
-            {
-                running.push(send(queue, target, batch));
             }
             if stale >= STALE_PULLS && running.is_empty() {
                 break;
@@ -225,11 +223,12 @@ impl<'a> Run<'_, 'a> {
         Ok(())
     }
 
-    /// Messages that are there, but neither held nor replayed by this run.
+    /// Messages that are there, but neither looked at nor replayed by this run.
     fn unseen(&self) -> u64 {
-        let known = self.held.len() as u64 + self.unconfirmed;
+        let known = self.held.len() as u64 - self.aside + self.unconfirmed;
         self.backlog
             .map_or(0, |backlog| backlog.saturating_sub(known))
+            .max(self.aside)
     }
 
     fn fail(&mut self, error: Error) {
@@ -244,9 +243,11 @@ impl<'a> Run<'_, 'a> {
     }
 
     /// Sorts pulled messages into those to replay, which are returned, and those that are settled already or stay.
-    async fn sort(&mut self, messages: Vec<Message>) -> Result<Vec<Taken>, Error> {
+    /// Whatever fails, each of them is in the batch, or held, or was published before.
+    async fn sort(&mut self, messages: Vec<Message>) -> Vec<Taken> {
         let mut batch = Vec::new();
         let mut acks = Vec::new();
+        let mut exported = Ok(());
         // Cloudflare's clock, which counts in whole seconds here.
         let begun_ms = self.queue.found_at.timestamp_millis() + 999;
         for message in messages {
@@ -263,41 +264,40 @@ impl<'a> Run<'_, 'a> {
                     self.hold(message);
                     continue;
                 }
-                None => {}
+                None => self.met += 1,
             }
-            let mut letter = Letter::read(message.body.clone(), Origin::Platform);
+            // The API may give more than was asked for.
+            let full = (self.job.args.limit).is_some_and(|limit| self.taken >= limit);
+            if full || exported.is_err() {
+                self.put_aside(message);
+                continue;
+            }
+            let letter = Letter::read(message.body.clone(), Origin::Platform);
             if !letter.is_asked_for(&self.job.args.reason) {
                 self.tally.leave(Left::NotAsked);
                 self.hold(message);
                 continue;
             }
+            if let Some(export) = &mut self.job.export {
+                exported = export.write(&message.id, &letter);
+                if exported.is_err() {
+                    self.put_aside(message);
+                    continue;
+                }
+            }
             let since_ms = letter.failed_ms.unwrap_or(message.timestamp_ms);
             self.tally
                 .see(&letter, Some(self.job.now.timestamp_millis() - since_ms));
-            if let Some(export) = &mut self.job.export {
-                export.write(&message.id, &letter)?;
-            }
             if self.job.args.dry_run {
                 self.taken += 1;
                 self.hold(message);
                 continue;
             }
-            let mut body_key = None;
-            let mut left = letter.left(&self.job.args.reason);
-            if message.timestamp_ms > begun_ms {
-                left = Some(Left::CameBack);
-            }
-            if let (None, Content::BodyKey(key)) = (left, &letter.content) {
-                let key = key.clone();
-                match self.body(&key).await? {
-                    Some(body) => {
-                        letter.content = Content::of(body);
-                        left = letter.left(&self.job.args.reason);
-                        body_key = Some(key);
-                    }
-                    None => left = Some(Left::BodyGone),
-                }
-            }
+            let left = if message.timestamp_ms > begun_ms {
+                Some(Left::CameBack)
+            } else {
+                letter.left(&self.job.args.reason)
+            };
             if let Some(left) = left {
                 self.tally.leave(left);
                 self.hold(message);
@@ -308,15 +308,71 @@ impl<'a> Run<'_, 'a> {
             batch.push(Taken {
                 message,
                 letter,
-                body_key,
+                body_key: None,
             });
         }
-        if let Some(export) = &mut self.job.export {
+        if let (Ok(()), Some(export)) = (&exported, &mut self.job.export) {
             // Before anything that is in it may be taken away.
-            export.flush()?;
+            exported = export.flush();
+        }
+        if let Err(error) = exported {
+            self.fail(error);
+            for taken in std::mem::take(&mut batch) {
+                self.leave(taken, Left::NotPublished);
+            }
         }
         self.acknowledge(&acks).await;
-        Ok(batch)
+        self.fetch(batch).await
+    }
+
+    /// Keeps a message that nobody looks at.
+    fn put_aside(&mut self, message: Message) {
+        self.aside += 1;
+        self.hold(message);
+    }
+
+    /// Keeps a message that was to be replayed.
+    fn leave(&mut self, taken: Taken, why: Left) {
+        self.taken -= 1;
+        self.tally.leave(why);
+        self.hold(taken.message);
+    }
+
+    /// Fetches the bodies that letters left in KV; a letter without one stays.
+    async fn fetch(&mut self, batch: Vec<Taken>) -> Vec<Taken> {
+        let mut fetched = Vec::new();
+        for mut taken in batch {
+            let Content::BodyKey(key) = &taken.letter.content else {
+                fetched.push(taken);
+                continue;
+            };
+            let key = key.clone();
+            // After one call that failed for good, the next would too.
+            let body = if self.stopped {
+                Err(None)
+            } else {
+                self.body(&key).await.map_err(Some)
+            };
+            let left = match body {
+                Ok(Some(body)) => {
+                    taken.letter.content = Content::of(body);
+                    taken.body_key = Some(key);
+                    taken.letter.left(&self.job.args.reason)
+                }
+                Ok(None) => Some(Left::BodyGone),
+                Err(error) => {
+                    if let Some(error) = error {
+                        self.fail(error);
+                    }
+                    Some(Left::NotPublished)
+                }
+            };
+            match left {
+                Some(left) => self.leave(taken, left),
+                None => fetched.push(taken),
+            }
+        }
+        fetched
     }
 
     /// The body that a letter left in KV.
@@ -333,17 +389,16 @@ impl<'a> Run<'_, 'a> {
 
     /// Acknowledges second deliveries of what was published.
     async fn acknowledge(&mut self, leases: &[String]) {
-        if leases.is_empty() {
-            return;
-        }
         let leases: Vec<_> = leases.iter().map(String::as_str).collect();
-        match self.queue.settle(&leases, &[]).await {
-            Ok(settled) => {
-                let acked = settled.acked as u64;
-                self.unconfirmed = self.unconfirmed.saturating_sub(acked);
-                self.backlog = self.backlog.map(|backlog| backlog.saturating_sub(acked));
+        for leases in leases.chunks(PULL_MESSAGES) {
+            match self.queue.settle(leases, &[]).await {
+                Ok(settled) => {
+                    let acked = settled.acked as u64;
+                    self.unconfirmed = self.unconfirmed.saturating_sub(acked);
+                    self.backlog = self.backlog.map(|backlog| backlog.saturating_sub(acked));
+                }
+                Err(error) => return self.fail(error),
             }
-            Err(error) => self.fail(error),
         }
     }
 
