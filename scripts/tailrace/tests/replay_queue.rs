@@ -445,6 +445,25 @@ async fn acks_that_are_taken_in_part_are_made_up_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn acks_of_what_is_gone_do_not_make_up_for_those_that_were_not_taken() {
+    let cloud = cloud_of(10).await;
+    {
+        let mut state = cloud.state();
+        let ids = state.queues[DLQ].messages.iter().map(|m| m.id.clone());
+        let ids: Vec<_> = ids.take(3).collect();
+        state.never_acked = ids;
+    }
+    // Everything is delivered a second time while it is in flight, and so acknowledged twice.
+    cloud.hook("/messages/pull", |state| state.expire_leases(DLQ));
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!((ran.code, left(&cloud)), (1, 3), "{ran:?}");
+    ran.says("replayed 10 dead letters");
+    ran.says("left 3: replayed, but not taken away yet");
+    assert!(!ran.stdout.contains("not delivered"), "{}", ran.stdout);
+    each_once(&cloud, 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_outage_of_acks_leaves_letters_that_replay_again_harmlessly() {
     let cloud = cloud_of(20).await;
     cloud.fault("/messages/ack", 1000, When::Before, failure(500, 0, "down"));
@@ -563,6 +582,23 @@ async fn a_body_in_kv_outlives_an_ack_that_was_not_taken() {
     let ran = cloud.run(&["replay"]).await;
     assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
     each_at_least_once(&cloud, 1);
+    assert!(cloud.state().kv.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_in_kv_goes_when_a_later_ack_of_its_letter_is_taken() {
+    let cloud = Cloud::start().await;
+    {
+        let mut state = cloud.state();
+        let body = envelope(&[row("from kv")]);
+        state.kv.insert("body/1".to_owned(), body.into_bytes());
+        let kept = DeadLetterPayload::BodyKey("body/1".to_owned());
+        state.enqueue(DLQ, &letter(Reason::UnsupportedVersion, kept));
+        state.refuse_acks = 1;
+    }
+    cloud.hook("/messages/ack", |state| state.expire_leases(DLQ));
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
     assert!(cloud.state().kv.is_empty());
 }
 

@@ -42,6 +42,8 @@ pub struct State {
     pub calls: Vec<String>,
     /// Leases that an ack names and that are not taken.
     pub refuse_acks: usize,
+    /// Ids of messages whose acks are never taken.
+    pub never_acked: Vec<String>,
     /// Messages that a pull gives beyond what it was asked for.
     pub surplus: usize,
     /// Keys of one page.
@@ -70,6 +72,7 @@ impl Default for State {
             hooks: Vec::new(),
             calls: Vec::new(),
             refuse_acks: 0,
+            never_acked: Vec::new(),
             surplus: 0,
             kv_page: 1000,
             next: 0,

@@ -122,20 +122,19 @@ impl State {
             acks.len() + retries.len() <= 100,
             "as many as a pull gives at most"
         );
-        let refused = self.refuse_acks.min(acks.len());
-        self.refuse_acks -= refused;
-        let warnings: BTreeMap<_, _> = acks
-            .drain(..refused)
+        let of = |lease: &str| lease.split('-').nth(2).unwrap().to_owned();
+        let mut refused = acks.split_off(acks.len() - self.refuse_acks.min(acks.len()));
+        self.refuse_acks -= refused.len();
+        refused.extend(acks.extract_if(.., |lease| self.never_acked.contains(&of(lease))));
+        let warnings: BTreeMap<_, _> = refused
+            .into_iter()
             .map(|lease| (lease, "lease not found"))
             .collect();
         let queue = self.queues.get_mut(queue).unwrap();
-        // An expired lease is still good for an ack, as the platform documents.
-        let of = |lease: &str| lease.split('-').nth(2).unwrap().to_owned();
-        let before = queue.messages.len();
+        // An expired lease is still good for an ack, as the platform documents; so is one of a message that is gone.
         queue
             .messages
             .retain(|message| !acks.iter().any(|lease| of(lease) == message.id));
-        let acked = before - queue.messages.len();
         for message in &mut queue.messages {
             if message
                 .lease
@@ -146,7 +145,7 @@ impl State {
             }
         }
         success(
-            &json!({"ackCount": acked, "retryCount": retries.len(), "warnings": warnings}),
+            &json!({"ackCount": acks.len(), "retryCount": retries.len(), "warnings": warnings}),
             &json!({}),
         )
     }

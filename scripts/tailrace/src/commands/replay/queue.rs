@@ -1,4 +1,5 @@
-//! Letters from the dead-letter queue: pull, publish, acknowledge; `held` keeps what stays.
+//! Letters from the dead-letter queue: pull, publish, acknowledge; `held` keeps what stays, and `unconfirmed` knows whose
+//! ack was not taken.
 //!
 //! One loop pulls; batches of at most 100 messages are published and acknowledged beside it, `--concurrency` at once.
 //! Every message is in one of three states, by its id, so that a second delivery of it (its lease ran out, or its ack
@@ -11,6 +12,7 @@
 //! A process that dies leaves leases that run out: what was not acknowledged comes back.
 
 mod held;
+mod unconfirmed;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -27,6 +29,7 @@ use crate::client::queues::{Message, Queue, Settled};
 use crate::{Error, output};
 
 use held::Held;
+use unconfirmed::{Ack, Unconfirmed};
 
 /// Messages of one pull: the platform's maximum.
 const PULL_MESSAGES: usize = 100;
@@ -50,6 +53,15 @@ enum State {
     Held,
 }
 
+impl Message {
+    fn ack(&self) -> Ack {
+        Ack {
+            id: self.id.clone(),
+            lease: self.lease_id.clone(),
+        }
+    }
+}
+
 /// A message being replayed.
 struct Taken {
     message: Message,
@@ -62,8 +74,8 @@ struct Taken {
 struct Done {
     taken: Vec<Taken>,
     sent: Sent,
-    /// How many acks were sent, and what was said to them.
-    acks: usize,
+    /// Which acks were sent, and what was said to them.
+    acks: Vec<Ack>,
     settled: Result<Settled, Error>,
 }
 
@@ -78,7 +90,10 @@ struct Run<'r, 'a> {
     /// Messages in the queue, as far as is known.
     backlog: Option<u64>,
     /// Published messages whose ack was not confirmed.
-    unconfirmed: u64,
+    unconfirmed: Unconfirmed,
+    /// The bodies in KV of what is published, by message id: a letter that is pulled again, maybe by the next run, needs
+    /// its body, so that goes when the letter is known to be gone.
+    bodies: HashMap<String, String>,
     /// Letters taken, against the limit.
     taken: usize,
     /// Of the held messages, those that nobody looked at: more than was asked for, or after a failure.
@@ -116,7 +131,8 @@ pub async fn run(job: &mut Job<'_>, tally: &mut Tally) -> Result<(), Error> {
         held: Held::new(consumer.max_retries),
         again: HashMap::new(),
         backlog: None,
-        unconfirmed: 0,
+        unconfirmed: Unconfirmed::default(),
+        bodies: HashMap::new(),
         taken: 0,
         aside: 0,
         met: 0,
@@ -187,7 +203,8 @@ impl<'a> Run<'_, 'a> {
                             .is_some_and(|backlog| backlog <= self.held.len() as u64)
                     {
                         // The acks that nobody confirmed have come through.
-                        self.unconfirmed = 0;
+                        self.unconfirmed.clear();
+                        self.drop_bodies().await;
                     }
                     break;
                 }
@@ -214,7 +231,8 @@ impl<'a> Run<'_, 'a> {
         }
         let unseen = self.unseen();
         self.tally.unseen = unseen;
-        self.tally.leave_many(Left::NotSettled, self.unconfirmed);
+        self.tally
+            .leave_many(Left::NotSettled, self.unconfirmed.len());
         let released = self.held.release(queue, self.job.args.lease).await;
         self.tally.renewed += released.renewed;
         if let Some(error) = released.failure {
@@ -225,7 +243,7 @@ impl<'a> Run<'_, 'a> {
 
     /// Messages that are there, but neither looked at nor replayed by this run.
     fn unseen(&self) -> u64 {
-        let known = self.held.len() as u64 - self.aside + self.unconfirmed;
+        let known = self.held.len() as u64 - self.aside + self.unconfirmed.len();
         self.backlog
             .map_or(0, |backlog| backlog.saturating_sub(known))
             .max(self.aside)
@@ -257,7 +275,7 @@ impl<'a> Run<'_, 'a> {
                     continue;
                 }
                 Some(State::Published) => {
-                    acks.push(message.lease_id);
+                    acks.push(message.ack());
                     continue;
                 }
                 Some(State::Held) => {
@@ -321,7 +339,7 @@ impl<'a> Run<'_, 'a> {
                 self.leave(taken, Left::NotPublished);
             }
         }
-        self.acknowledge(&acks).await;
+        self.acknowledge(acks).await;
         self.fetch(batch).await
     }
 
@@ -387,17 +405,41 @@ impl<'a> Run<'_, 'a> {
             .and_then(|body| String::from_utf8(body).ok()))
     }
 
-    /// Acknowledges second deliveries of what was published.
-    async fn acknowledge(&mut self, leases: &[String]) {
-        let leases: Vec<_> = leases.iter().map(String::as_str).collect();
-        for leases in leases.chunks(PULL_MESSAGES) {
-            match self.queue.settle(leases, &[]).await {
-                Ok(settled) => {
-                    let acked = settled.acked as u64;
-                    self.unconfirmed = self.unconfirmed.saturating_sub(acked);
-                    self.backlog = self.backlog.map(|backlog| backlog.saturating_sub(acked));
-                }
-                Err(error) => return self.fail(error),
+    /// Acknowledges second deliveries of what was published. Those of messages that are known to be gone are acknowledged
+    /// apart: whatever is said to these, it says nothing about the others.
+    async fn acknowledge(&mut self, acks: Vec<Ack>) {
+        let (open, gone): (Vec<_>, Vec<_>) = acks
+            .into_iter()
+            .partition(|ack| self.unconfirmed.holds(&ack.id));
+        let calls = open.chunks(PULL_MESSAGES).map(|acks| (acks, true));
+        for (acks, open) in calls.chain(gone.chunks(PULL_MESSAGES).map(|acks| (acks, false))) {
+            let leases: Vec<_> = acks.iter().map(|ack| ack.lease.as_str()).collect();
+            let settled = self.queue.settle(&leases, &[]).await;
+            if open {
+                self.settled(acks, &settled);
+            }
+            if let Err(error) = settled {
+                self.fail(error);
+                break;
+            }
+        }
+        self.drop_bodies().await;
+    }
+
+    /// Takes the answer to acks.
+    fn settled(&mut self, acks: &[Ack], settled: &Result<Settled, Error>) {
+        let gone = self.unconfirmed.settle(acks, settled);
+        self.backlog = self.backlog.map(|backlog| backlog.saturating_sub(gone));
+    }
+
+    /// Deletes bodies in KV whose letters are gone.
+    async fn drop_bodies(&mut self) {
+        let Some(kv) = &self.kv else { return };
+        let unconfirmed = &self.unconfirmed;
+        for (_, key) in self.bodies.extract_if(|id, _| !unconfirmed.holds(id)) {
+            if let Err(error) = kv.delete(&key).await {
+                // It expires by itself.
+                output::note(&format!("a body that is replayed stays in KV: {error}"));
             }
         }
     }
@@ -405,37 +447,23 @@ impl<'a> Run<'_, 'a> {
     /// Settles a batch.
     async fn done(&mut self, done: Done) {
         let mut late = Vec::new();
-        // A letter whose ack was not taken is pulled again, maybe by the next run, which then needs the body.
-        let mut gone = false;
-        match done.settled {
-            Ok(settled) => {
-                // Warnings name the leases that were not taken; should the count say otherwise, the worse is believed.
-                let missing = done
-                    .acks
-                    .saturating_sub(settled.acked)
-                    .max(settled.warnings.len());
-                self.unconfirmed += missing as u64;
-                gone = missing == 0;
-                let acked = settled.acked as u64;
-                self.backlog = self.backlog.map(|backlog| backlog.saturating_sub(acked));
-            }
-            Err(error) => {
-                self.unconfirmed += done.acks as u64;
-                self.fail(error);
-            }
+        self.settled(&done.acks, &done.settled);
+        if let Err(error) = done.settled {
+            self.fail(error);
         }
         for (index, taken) in done.taken.into_iter().enumerate() {
             let second = self.again.remove(&taken.message.id);
             if done.sent.published.get(index) == Some(&true) {
-                self.states.insert(taken.message.id, State::Published);
                 self.tally.replay(taken.letter.records().len() as u64);
-                late.extend(second);
-                if let (true, Some(key), Some(kv)) = (gone, taken.body_key, &self.kv)
-                    && let Err(error) = kv.delete(&key).await
-                {
-                    // It expires by itself.
-                    output::note(&format!("a body that is replayed stays in KV: {error}"));
+                let id = taken.message.id;
+                late.extend(second.map(|lease| Ack {
+                    id: id.clone(),
+                    lease,
+                }));
+                if let Some(key) = taken.body_key {
+                    self.bodies.insert(id.clone(), key);
                 }
+                self.states.insert(id, State::Published);
             } else {
                 let large = done.sent.too_large.contains(&index);
                 self.tally.leave(if large {
@@ -453,7 +481,7 @@ impl<'a> Run<'_, 'a> {
             self.fail(error);
             self.stopped = !go_on;
         }
-        self.acknowledge(&late).await;
+        self.acknowledge(late).await;
     }
 }
 
@@ -462,13 +490,13 @@ async fn send(queue: &Queue<'_>, target: &Target<'_>, taken: Vec<Taken>) -> Done
     let contents: Vec<_> = taken.iter().map(|taken| &taken.letter.content).collect();
     // (1) If the process dies in here, the leases run out: all of it is published again, and stored once.
     let sent = target.send(&contents).await;
-    let leases: Vec<_> = taken
+    let acks: Vec<_> = taken
         .iter()
         .zip(&sent.published)
         .filter(|(_, published)| **published)
-        .map(|(taken, _)| taken.message.lease_id.as_str())
+        .map(|(taken, _)| taken.message.ack())
         .collect();
-    let acks = leases.len();
+    let leases: Vec<_> = acks.iter().map(|ack| ack.lease.as_str()).collect();
     // (2) If the process dies in here, the same.
     let settled = if leases.is_empty() {
         Ok(Settled::default())
