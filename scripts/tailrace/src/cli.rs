@@ -242,13 +242,18 @@ record keeps its id. Messages with a body that is no envelope are left where the
 as they came, they would be dead letters again. Letters that come (back) to the queue after the replay began are left as \
 well.
 
-Looking at a message counts as a delivery, and the platform deletes a message that was delivered too often. A message on \
-its last delivery that is to be left is therefore put at the end of the dead-letter queue anew, --dry-run or not.
+Looking at a message counts as a delivery, and the platform deletes a message that was delivered too often (as \
+`cargo xtask deploy` sets the consumer up, after 100). A message with few deliveries left (10, or half of them where \
+there are fewer than 20) that is to be left is therefore put at the end of the dead-letter queue anew, --dry-run or not. \
+It is lost only where a process is killed while it has the message on its very last delivery, which takes ten runs that \
+were killed before: see docs/operations.md.
 
 With --local there is no queue to publish to: records go straight into the local database, with the statement that \
 log-writer itself uses.
 
-Ctrl-C finishes the batch in hand; a second one stops at once (what is leased comes back to the queue by itself).")]
+Ctrl-C finishes the batch in hand. A second one stops at once: what is leased comes back to the queue by itself when \
+--lease is over. Only messages on their last delivery, which would not come back, are published or put back first; a third \
+Ctrl-C does not wait for that.")]
 pub struct Replay {
     /// Only count, by reason, age and Worker; everything stays where it is
     #[arg(long)]

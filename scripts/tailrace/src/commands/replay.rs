@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::cli::{Place, Replay, Source};
 use crate::client::Client;
@@ -59,6 +59,17 @@ pub struct Job<'a> {
 pub struct Stop {
     asked: Arc<AtomicBool>,
     wake: Arc<Notify>,
+    alone: watch::Sender<u64>,
+}
+
+/// Stands for a message that would be lost if the process ended: on its last delivery, and neither published nor put back
+/// yet. Dropped when it is.
+pub struct Alone(watch::Sender<u64>);
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
 }
 
 impl Stop {
@@ -68,7 +79,14 @@ impl Stop {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// Listens for Ctrl-C: the first asks to stop, the second stops.
+    /// Counts a message that would be lost if the process ended.
+    #[must_use]
+    pub fn alone(&self) -> Alone {
+        self.alone.send_modify(|count| *count += 1);
+        Alone(self.alone.clone())
+    }
+
+    /// Listens for Ctrl-C: the first asks to stop; the second stops as soon as nothing is lost by it, the third at once.
     fn listen(&self) {
         let stop = self.clone();
         tokio::spawn(async move {
@@ -78,10 +96,25 @@ impl Stop {
             stop.asked.store(true, Ordering::Relaxed);
             stop.wake.notify_waiters();
             output::note("finishing the batch in hand; Ctrl-C again stops at once");
-            if tokio::signal::ctrl_c().await.is_ok() {
-                // What is leased comes back by itself; 130 is how shells count a Ctrl-C.
-                std::process::exit(130);
+            if tokio::signal::ctrl_c().await.is_err() {
+                return;
             }
+            // What is leased comes back by itself, but for what is on its last delivery.
+            let mut alone = stop.alone.subscribe();
+            let count = *alone.borrow_and_update();
+            if count > 0 {
+                output::note(&format!(
+                    "{} on the last delivery, and published or put back first; a third Ctrl-C waits for nothing and may lose \
+                     what is in there",
+                    output::counted(count, "dead letter is", "dead letters are")
+                ));
+                tokio::select! {
+                    _ = alone.wait_for(|count| *count == 0) => {}
+                    _ = tokio::signal::ctrl_c() => {}
+                }
+            }
+            // As shells count a Ctrl-C.
+            std::process::exit(130);
         });
     }
 

@@ -38,6 +38,8 @@ pub struct State {
     pub faults: Vec<Fault>,
     /// Runs after a call whose `METHOD path` holds the text.
     pub hooks: Vec<(&'static str, Hook)>,
+    /// Runs before a call whose `METHOD path` holds the text, also where it fails.
+    pub before: Vec<(&'static str, Hook)>,
     /// `METHOD path` of every call, in order.
     pub calls: Vec<String>,
     /// Leases that an ack names and that are not taken.
@@ -70,6 +72,7 @@ impl Default for State {
             ]),
             faults: Vec::new(),
             hooks: Vec::new(),
+            before: Vec::new(),
             calls: Vec::new(),
             refuse_acks: 0,
             never_acked: Vec::new(),
@@ -101,6 +104,13 @@ impl Respond for Api {
         let path = request.url.path().to_owned();
         let call = format!("{} {path}", request.method);
         state.calls.push(call.clone());
+        let mut before = std::mem::take(&mut state.before);
+        for (on, hook) in &mut before {
+            if call.contains(*on) {
+                hook(&mut state);
+            }
+        }
+        state.before.append(&mut before);
         let fault = state
             .faults
             .iter_mut()

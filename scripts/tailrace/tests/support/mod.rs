@@ -99,6 +99,11 @@ impl Cloud {
         self.state().hooks.push((on, Box::new(hook)));
     }
 
+    /// Runs `hook` before each call whose `METHOD path` holds `on`, also where that fails.
+    pub fn before(&self, on: &'static str, hook: impl FnMut(&mut State) + Send + 'static) {
+        self.state().before.push((on, Box::new(hook)));
+    }
+
     /// A command with this cloud's environment and nothing else of the machine's.
     pub fn command(&self, arguments: &[&str]) -> tokio::process::Command {
         let mut command = bare(arguments);

@@ -9,7 +9,10 @@
 //! - *published*: a second delivery is acknowledged, and not published again.
 //! - *held*: it stays. It is kept leased, so that the run does not meet it again and again, and given back at the end.
 //!
-//! A process that dies leaves leases that run out: what was not acknowledged comes back.
+//! - *renewed*: it was put back as another message, since it had few deliveries left (see `held`). As *published*.
+//!
+//! A process that dies leaves leases that run out: what was not acknowledged comes back. Only what was on its last
+//! delivery does not, so this is put back or published before anything else, and a second Ctrl-C waits for that.
 
 mod held;
 mod unconfirmed;
@@ -23,12 +26,12 @@ use futures_util::stream::FuturesUnordered;
 use super::letter::{Content, Left, Letter, Origin};
 use super::tally::Tally;
 use super::target::{Sent, Target};
-use super::{Job, fallback};
+use super::{Alone, Job, fallback};
 use crate::client::kv::Namespace;
 use crate::client::queues::{Message, Queue, Settled};
 use crate::{Error, output};
 
-use held::Held;
+use held::{Deliveries, Held};
 use unconfirmed::{Ack, Unconfirmed};
 
 /// Messages of one pull: the platform's maximum.
@@ -51,6 +54,7 @@ enum State {
     InFlight,
     Published,
     Held,
+    Renewed,
 }
 
 impl Message {
@@ -65,9 +69,17 @@ impl Message {
 /// A message being replayed.
 struct Taken {
     message: Message,
+    alone: Option<Alone>,
     letter: Letter,
     /// The key of its body in KV, if it was there.
     body_key: Option<String>,
+}
+
+/// A second delivery of a message in flight.
+struct Again {
+    lease: String,
+    attempts: u32,
+    alone: Option<Alone>,
 }
 
 /// What became of a batch.
@@ -85,8 +97,8 @@ struct Run<'r, 'a> {
     tally: &'r mut Tally,
     states: HashMap<String, State>,
     held: Held,
-    /// Second leases of messages in flight.
-    again: HashMap<String, String>,
+    /// Second deliveries of messages in flight.
+    again: HashMap<String, Again>,
     /// Messages in the queue, as far as is known.
     backlog: Option<u64>,
     /// Published messages whose ack was not confirmed.
@@ -200,7 +212,7 @@ impl<'a> Run<'_, 'a> {
                     if self.unseen() == 0
                         && self
                             .backlog
-                            .is_some_and(|backlog| backlog <= self.held.len() as u64)
+                            .is_some_and(|backlog| backlog <= self.held.len())
                     {
                         // The acks that nobody confirmed have come through.
                         self.unconfirmed.clear();
@@ -233,17 +245,14 @@ impl<'a> Run<'_, 'a> {
         self.tally.unseen = unseen;
         self.tally
             .leave_many(Left::NotSettled, self.unconfirmed.len());
-        let released = self.held.release(queue, self.job.args.lease).await;
-        self.tally.renewed += released.renewed;
-        if let Some(error) = released.failure {
-            self.fail(error);
-        }
+        self.renew(Deliveries::Few).await;
+        self.held.release(queue, self.job.args.lease).await;
         Ok(())
     }
 
     /// Messages that are there, but neither looked at nor replayed by this run.
     fn unseen(&self) -> u64 {
-        let known = self.held.len() as u64 - self.aside + self.unconfirmed.len();
+        let known = self.held.len() - self.aside + self.unconfirmed.len();
         self.backlog
             .map_or(0, |backlog| backlog.saturating_sub(known))
             .max(self.aside)
@@ -255,9 +264,25 @@ impl<'a> Run<'_, 'a> {
         self.tally.failure.get_or_insert(error);
     }
 
-    fn hold(&mut self, message: Message) {
+    fn hold(&mut self, message: Message, alone: Option<Alone>) {
         self.states.insert(message.id.clone(), State::Held);
-        self.held.hold(message);
+        self.held.hold(message, alone);
+    }
+
+    /// Puts held messages with no more than so many deliveries to come at the end of the queue anew.
+    async fn renew(&mut self, most: Deliveries) {
+        let renewed = self.held.renew(self.queue, most).await;
+        let count = renewed.ids.len() as u64;
+        self.tally.renewed += count;
+        self.backlog = self
+            .backlog
+            .map(|backlog| (backlog + count).saturating_sub(renewed.gone));
+        for id in renewed.ids {
+            self.states.insert(id, State::Renewed);
+        }
+        if let Some(error) = renewed.failure {
+            self.fail(error);
+        }
     }
 
     /// Sorts pulled messages into those to replay, which are returned, and those that are settled already or stay.
@@ -268,18 +293,36 @@ impl<'a> Run<'_, 'a> {
         let mut exported = Ok(());
         // Cloudflare's clock, which counts in whole seconds here.
         let begun_ms = self.queue.found_at.timestamp_millis() + 999;
-        for message in messages {
+        // First of all, what a second Ctrl-C must spare.
+        let messages: Vec<_> = messages
+            .into_iter()
+            .map(|message| {
+                let spent = self.held.deliveries(message.attempts) == Deliveries::Spent;
+                let alone = (spent && message.body.is_some()).then(|| self.job.stop.alone());
+                (message, alone)
+            })
+            .collect();
+        for (message, alone) in messages {
             match self.states.get(&message.id) {
                 Some(State::InFlight) => {
-                    self.again.insert(message.id, message.lease_id);
+                    let again = Again {
+                        lease: message.lease_id,
+                        attempts: message.attempts,
+                        alone,
+                    };
+                    self.again.insert(message.id, again);
                     continue;
                 }
-                Some(State::Published) => {
+                Some(State::Published | State::Renewed) => {
                     acks.push(message.ack());
                     continue;
                 }
                 Some(State::Held) => {
-                    self.hold(message);
+                    self.hold(message, alone);
+                    continue;
+                }
+                None if self.held.is_copy(&message) => {
+                    self.hold(message, alone);
                     continue;
                 }
                 None => self.met += 1,
@@ -287,19 +330,19 @@ impl<'a> Run<'_, 'a> {
             // The API may give more than was asked for.
             let full = (self.job.args.limit).is_some_and(|limit| self.taken >= limit);
             if full || exported.is_err() {
-                self.put_aside(message);
+                self.put_aside(message, alone);
                 continue;
             }
             let letter = Letter::read(message.body.clone(), Origin::Platform);
             if !letter.is_asked_for(&self.job.args.reason) {
                 self.tally.leave(Left::NotAsked);
-                self.hold(message);
+                self.hold(message, alone);
                 continue;
             }
             if let Some(export) = &mut self.job.export {
                 exported = export.write(&message.id, &letter);
                 if exported.is_err() {
-                    self.put_aside(message);
+                    self.put_aside(message, alone);
                     continue;
                 }
             }
@@ -308,7 +351,7 @@ impl<'a> Run<'_, 'a> {
                 .see(&letter, Some(self.job.now.timestamp_millis() - since_ms));
             if self.job.args.dry_run {
                 self.taken += 1;
-                self.hold(message);
+                self.hold(message, alone);
                 continue;
             }
             let left = if message.timestamp_ms > begun_ms {
@@ -318,13 +361,14 @@ impl<'a> Run<'_, 'a> {
             };
             if let Some(left) = left {
                 self.tally.leave(left);
-                self.hold(message);
+                self.hold(message, alone);
                 continue;
             }
             self.taken += 1;
             self.states.insert(message.id.clone(), State::InFlight);
             batch.push(Taken {
                 message,
+                alone,
                 letter,
                 body_key: None,
             });
@@ -339,21 +383,25 @@ impl<'a> Run<'_, 'a> {
                 self.leave(taken, Left::NotPublished);
             }
         }
+        // What stays and is on its last delivery, before anything that may take time. After a failure the end sees to it.
+        if !self.stopped {
+            self.renew(Deliveries::Spent).await;
+        }
         self.acknowledge(acks).await;
         self.fetch(batch).await
     }
 
     /// Keeps a message that nobody looks at.
-    fn put_aside(&mut self, message: Message) {
+    fn put_aside(&mut self, message: Message, alone: Option<Alone>) {
         self.aside += 1;
-        self.hold(message);
+        self.hold(message, alone);
     }
 
     /// Keeps a message that was to be replayed.
     fn leave(&mut self, taken: Taken, why: Left) {
         self.taken -= 1;
         self.tally.leave(why);
-        self.hold(taken.message);
+        self.hold(taken.message, taken.alone);
     }
 
     /// Fetches the bodies that letters left in KV; a letter without one stays.
@@ -408,27 +456,39 @@ impl<'a> Run<'_, 'a> {
     /// Acknowledges second deliveries of what was published. Those of messages that are known to be gone are acknowledged
     /// apart: whatever is said to these, it says nothing about the others.
     async fn acknowledge(&mut self, acks: Vec<Ack>) {
-        let (open, gone): (Vec<_>, Vec<_>) = acks
+        let (published, others): (Vec<_>, Vec<_>) = acks
             .into_iter()
             .partition(|ack| self.unconfirmed.holds(&ack.id));
-        let calls = open.chunks(PULL_MESSAGES).map(|acks| (acks, true));
-        for (acks, open) in calls.chain(gone.chunks(PULL_MESSAGES).map(|acks| (acks, false))) {
-            let leases: Vec<_> = acks.iter().map(|ack| ack.lease.as_str()).collect();
-            let settled = self.queue.settle(&leases, &[]).await;
-            if open {
-                self.settled(acks, &settled);
-            }
-            if let Err(error) = settled {
-                self.fail(error);
-                break;
+        let (renewed, gone): (Vec<_>, Vec<_>) = others
+            .into_iter()
+            .partition(|ack| self.held.unconfirmed.holds(&ack.id));
+        'calls: for (acks, state) in [
+            (published, Some(State::Published)),
+            (renewed, Some(State::Renewed)),
+            (gone, None),
+        ] {
+            for acks in acks.chunks(PULL_MESSAGES) {
+                let leases: Vec<_> = acks.iter().map(|ack| ack.lease.as_str()).collect();
+                let settled = self.queue.settle(&leases, &[]).await;
+                if let Some(state) = state {
+                    self.settled(acks, state, &settled);
+                }
+                if let Err(error) = settled {
+                    self.fail(error);
+                    break 'calls;
+                }
             }
         }
         self.drop_bodies().await;
     }
 
-    /// Takes the answer to acks.
-    fn settled(&mut self, acks: &[Ack], settled: &Result<Settled, Error>) {
-        let gone = self.unconfirmed.settle(acks, settled);
+    /// Takes the answer to acks of messages of a state.
+    fn settled(&mut self, acks: &[Ack], state: State, settled: &Result<Settled, Error>) {
+        let unconfirmed = match state {
+            State::Renewed => &mut self.held.unconfirmed,
+            _ => &mut self.unconfirmed,
+        };
+        let gone = unconfirmed.settle(acks, settled);
         self.backlog = self.backlog.map(|backlog| backlog.saturating_sub(gone));
     }
 
@@ -447,7 +507,7 @@ impl<'a> Run<'_, 'a> {
     /// Settles a batch.
     async fn done(&mut self, done: Done) {
         let mut late = Vec::new();
-        self.settled(&done.acks, &done.settled);
+        self.settled(&done.acks, State::Published, &done.settled);
         if let Err(error) = done.settled {
             self.fail(error);
         }
@@ -456,9 +516,9 @@ impl<'a> Run<'_, 'a> {
             if done.sent.published.get(index) == Some(&true) {
                 self.tally.replay(taken.letter.records().len() as u64);
                 let id = taken.message.id;
-                late.extend(second.map(|lease| Ack {
+                late.extend(second.map(|again| Ack {
                     id: id.clone(),
-                    lease,
+                    lease: again.lease,
                 }));
                 if let Some(key) = taken.body_key {
                     self.bodies.insert(id.clone(), key);
@@ -471,15 +531,22 @@ impl<'a> Run<'_, 'a> {
                 } else {
                     Left::NotPublished
                 });
-                let mut message = taken.message;
-                message.lease_id = second.unwrap_or(message.lease_id);
-                self.hold(message);
+                let (mut message, mut alone) = (taken.message, taken.alone);
+                if let Some(again) = second {
+                    message.lease_id = again.lease;
+                    message.attempts = again.attempts;
+                    alone = again.alone.or(alone);
+                }
+                self.hold(message, alone);
             }
         }
         if let Some(error) = done.sent.failure {
             let go_on = done.sent.go_on;
             self.fail(error);
             self.stopped = !go_on;
+        }
+        if !self.stopped {
+            self.renew(Deliveries::Spent).await;
         }
         self.acknowledge(late).await;
     }

@@ -34,7 +34,7 @@ pub struct Tally {
     pub unseen: u64,
     /// Whether that is since there were as many as were asked for.
     pub limited: bool,
-    /// Messages that were put back anew, since they were on their last delivery.
+    /// Messages that were put back anew, since they had few deliveries left.
     pub renewed: u64,
     /// What stopped the run.
     pub failure: Option<Error>,
@@ -197,7 +197,7 @@ impl Tally {
         }
         if self.renewed > 0 {
             lines.push(format!(
-                "{} on the last delivery, put at the end of the queue anew",
+                "{} with few deliveries left, put at the end of the queue anew",
                 letters(self.renewed)
             ));
         }
