@@ -210,34 +210,197 @@ fn the_typescript_snippet_does_what_is_said_of_it() {
     }
 }
 
-/// The first column of the table rows below the heading `section` that name a setting in code.
-fn documented_settings(text: &str, section: &str) -> Vec<String> {
+/// A row of a table of settings.
+#[derive(Debug)]
+struct Row {
+    name: String,
+    default: String,
+    bounds: String,
+}
+
+/// The table rows below the heading `section` that name a setting in code.
+fn documented_settings(text: &str, section: &str) -> Vec<Row> {
     text.lines()
         .skip_while(|line| *line != section)
         .skip(1)
         .take_while(|line| !line.starts_with("## "))
-        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
-        .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
-        .map(str::to_owned)
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split(" | ");
+            let mut cell = || cells.next().map(str::to_owned);
+            Some(Row {
+                name: cell()?.trim_end_matches('`').to_owned(),
+                default: cell()?,
+                bounds: cell()?,
+            })
+        })
         .collect()
+}
+
+/// The words between back quotes.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// The settings with one of them set, and whether the Worker has nothing to say against it.
+type Read = fn(&str, &str) -> (String, bool);
+
+fn tail_ingest_reads(name: &str, text: &str) -> (String, bool) {
+    let (settings, malformed) =
+        tail_ingest::settings::Settings::read(|asked| (asked == name).then(|| text.to_owned()));
+    (format!("{settings:?}"), malformed.is_empty())
+}
+
+fn log_writer_reads(name: &str, text: &str) -> (String, bool) {
+    let (settings, bad) =
+        log_writer::settings::Settings::read(|asked| (asked == name).then(|| text.to_owned()));
+    (format!("{settings:?}"), bad.is_empty())
+}
+
+/// Whether the code has this default, takes what is within these bounds, and takes nothing beyond them.
+fn compare(row: &Row, read: Read) {
+    let (default, _) = read("", "");
+    let taken = |text: &str| {
+        let (settings, fine) = read(&row.name, text);
+        assert!(fine, "{text:?} is not taken: {row:?}");
+        settings
+    };
+    let refused = |text: &str| {
+        assert_eq!(
+            read(&row.name, text),
+            (default.clone(), false),
+            "{text:?}: {row:?}"
+        );
+    };
+    assert_eq!(read(&row.name, " ").0, default, "blank: {row:?}");
+    match quoted(&row.default).as_slice() {
+        [text] => assert_eq!(taken(text), default, "{row:?}"),
+        _ => assert_eq!(row.default, "none"),
+    }
+    if let Some((least, most)) = row.bounds.split_once(" to ") {
+        let number = |text: &str| text.replace(',', "").parse::<i64>().unwrap();
+        let (least, most) = (number(least), number(most));
+        assert_ne!(
+            taken(&least.to_string()),
+            taken(&most.to_string()),
+            "{row:?}"
+        );
+        refused(&(least - 1).to_string());
+        refused(&(most + 1).to_string());
+        refused("many");
+        return;
+    }
+    let (bounds, except) = row.bounds.split_once("; not ").unwrap_or((&row.bounds, ""));
+    let words = quoted(bounds);
+    let mut different: Vec<_> = words.iter().map(|word| taken(word)).collect();
+    if bounds.contains("names") {
+        different.push(taken("some-name other-name"));
+        refused("\u{201c}quoted\u{201d}");
+    } else {
+        refused("some-name");
+    }
+    different.sort();
+    different.dedup();
+    let expected = words.len() + usize::from(bounds.contains("names"));
+    assert_eq!(different.len(), expected, "{row:?}");
+    quoted(except).into_iter().for_each(refused);
+}
+
+#[test]
+fn every_documented_default_and_bound_is_the_codes() {
+    let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let workers: [(_, Read, _); 2] = [
+        ("## tail-ingest", tail_ingest_reads, 8),
+        ("## log-writer", log_writer_reads, 5),
+    ];
+    for (section, read, count) in workers {
+        let mut rows = documented_settings(&text, section);
+        rows.retain(|row| row.name.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
+        assert_eq!(rows.len(), count, "{section}");
+        for row in &rows {
+            compare(row, read);
+        }
+    }
 }
 
 #[test]
 fn the_documented_settings_are_the_ones_there_are() {
     let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
-    assert_eq!(
-        documented_settings(&text, "## tail-ingest"),
-        tail_ingest::settings::NAMES
-    );
+    let wrangler =
+        |worker: &str| fs::read_to_string(root().join(format!("wrangler/{worker}.toml"))).unwrap();
+    // tail-ingest's file has each default as a comment.
+    let rows = documented_settings(&text, "## tail-ingest");
+    let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, tail_ingest::settings::NAMES);
+    let config = wrangler("tail-ingest");
+    for row in &rows {
+        let default = quoted(&row.default).first().copied().unwrap_or_default();
+        let line = format!("# {} = \"{default}\" ", row.name);
+        assert!(config.contains(&line), "no line beginning {line}");
+    }
 
-    // log-writer's file names them all.
-    let config = fs::read_to_string(root().join("wrangler/log-writer.toml")).unwrap();
-    let config: toml_edit::DocumentMut = config.parse().unwrap();
+    // log-writer's file sets them all, and below them what is wrangler's own.
+    let rows = documented_settings(&text, "## log-writer");
+    let config: toml_edit::DocumentMut = wrangler("log-writer").parse().unwrap();
     let vars = config["vars"].as_table().unwrap();
-    let names: Vec<&str> = vars.iter().map(|(name, _)| name).collect();
-    assert_eq!(documented_settings(&text, "## log-writer"), names);
-    for (name, value) in vars {
-        let row = format!("| `{name}` | `{}` |", value.as_str().unwrap());
-        assert!(text.contains(&row), "no row beginning {row}");
+    let consumer = config["queues"]["consumers"][0].as_table_like().unwrap();
+    let crons = config["triggers"]["crons"].as_array().unwrap();
+    let crons: Vec<String> = crons
+        .iter()
+        .map(|cron| format!("`{}`", cron.as_str().unwrap()))
+        .collect();
+    for row in &rows {
+        let value = match (vars.get(&row.name), consumer.get(&row.name)) {
+            (Some(value), _) => format!("`{}`", value.as_str().unwrap()),
+            (_, Some(value)) => value.as_integer().unwrap().to_string(),
+            _ => crons.join(", "),
+        };
+        assert_eq!(row.default, value, "{row:?}");
+    }
+    let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+    let mut known: Vec<&str> = vars.iter().map(|(name, _)| name).collect();
+    known.extend([
+        "max_batch_size",
+        "max_batch_timeout",
+        "max_retries",
+        "crons",
+    ]);
+    assert_eq!(names, known);
+}
+
+/// How long deliveries go on, in the words of every page that says so.
+#[test]
+fn the_documented_patience_of_log_writer_is_the_codes() {
+    let settings = log_writer::settings::Settings::default();
+    let seconds: u32 = (1..settings.max_attempts)
+        .map(|attempts| settings.retry_delay_seconds(attempts, false))
+        .sum();
+    let words = format!("{} h {} min", seconds / 3600, seconds % 3600 / 60);
+    for name in ["operations.md", "configuration.md"] {
+        let text = fs::read_to_string(root().join("docs").join(name)).unwrap();
+        assert!(text.contains(&words), "{name}: {words}");
+    }
+}
+
+#[test]
+fn the_documented_words_mark_a_secret() {
+    let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let (_, rest) = text.split_once("the built-in ones (").unwrap();
+    let (words, _) = rest.split_once(')').unwrap();
+    let (settings, _) = tail_ingest::settings::Settings::read(|_| None);
+    for word in words.split(", ") {
+        assert!(settings.names.marks(&format!("x-{word}-y")), "{word}");
+    }
+}
+
+#[test]
+fn the_help_of_deploy_has_its_exit_codes() {
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["deploy", "--help"])
+        .output()
+        .unwrap();
+    let help = String::from_utf8_lossy(&output.stdout);
+    let (_, codes) = help.split_once("Exit codes:").unwrap();
+    for code in [" 0 ", " 1 ", " 2 "] {
+        assert!(codes.contains(code), "{help}");
     }
 }
