@@ -232,6 +232,13 @@ async fn every_letter_seen_is_exported_before_it_is_taken_away() {
         .await;
     assert_eq!(ran.code, 1, "{ran:?}");
     assert_eq!(std::fs::read_to_string(file).unwrap(), text);
+    // So does one that has seen nothing when it fails.
+    cloud.fault_after(1, "/keys", 5, When::Before, failure(500, 0, "down"));
+    let ran = cloud
+        .run(&["replay", "--export", file, "--from", "kv"])
+        .await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), text);
     // One that finds nothing says so in the file as well.
     let ran = cloud
         .run(&["replay", "--export", file, "--from", "kv"])

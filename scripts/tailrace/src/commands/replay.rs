@@ -178,7 +178,11 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
     };
     tally.finish();
     ended?;
-    if let Some(export) = &mut job.export {
+    if let Some(export) = &mut job.export
+        && tally.failure.is_none()
+        && !job.stop.is_asked()
+    {
+        // There was nothing, and the file says so.
         export.begin()?;
     }
     let to = job.target.as_ref().map_or_else(String::new, Target::name);
