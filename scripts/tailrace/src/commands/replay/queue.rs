@@ -252,7 +252,7 @@ impl<'a> Run<'_, 'a> {
 
     /// Messages that are there, but neither looked at nor replayed by this run.
     fn unseen(&self) -> u64 {
-        let known = self.held.len() - self.aside + self.unconfirmed.len();
+        let known = self.held.len().saturating_sub(self.aside) + self.unconfirmed.len();
         self.backlog
             .map_or(0, |backlog| backlog.saturating_sub(known))
             .max(self.aside)
