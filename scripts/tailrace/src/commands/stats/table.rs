@@ -16,6 +16,13 @@ const HEADINGS: [&str; 6] = [
     "RECORDS debug/info/warn/error",
 ];
 
+/// Columns of a Worker's name: at most so many, and at least these where a table is to fit.
+const NAME_COLUMNS: usize = 40;
+const NAME_LEAST_COLUMNS: usize = 16;
+
+/// Columns that a Worker's name leaves to an exception's message.
+const MESSAGE_COLUMNS: usize = 20;
+
 /// The report, line by line.
 #[must_use]
 pub fn render(report: &Report, zone: Zone, width: Option<usize>) -> Vec<String> {
@@ -47,7 +54,7 @@ fn cells(worker: &WorkerReport) -> [String; 6] {
     let level =
         |level: Level| output::grouped(worker.records.get(level.as_str()).copied().unwrap_or(0));
     [
-        output::cut(&output::safe(&worker.worker_name), 40),
+        output::cut(&output::safe(&worker.worker_name), NAME_COLUMNS),
         output::grouped(worker.invocations),
         worker
             .error_rate
@@ -58,19 +65,24 @@ fn cells(worker: &WorkerReport) -> [String; 6] {
     ]
 }
 
-/// One line for each Worker; `None` where that is wider than `width`.
+/// One line for each Worker, whose name is cut where that helps; `None` where it is wider than `width` even so.
 fn table(rows: &[[String; 6]], width: Option<usize>) -> Option<Vec<String>> {
     let headings = HEADINGS.map(str::to_owned);
     let table: Vec<_> = std::iter::once(&headings).chain(rows).collect();
-    let widths: Vec<_> = (0..HEADINGS.len())
+    let mut widths: Vec<_> = (0..HEADINGS.len())
         .map(|column| {
             let cells = table.iter().filter_map(|row| row.get(column));
             cells.map(|cell| output::columns(cell)).max().unwrap_or(0)
         })
         .collect();
     let total = widths.iter().sum::<usize>() + 2 * (HEADINGS.len() - 1);
-    if width.is_some_and(|width| width < total) {
-        return None;
+    if let (Some(width), Some(name)) = (width, widths.first_mut()) {
+        let others = total - *name;
+        let room = width.saturating_sub(others);
+        if room < (*name).min(NAME_LEAST_COLUMNS) {
+            return None;
+        }
+        *name = room.min(*name);
     }
     let mut lines: Vec<_> = table
         .iter()
@@ -78,7 +90,7 @@ fn table(rows: &[[String; 6]], width: Option<usize>) -> Option<Vec<String>> {
             let cells: Vec<_> = row
                 .iter()
                 .zip(&widths)
-                .map(|(cell, width)| output::pad(cell, *width))
+                .map(|(cell, width)| output::pad(&output::cut(cell, *width), *width))
                 .collect();
             cells.join("  ").trim_end().to_owned()
         })
@@ -109,14 +121,18 @@ const LIST_COLUMNS: usize = 29;
 
 fn exception_line(exception: &ExceptionReport, width: Option<usize>) -> String {
     let count = format!("{:>8}", output::grouped(exception.count));
-    let worker = output::safe(&exception.worker_name);
+    let mut worker = output::safe(&exception.worker_name);
+    if let Some(width) = width {
+        let room = width.saturating_sub(count.len() + 4 + MESSAGE_COLUMNS);
+        worker = output::cut(&worker, room.clamp(NAME_LEAST_COLUMNS, NAME_COLUMNS));
+    }
     let used = count.len() + output::columns(&worker) + 4;
     let mut message = output::safe(&exception.message);
     if !exception.name.is_empty() && !message.contains(exception.name.as_str()) {
         message = format!("{}: {message}", output::safe(&exception.name));
     }
     if let Some(width) = width {
-        message = output::cut(&message, width.saturating_sub(used).max(20));
+        message = output::cut(&message, width.saturating_sub(used).max(MESSAGE_COLUMNS));
     }
     format!(
         "{count}  {}  {}",
@@ -145,9 +161,37 @@ mod tests {
         assert!(wide.iter().all(|line| !line.contains('\n')));
         assert_eq!(table(&rows, None), Some(wide));
         assert_eq!(table(&rows, Some(80)), None);
+        // A name as long as any is cut rather than the table given up.
+        let mut long = rows.clone();
+        long[0][0] = "x".repeat(NAME_COLUMNS);
+        let lines = table(&long, Some(120)).unwrap();
+        let plain = |line: &String| anstream::adapter::strip_str(line).to_string();
+        assert!(
+            lines
+                .iter()
+                .all(|line| output::columns(&plain(line)) <= 120)
+        );
+        assert!(lines[1].starts_with("xxxx") && lines[1].contains("x…  12"));
         let list = list(&rows);
         assert_eq!(list.len(), 12);
         assert_eq!(list[1], "  INVOCATIONS                   12");
         assert!(HEADINGS.iter().all(|heading| heading.len() <= LIST_COLUMNS));
+    }
+
+    #[test]
+    fn an_exception_fits_the_terminal_whatever_its_worker_is_called() {
+        let exception = ExceptionReport {
+            worker_name: "long-name".repeat(7),
+            name: "TypeError".to_owned(),
+            message: "x is undefined, and more words than fit in any line".to_owned(),
+            count: 12_345,
+        };
+        for width in [60, 80, 120] {
+            let line = exception_line(&exception, Some(width));
+            let plain = anstream::adapter::strip_str(&line).to_string();
+            assert!(output::columns(&plain) <= width, "{width}: {plain}");
+            assert!(plain.contains("TypeError"), "{plain}");
+        }
+        assert!(exception_line(&exception, None).contains(&exception.worker_name));
     }
 }

@@ -17,9 +17,16 @@ const BAR_LEAST_COLUMNS: usize = 8;
 /// Columns that an invocation's offset and latency take, with the spaces behind each.
 const OFFSET_COLUMNS: usize = 10;
 const LATENCY_COLUMNS: usize = 9;
+const INVOCATION_COLUMNS: usize = 1 + OFFSET_COLUMNS + 1 + LATENCY_COLUMNS + 1;
 
-/// Columns that a bar leaves to the message behind it.
+/// Columns that a bar, and the name of a Worker, leave to the message behind them.
 const MESSAGE_COLUMNS: usize = 24;
+
+/// Columns of the longest Worker's name: at most so many, no fewer than these where there is a bar, and no fewer than
+/// the last ones in any case.
+const LABEL_COLUMNS: usize = 32;
+const LABEL_BAR_COLUMNS: usize = 20;
+const LABEL_LEAST_COLUMNS: usize = 12;
 
 /// One invocation of one Worker.
 struct Invocation<'a> {
@@ -88,7 +95,17 @@ pub fn render(found: &Found, zone: Zone, width: Option<usize>) -> Vec<String> {
         .iter()
         .map(|name| output::columns(&output::safe(name)))
         .max();
-    let label = label.unwrap_or_default().min(32);
+    let room = width.map_or(LABEL_COLUMNS, |width| {
+        let room = width.saturating_sub(INVOCATION_COLUMNS + MESSAGE_COLUMNS);
+        let beside_a_bar = room.saturating_sub(BAR_LEAST_COLUMNS + 1);
+        let room = if beside_a_bar < LABEL_BAR_COLUMNS {
+            room
+        } else {
+            beside_a_bar
+        };
+        room.clamp(LABEL_LEAST_COLUMNS, LABEL_COLUMNS)
+    });
+    let label = label.unwrap_or_default().min(room);
 
     let first = found
         .rows
@@ -104,17 +121,19 @@ pub fn render(found: &Found, zone: Zone, width: Option<usize>) -> Vec<String> {
         },
         output::paint(output::STRONG, &output::safe(&found.id))
     )];
-    let facts = format!(
-        "{}  {}  {}  {}  {}",
+    let facts = [
         time::shown(first, zone),
         output::counted(workers.len() as u64, "Worker", "Workers"),
         output::counted(invocations.len() as u64, "invocation", "invocations"),
         output::counted(found.rows.len() as u64, "record", "records"),
         milliseconds(end - start),
-    );
-    let facts = output::wrap(&facts, width.unwrap_or(usize::MAX));
-    let facts = facts.iter().map(|line| line.trim_start());
-    lines.extend(facts.map(|line| output::paint(output::FAINT, line)));
+    ];
+    // Broken between two of them only: within, their spaces are none to break at.
+    let facts = facts.map(|fact| fact.replace(' ', "\u{a0}")).join("  ");
+    for line in output::wrap(&facts, width.unwrap_or(usize::MAX)) {
+        let line = line.trim_start().replace('\u{a0}', " ");
+        lines.push(output::paint(output::FAINT, &line));
+    }
     for invocation in &invocations {
         lines.push(String::new());
         invocation.render(start, span, label, width, &mut lines);
@@ -151,7 +170,12 @@ impl Invocation<'_> {
         width: Option<usize>,
         lines: &mut Vec<String>,
     ) {
-        let worker = output::pad(&output::safe(self.worker), label);
+        let worker = output::safe(self.worker);
+        let worker = match width {
+            Some(_) => output::cut(&worker, label),
+            None => worker,
+        };
+        let worker = output::pad(&worker, label);
         let offset = output::pad(&format!("+{} ms", self.start_ms - start), OFFSET_COLUMNS);
         let latency = self
             .latency_ms()
@@ -160,7 +184,7 @@ impl Invocation<'_> {
             || ("(its invocation record is not stored)".to_owned(), "info"),
             |row| (output::safe(&row.message), row.log_level.as_str()),
         );
-        let head = label + 1 + OFFSET_COLUMNS + 1 + LATENCY_COLUMNS + 1;
+        let head = label + INVOCATION_COLUMNS;
         let columns = width.map_or(BAR_COLUMNS, |width| {
             let room = width.saturating_sub(head + 1 + MESSAGE_COLUMNS);
             if room < BAR_LEAST_COLUMNS {
@@ -312,6 +336,8 @@ mod tests {
                     "queue events: 1 message, and more words than fit in any line",
                 ),
                 row("queue-consumer", "exception", &"y".repeat(200)),
+                // As long as a name can be.
+                row(&"long-name".repeat(7), "invocation", "GET /"),
             ],
             invocations: BTreeMap::new(),
         };
@@ -322,6 +348,8 @@ mod tests {
                 assert!(output::columns(&plain) <= width, "{width}: {plain}");
             }
             assert_eq!(lines.concat().contains('█'), bars, "{width}");
+            let whole = |fact: &str| lines.iter().any(|line| line.contains(fact));
+            assert!(whole("2 Workers") && whole("3 records"), "{lines:?}");
         }
     }
 
