@@ -3,8 +3,10 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 
 use anstyle::{AnsiColor, Effects, Style};
+use indicatif::ProgressBar;
 use log_record::Level;
 use unicode_width::UnicodeWidthChar as _;
 
@@ -45,9 +47,38 @@ pub fn stdout() -> Box<dyn std::io::Write> {
     Box::new(std::io::BufWriter::new(anstream::stdout()))
 }
 
+/// The progress bar on standard error, if there is one: what is said goes above it.
+static WATCHED: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Shows a progress bar until [`unwatch`].
+pub fn watch(bar: &ProgressBar) {
+    *WATCHED.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+}
+
+/// Takes the progress bar away.
+pub fn unwatch() {
+    let bar = WATCHED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+}
+
 /// Says something beside the results, on standard error.
 pub fn note(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{}", paint(FAINT, &safe(text)));
+    let say = || {
+        let _ = writeln!(anstream::stderr(), "{}", paint(FAINT, &safe(text)));
+    };
+    let bar = WATCHED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    match bar {
+        Some(bar) => bar.suspend(say),
+        None => say(),
+    }
 }
 
 /// Whether standard error is read by a person at a terminal.
@@ -174,6 +205,64 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A terminal that knows whether its last line is a progress bar.
+    #[derive(Clone, Debug, Default)]
+    struct Terminal(std::sync::Arc<Mutex<Vec<String>>>);
+
+    impl indicatif::TermLike for Terminal {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> std::io::Result<()> {
+            self.write_str(text)
+        }
+        fn write_str(&self, text: &str) -> std::io::Result<()> {
+            self.0.lock().unwrap().push(text.to_owned());
+            Ok(())
+        }
+        fn clear_line(&self) -> std::io::Result<()> {
+            self.0.lock().unwrap().push("(cleared)".to_owned());
+            Ok(())
+        }
+        fn flush(&self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_note_stands_above_the_progress_bar_and_nothing_of_it_stays() {
+        let terminal = Terminal::default();
+        let target = indicatif::ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let bar = ProgressBar::with_draw_target(Some(9), target);
+        bar.set_style(indicatif::ProgressStyle::with_template("the bar").unwrap());
+        watch(&bar);
+        bar.tick();
+        let drawn = || std::mem::take(&mut *terminal.0.lock().unwrap()).concat();
+        assert!(drawn().contains("the bar"));
+        note("said");
+        let again = drawn();
+        assert!(again.starts_with("(cleared)"), "{again}");
+        assert!(again.contains("the bar"), "{again}");
+        unwatch();
+        let last = drawn();
+        assert!(
+            last.contains("(cleared)") && !last.contains("the bar"),
+            "{last}"
+        );
+    }
 
     #[test]
     fn a_log_line_cannot_drive_the_terminal() {

@@ -843,6 +843,7 @@ async fn ctrl_c_finishes_the_batch_in_hand_and_gives_the_rest_back() {
     let ran: Ran = child.wait_with_output().await.unwrap().into();
     assert_eq!(ran.code, 1, "{ran:?}");
     ran.says("replayed 100 dead letters");
+    ran.says("left 900: not reached");
     ran.warns("run it again to go on");
     assert_eq!((left(&cloud), leased(&cloud)), (900, 0));
     cloud.state().hooks.clear();

@@ -113,6 +113,10 @@ impl Stop {
                     _ = tokio::signal::ctrl_c() => {}
                 }
             }
+            output::unwatch();
+            output::note(
+                "stopped; what was in hand stays (in a queue unseen until --lease is over)",
+            );
             // As shells count a Ctrl-C.
             std::process::exit(130);
         });
@@ -176,8 +180,9 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
         Source::Queue => queue::run(&mut job, &mut tally).await,
         Source::Kv => kv::run(&mut job, &mut tally).await,
     };
-    tally.finish();
+    output::unwatch();
     ended?;
+    tally.stopped = job.stop.is_asked();
     if let Some(export) = &mut job.export
         && tally.failure.is_none()
         && !job.stop.is_asked()

@@ -36,6 +36,8 @@ pub struct Tally {
     pub limited: bool,
     /// Messages that were put back anew, since they had few deliveries left.
     pub renewed: u64,
+    /// Whether somebody stopped the run.
+    pub stopped: bool,
     /// What stopped the run.
     pub failure: Option<Error>,
     bar: ProgressBar,
@@ -58,10 +60,12 @@ impl Tally {
         let bar = if output::is_watched() {
             let bar = ProgressBar::new(0);
             if let Ok(style) = ProgressStyle::with_template(
-                "{bar:30.green} {pos}/{len} dead letters  {msg}  {elapsed}",
+                "{bar:30.green} {human_pos}/{human_len} dead letters  {elapsed}",
             ) {
                 bar.set_style(style);
             }
+            bar.enable_steady_tick(Duration::from_secs(1));
+            output::watch(&bar);
             bar
         } else {
             ProgressBar::hidden()
@@ -78,6 +82,7 @@ impl Tally {
             unseen: 0,
             limited: false,
             renewed: 0,
+            stopped: false,
             failure: None,
             bar,
             said: Instant::now(),
@@ -148,11 +153,6 @@ impl Tally {
         }
     }
 
-    /// Takes the progress bar away.
-    pub fn finish(&self) {
-        self.bar.finish_and_clear();
-    }
-
     /// Letters seen.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -190,6 +190,8 @@ impl Tally {
         if self.unseen > 0 {
             let why = if self.limited {
                 "beyond --limit"
+            } else if self.stopped {
+                "not reached"
             } else {
                 "not delivered to this run (leased elsewhere, delayed, or not reached); run it again in some minutes"
             };
