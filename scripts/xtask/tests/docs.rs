@@ -392,6 +392,28 @@ fn the_documented_words_mark_a_secret() {
     }
 }
 
+/// What an operator reads in a summary is found in the runbook.
+#[test]
+fn the_documented_reasons_for_leaving_a_letter_are_those_of_the_summary() {
+    let folder = root().join("scripts/tailrace/src/commands/replay");
+    let said = ["letter.rs", "tally.rs"].map(|file| fs::read_to_string(folder.join(file)).unwrap());
+    let said = said.concat();
+    let text = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let (_, rows) = text
+        .split_once("| `left …` | do |\n| --- | --- |\n")
+        .unwrap();
+    let mut count = 0;
+    for row in rows.lines().map_while(|line| line.strip_prefix("| ")) {
+        let (words, _) = row.split_once(" | ").unwrap();
+        assert!(
+            said.contains(words) || words.split(", ").all(|words| said.contains(words)),
+            "{words}"
+        );
+        count += 1;
+    }
+    assert_eq!(count, 4);
+}
+
 #[test]
 fn the_help_of_deploy_has_its_exit_codes() {
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
