@@ -442,7 +442,7 @@ async fn acks_that_are_taken_in_part_are_made_up_for() {
     cloud.state().refuse_acks = 30;
     // The leases of what was not acknowledged run out in time: it is delivered again, and only acknowledged.
     cloud.hook("/messages/ack", |state| state.expire_leases(DLQ));
-    let ran = cloud.run(&["replay"]).await;
+    let ran = cloud.run(&["replay", "--concurrency", "1"]).await;
     assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
     each_once(&cloud, 130);
     // And where they do not, it is said.
@@ -787,7 +787,7 @@ async fn a_body_in_kv_goes_when_a_later_ack_of_its_letter_is_taken() {
         state.refuse_acks = 1;
     }
     cloud.hook("/messages/ack", |state| state.expire_leases(DLQ));
-    let ran = cloud.run(&["replay"]).await;
+    let ran = cloud.run(&["replay", "--concurrency", "1"]).await;
     assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
     assert!(cloud.state().kv.is_empty());
 }
