@@ -473,6 +473,24 @@ async fn acks_of_what_is_gone_do_not_make_up_for_those_that_were_not_taken() {
     each_once(&cloud, 10);
 }
 
+/// How many messages there are is told with a pull, and may be out of date when it arrives: acks were quicker.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_acks_have_overtaken_leaves_nothing_behind() {
+    let slow = std::time::Duration::from_millis(400);
+    let cloud = cloud_of(120).await;
+    cloud.state().delays.push(("/messages/pull", slow));
+    let ran = cloud.run(&["replay", "--limit", "120"]).await;
+    assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
+    // Here all that is pulled while the letters are published are these same letters.
+    let cloud = cloud_of(10).await;
+    cloud.state().delays.push(("/messages/pull", slow));
+    cloud.state().delays.push(("/messages/batch", slow * 7 / 2));
+    cloud.hook("/messages/pull", |state| state.expire_leases(DLQ));
+    let ran = cloud.run(&["replay"]).await;
+    assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
+    each_once(&cloud, 10);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_of_acks_leaves_letters_that_replay_again_harmlessly() {
     let cloud = cloud_of(20).await;

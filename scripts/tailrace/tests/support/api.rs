@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -40,6 +41,8 @@ pub struct State {
     pub hooks: Vec<(&'static str, Hook)>,
     /// Runs before a call whose `METHOD path` holds the text, also where it fails.
     pub before: Vec<(&'static str, Hook)>,
+    /// How long the answer to a call whose `METHOD path` holds the text is on its way.
+    pub delays: Vec<(&'static str, Duration)>,
     /// `METHOD path` of every call, in order.
     pub calls: Vec<String>,
     /// Leases that an ack names and that are not taken.
@@ -73,6 +76,7 @@ impl Default for State {
             faults: Vec::new(),
             hooks: Vec::new(),
             before: Vec::new(),
+            delays: Vec::new(),
             calls: Vec::new(),
             refuse_acks: 0,
             never_acked: Vec::new(),
@@ -134,7 +138,12 @@ impl Respond for Api {
             }
         }
         state.hooks.append(&mut hooks);
-        fault.map_or(answer, |(_, lost)| lost)
+        let answer = fault.map_or(answer, |(_, lost)| lost);
+        let delay = state.delays.iter().find(|(on, _)| call.contains(on));
+        match delay {
+            Some((_, delay)) => answer.set_delay(*delay),
+            None => answer,
+        }
     }
 }
 

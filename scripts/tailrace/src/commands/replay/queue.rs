@@ -173,12 +173,16 @@ impl<'a> Run<'_, 'a> {
                 self.tally.limited = true;
                 break;
             }
-            if running.len() >= at_once {
+            // The last pull that a limit leaves room for tells how many are beyond it.
+            let last = self.job.args.limit.is_some() && room <= PULL_MESSAGES;
+            if running.len() >= at_once || (last && !running.is_empty()) {
                 if let Some(done) = running.next().await {
                     self.done(done).await;
                 }
                 continue;
             }
+            // Acks that are sent while the answer is on its way overtake the count of messages in it.
+            let quiet = running.is_empty();
             let pulled = {
                 let pull = queue.pull(room.min(PULL_MESSAGES), lease_ms);
                 tokio::pin!(pull);
@@ -205,6 +209,8 @@ impl<'a> Run<'_, 'a> {
             if pulled.messages.is_empty() {
                 if let Some(done) = running.next().await {
                     self.done(done).await;
+                } else if !quiet {
+                    // Nothing is under way any more, so the next count holds.
                 } else if idle < IDLE_LOOKS && self.unseen() > 0 {
                     idle += 1;
                     self.job.stop.sleep(IDLE_PAUSE).await;
@@ -234,7 +240,7 @@ impl<'a> Run<'_, 'a> {
                     batch = rest;
                 }
             }
-            if stale >= STALE_PULLS && running.is_empty() {
+            if stale >= STALE_PULLS && quiet && running.is_empty() {
                 break;
             }
         }
