@@ -14,7 +14,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use chrono::Utc;
-use support::{Cloud, Row, When, failure};
+use support::{Cloud, Row, When, failure, signal};
 use tailrace::client::Client;
 use tailrace::client::d1::Database;
 use tailrace::commands::logs::follow::Follower;
@@ -193,12 +193,7 @@ async fn follow_prints_lines_as_they_arrive_survives_an_outage_and_ends_on_ctrl_
         }
     };
     cloud.hook("/raw", arrive);
-    let mut child = cloud
-        .command(&["logs", "--follow", "--interval", "1"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = cloud.spawn(&["logs", "--follow", "--interval", "1"]);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut next = async || {
         let line = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await;
@@ -211,13 +206,7 @@ async fn follow_prints_lines_as_they_arrive_survives_an_outage_and_ends_on_ctrl_
     cloud.fault("/raw", 6, When::Before, failure(500, 0, "down"));
     cloud.insert(&aged(0, "second"));
     assert!(next().await.ends_with("second"));
-    let pid = child.id().unwrap().to_string();
-    let killed = tokio::process::Command::new("kill")
-        .args(["-INT", &pid])
-        .status()
-        .await
-        .unwrap();
-    assert!(killed.success());
+    signal(child.id().unwrap(), "-INT");
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
 }
 
@@ -236,11 +225,7 @@ async fn ctrl_c_ends_it_while_an_answer_is_awaited() {
     let silence = failure(503, 0, "down").set_delay(Duration::from_secs(60));
     cloud.fault("/raw", 1, When::Before, silence);
     wait_for(|| calls.state().faults[0].times == 0).await;
-    let killed = std::process::Command::new("kill")
-        .args(["-INT", &child.id().unwrap().to_string()])
-        .status()
-        .unwrap();
-    assert!(killed.success());
+    signal(child.id().unwrap(), "-INT");
     let ended = tokio::time::timeout(Duration::from_secs(10), child.wait()).await;
     assert_eq!(ended.unwrap().unwrap().code(), Some(0));
 }

@@ -125,7 +125,7 @@ async fn a_key_that_cannot_be_deleted_is_replayed_again_harmlessly() {
         "dead-letter/2026-11-22T00:00:00.000Z-u",
         &records(Reason::RetriesExhausted, &[row("d")]),
     );
-    cloud.fault("DELETE", 1000, When::Before, failure(500, 0, "down"));
+    cloud.outage("DELETE");
     let ran = cloud.run(&["replay", "--from", "kv"]).await;
     assert_eq!((ran.code, kv_keys(&cloud).len()), (1, 1), "{ran:?}");
     ran.says("replayed, but not taken away");

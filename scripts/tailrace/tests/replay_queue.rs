@@ -10,17 +10,15 @@
 
 mod support;
 
-use std::process::Stdio;
-
 use base64::Engine as _;
 use log_record::{DeadLetter, DeadLetterPayload, Reason};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use support::letters::{
-    DLQ, cloud_of, each_at_least_once, each_once, envelope, leased, left, letter, published, put,
-    records, row,
+    DLQ, cloud_of, cloud_of_one_apart, delivered, each_at_least_once, each_once, envelope, kv_keys,
+    leased, left, letter, letter_apart, published, put, records, row,
 };
-use support::{Cloud, Ran, When, failure};
+use support::{Cloud, Ran, When, failure, signal_from_inside};
 use wiremock::ResponseTemplate;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -357,13 +355,7 @@ async fn throttling_and_failures_of_each_call_are_ridden_out() {
 async fn nothing_is_acknowledged_that_was_not_published() {
     let cloud = cloud_of(250).await;
     // The first call works, everything after it does not.
-    cloud.fault_after(
-        1,
-        "/id-tail-logs/messages/batch",
-        1000,
-        When::Before,
-        failure(500, 0, "down"),
-    );
+    cloud.outage_after(1, "/id-tail-logs/messages/batch");
     let ran = cloud.run(&["replay", "--concurrency", "1"]).await;
     assert_eq!(ran.code, 1, "{ran:?}");
     ran.says("replayed 100 dead letters");
@@ -392,19 +384,9 @@ async fn a_letter_over_several_messages_is_acknowledged_only_when_all_are_publis
             row
         })
         .collect();
-    let raw: Vec<_> = rows
-        .iter()
-        .map(|row| RawValue::from_string(row.wire()).unwrap())
-        .collect();
-    let body = letter(Reason::RetriesExhausted, DeadLetterPayload::Records(raw));
+    let body = records(Reason::RetriesExhausted, &rows);
     cloud.state().enqueue(DLQ, &body);
-    cloud.fault_after(
-        1,
-        "/messages/batch",
-        1000,
-        When::Before,
-        failure(500, 0, "down"),
-    );
+    cloud.outage_after(1, "/messages/batch");
     let ran = cloud.run(&["replay"]).await;
     assert_eq!((ran.code, left(&cloud)), (1, 1), "{ran:?}");
     cloud.state().faults.clear();
@@ -494,7 +476,7 @@ async fn a_count_that_acks_have_overtaken_leaves_nothing_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_of_acks_leaves_letters_that_replay_again_harmlessly() {
     let cloud = cloud_of(20).await;
-    cloud.fault("/messages/ack", 1000, When::Before, failure(500, 0, "down"));
+    cloud.outage("/messages/ack");
     let ran = cloud.run(&["replay"]).await;
     assert_eq!((ran.code, left(&cloud)), (1, 20), "{ran:?}");
     ran.warns("could not acknowledge");
@@ -549,25 +531,6 @@ async fn looking_never_costs_a_message_its_life() {
     each_once(&cloud, 30);
 }
 
-/// A dead-letter queue whose letters were delivered `attempts` times.
-async fn delivered(count: usize, attempts: u32) -> Cloud {
-    let cloud = cloud_of(count).await;
-    for message in &mut cloud.state().queues.get_mut(DLQ).unwrap().messages {
-        message.attempts = attempts;
-    }
-    cloud
-}
-
-/// Sends a signal from inside the stand-in, which answers only after it has arrived.
-fn signal(pid: u32, signal: &str) {
-    let sent = std::process::Command::new("kill")
-        .args([signal, &pid.to_string()])
-        .status()
-        .unwrap();
-    assert!(sent.success());
-    std::thread::sleep(std::time::Duration::from_millis(300));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_with_few_deliveries_left_is_put_back_before_its_last() {
     let cloud = delivered(3, 89).await;
@@ -593,19 +556,14 @@ async fn a_letter_with_few_deliveries_left_is_put_back_before_its_last() {
 async fn what_stays_and_is_on_its_last_delivery_is_put_back_at_once_and_met_once() {
     for attempts in [98, 99, 100] {
         let cloud = delivered(250, attempts).await;
-        let mut command = cloud.command(&["replay", "--reason", "rejected"]);
-        let child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let child = cloud.spawn(&["replay", "--reason", "rejected"]);
         let pid = child.id().unwrap();
         // The first pull is looked through when the second is answered.
         let mut pulls = 0;
         cloud.hook("/messages/pull", move |_| {
             pulls += 1;
             if pulls == 2 {
-                signal(pid, "-KILL");
+                signal_from_inside(pid, "-KILL");
             }
         });
         child.wait_with_output().await.unwrap();
@@ -662,19 +620,14 @@ async fn a_second_ctrl_c_waits_for_what_would_be_lost_and_a_third_does_not() {
         (3, vec!["replay", "--reason", "rejected"]),
     ] {
         let cloud = delivered(20, 100).await;
-        let child = cloud
-            .command(&arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let child = cloud.spawn(&arguments);
         let pid = child.id().unwrap();
         // The first try at publishing fails after the interrupts; the next one comes soon.
         let mut first = true;
         cloud.fault("/messages/batch", 1, When::Before, failure(500, 0, "down"));
         cloud.before("/messages/batch", move |_| {
             if std::mem::take(&mut first) {
-                (0..interrupts).for_each(|_| signal(pid, "-INT"));
+                (0..interrupts).for_each(|_| signal_from_inside(pid, "-INT"));
             }
         });
         let ran: Ran = child.wait_with_output().await.unwrap().into();
@@ -692,12 +645,7 @@ async fn a_second_ctrl_c_waits_for_what_would_be_lost_and_a_third_does_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_that_comes_again_on_its_last_delivery_while_in_flight_is_put_back() {
     let cloud = delivered(10, 98).await;
-    cloud.fault(
-        "/id-tail-logs/messages/batch",
-        1000,
-        When::Before,
-        failure(500, 0, "down"),
-    );
+    cloud.outage("/id-tail-logs/messages/batch");
     let mut pulls = 0;
     cloud.hook("/messages/pull", move |state| {
         pulls += 1;
@@ -716,12 +664,7 @@ async fn what_cannot_be_put_back_is_named() {
     let cloud = delivered(2, 100).await;
     cloud.state().enqueue_as(DLQ, "//79", "bytes", 0);
     cloud.state().queues.get_mut(DLQ).unwrap().messages[2].attempts = 100;
-    cloud.fault(
-        "/messages/batch",
-        1000,
-        When::Before,
-        failure(500, 0, "down"),
-    );
+    cloud.outage("/messages/batch");
     let ran = cloud.run(&["replay", "--dry-run"]).await;
     assert_eq!(ran.code, 1, "{ran:?}");
     ran.warns("2 dead letters are on the last delivery and could not be put back");
@@ -731,58 +674,29 @@ async fn what_cannot_be_put_back_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_was_kept_in_kv_is_fetched_from_there() {
-    let cloud = Cloud::start().await;
-    let body = envelope(&[row("from kv")]);
-    {
-        let mut state = cloud.state();
-        state
-            .kv
-            .insert("body/1".to_owned(), body.clone().into_bytes());
-        state
-            .kv
-            .insert("body/2".to_owned(), b"huge garbage".to_vec());
-        state.enqueue(
-            DLQ,
-            &letter(
-                Reason::UnsupportedVersion,
-                DeadLetterPayload::BodyKey("body/1".to_owned()),
-            ),
-        );
-        state.enqueue(
-            DLQ,
-            &letter(
-                Reason::Undecodable,
-                DeadLetterPayload::BodyKey("body/2".to_owned()),
-            ),
-        );
-        state.enqueue(
-            DLQ,
-            &letter(
-                Reason::Undecodable,
-                DeadLetterPayload::BodyKey("body/gone".to_owned()),
-            ),
-        );
+    let cloud = cloud_of_one_apart().await;
+    put(&cloud, "body/2", "huge garbage");
+    for key in ["body/2", "body/gone"] {
+        let letter = letter_apart(Reason::Undecodable, key);
+        cloud.state().enqueue(DLQ, &letter);
     }
     let ran = cloud.run(&["replay"]).await;
     assert_eq!(ran.code, 1, "{ran:?}");
+    let body = envelope(&[row("from kv")]);
     assert_eq!(cloud.state().queues["tail-logs"].published, [body]);
     ran.says("left 1: a body that is no envelope");
     ran.says("left 1: its body was kept in KV and has expired");
-    let keys: Vec<_> = cloud.state().kv.keys().cloned().collect();
-    assert_eq!(keys, ["body/2"], "a body goes when its letter does");
+    assert_eq!(
+        kv_keys(&cloud),
+        ["body/2"],
+        "a body goes when its letter does"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_in_kv_outlives_an_ack_that_was_not_taken() {
-    let cloud = Cloud::start().await;
-    {
-        let mut state = cloud.state();
-        let body = envelope(&[row("from kv")]);
-        state.kv.insert("body/1".to_owned(), body.into_bytes());
-        let kept = DeadLetterPayload::BodyKey("body/1".to_owned());
-        state.enqueue(DLQ, &letter(Reason::UnsupportedVersion, kept));
-        state.refuse_acks = 1;
-    }
+    let cloud = cloud_of_one_apart().await;
+    cloud.state().refuse_acks = 1;
     let ran = cloud.run(&["replay"]).await;
     assert_eq!((ran.code, left(&cloud)), (1, 1), "{ran:?}");
     cloud.state().expire_leases(DLQ);
@@ -790,33 +704,25 @@ async fn a_body_in_kv_outlives_an_ack_that_was_not_taken() {
     let ran = cloud.run(&["replay"]).await;
     assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
     each_at_least_once(&cloud, 1);
-    assert!(cloud.state().kv.is_empty());
+    assert!(kv_keys(&cloud).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_in_kv_goes_when_a_later_ack_of_its_letter_is_taken() {
-    let cloud = Cloud::start().await;
-    {
-        let mut state = cloud.state();
-        let body = envelope(&[row("from kv")]);
-        state.kv.insert("body/1".to_owned(), body.into_bytes());
-        let kept = DeadLetterPayload::BodyKey("body/1".to_owned());
-        state.enqueue(DLQ, &letter(Reason::UnsupportedVersion, kept));
-        state.refuse_acks = 1;
-    }
+    let cloud = cloud_of_one_apart().await;
+    cloud.state().refuse_acks = 1;
     cloud.hook("/messages/ack", |state| state.expire_leases(DLQ));
     let ran = cloud.run(&["replay", "--concurrency", "1"]).await;
     assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
-    assert!(cloud.state().kv.is_empty());
+    assert!(kv_keys(&cloud).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_cannot_be_fetched_leaves_its_letter_and_no_other() {
     let cloud = cloud_of(3).await;
-    let kept = DeadLetterPayload::BodyKey("body/1".to_owned());
-    let body = letter(Reason::UnsupportedVersion, kept);
-    cloud.state().enqueue(DLQ, &body);
-    cloud.fault("/values/", 1000, When::Before, failure(500, 0, "down"));
+    let letter = letter_apart(Reason::UnsupportedVersion, "body/1");
+    cloud.state().enqueue(DLQ, &letter);
+    cloud.outage("/values/");
     let ran = cloud.run(&["replay"]).await;
     assert_eq!(ran.code, 1, "{ran:?}");
     ran.says("replayed 3 dead letters");
@@ -844,17 +750,12 @@ async fn a_letter_with_an_unreadable_record_stays_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_finishes_the_batch_in_hand_and_gives_the_rest_back() {
     let cloud = cloud_of(1000).await;
-    let child = cloud
-        .command(&["replay", "--concurrency", "1"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = cloud.spawn(&["replay", "--concurrency", "1"]);
     let pid = child.id().unwrap();
     let mut interrupted = false;
     let interrupt = move |_: &mut support::api::State| {
         if !std::mem::replace(&mut interrupted, true) {
-            signal(pid, "-INT");
+            signal_from_inside(pid, "-INT");
         }
     };
     cloud.hook("/id-tail-logs/messages/batch", interrupt);

@@ -70,6 +70,29 @@ pub async fn cloud_of(count: usize) -> Cloud {
     cloud
 }
 
+/// As [`cloud_of`], of letters that were delivered `attempts` times.
+pub async fn delivered(count: usize, attempts: u32) -> Cloud {
+    let cloud = cloud_of(count).await;
+    for message in &mut cloud.state().queues.get_mut(DLQ).unwrap().messages {
+        message.attempts = attempts;
+    }
+    cloud
+}
+
+/// A letter whose body is in KV under `key`.
+pub fn letter_apart(reason: Reason, key: &str) -> String {
+    letter(reason, DeadLetterPayload::BodyKey(key.to_owned()))
+}
+
+/// A dead-letter queue of one letter, whose body is in KV and readable by now.
+pub async fn cloud_of_one_apart() -> Cloud {
+    let cloud = Cloud::start().await;
+    put(&cloud, "body/1", &envelope(&[row("from kv")]));
+    let letter = letter_apart(Reason::UnsupportedVersion, "body/1");
+    cloud.state().enqueue(DLQ, &letter);
+    cloud
+}
+
 pub fn each_once(cloud: &Cloud, count: usize) {
     let published = published(cloud);
     assert_eq!(published.len(), count);

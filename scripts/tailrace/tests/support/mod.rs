@@ -14,10 +14,12 @@ pub mod letters;
 mod queues;
 pub mod rows;
 
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::process::{Child, Command};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -94,6 +96,17 @@ impl Cloud {
         });
     }
 
+    /// Lets every call fail from now on whose `METHOD path` holds `on`.
+    pub fn outage(&self, on: &'static str) {
+        self.outage_after(0, on);
+    }
+
+    /// As [`Cloud::outage`], but `skip` such calls are served before.
+    pub fn outage_after(&self, skip: usize, on: &'static str) {
+        let down = failure(500, 0, "down");
+        self.fault_after(skip, on, usize::MAX, When::Before, down);
+    }
+
     /// Runs `hook` after each call whose `METHOD path` holds `on`.
     pub fn hook(&self, on: &'static str, hook: impl FnMut(&mut State) + Send + 'static) {
         self.state().hooks.push((on, Box::new(hook)));
@@ -105,7 +118,7 @@ impl Cloud {
     }
 
     /// A command with this cloud's environment and nothing else of the machine's.
-    pub fn command(&self, arguments: &[&str]) -> tokio::process::Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = bare(arguments);
         command
             .env(
@@ -115,6 +128,15 @@ impl Cloud {
             .env("CLOUDFLARE_API_TOKEN", TOKEN)
             .env("CLOUDFLARE_ACCOUNT_ID", ACCOUNT);
         command
+    }
+
+    /// Begins a run against this cloud, for a test that does something meanwhile.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     /// Runs `tailrace` against this cloud.
@@ -136,16 +158,31 @@ impl Cloud {
 }
 
 /// The binary, with an empty environment.
-pub fn bare(arguments: &[&str]) -> tokio::process::Command {
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_tailrace"));
+pub fn bare(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tailrace"));
     command
         .args(arguments)
         .env_clear()
         .env("HOME", "/nonexistent")
         .env("TZ", "UTC")
-        .stdin(std::process::Stdio::null())
+        .stdin(Stdio::null())
         .kill_on_drop(true);
     command
+}
+
+/// Sends a signal to a run.
+pub fn signal(pid: u32, signal: &str) {
+    let sent = std::process::Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+}
+
+/// Sends a signal to a run from inside the stand-in, which answers only after it has arrived.
+pub fn signal_from_inside(pid: u32, name: &str) {
+    signal(pid, name);
+    std::thread::sleep(Duration::from_millis(300));
 }
 
 /// What a run left.
