@@ -1,5 +1,4 @@
-//! Letters from the dead-letter queue: pull, publish, acknowledge; `held` keeps what stays, and `unconfirmed` knows whose
-//! ack was not taken.
+//! Letters from the dead-letter queue: pull, publish, acknowledge.
 //!
 //! One loop pulls; batches of at most 100 messages are published and acknowledged beside it, `--concurrency` at once.
 //! Every message is in one of three states, by its id, so that a second delivery of it (its lease ran out, or its ack
@@ -13,8 +12,14 @@
 //!
 //! A process that dies leaves leases that run out: what was not acknowledged comes back. Only what was on its last
 //! delivery does not, so this is put back or published before anything else, and a second Ctrl-C waits for that.
+//!
+//! The loop is here. In reading order: `sort` (what to do with each message that was pulled), `bodies` (what letters left
+//! in KV), `batch` (publishing and acknowledging), `held` (what stays) and `unconfirmed` (whose ack was not taken).
 
+mod batch;
+mod bodies;
 mod held;
+mod sort;
 mod unconfirmed;
 
 use std::collections::HashMap;
@@ -23,16 +28,17 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
-use super::letter::{Content, Left, Letter, Origin};
+use super::letter::Left;
 use super::tally::Tally;
-use super::target::{Sent, Target};
-use super::{Alone, Job, fallback};
+use super::target::Target;
+use super::{Alone, Job};
 use crate::client::kv::Namespace;
-use crate::client::queues::{Message, Queue, Settled};
+use crate::client::queues::{Message, Queue};
 use crate::{Error, output};
 
+use batch::{Again, Taken, send};
 use held::{Deliveries, Held};
-use unconfirmed::{Ack, Unconfirmed};
+use unconfirmed::Unconfirmed;
 
 /// Messages of one pull: the platform's maximum.
 const PULL_MESSAGES: usize = 100;
@@ -57,40 +63,7 @@ enum State {
     Renewed,
 }
 
-impl Message {
-    fn ack(&self) -> Ack {
-        Ack {
-            id: self.id.clone(),
-            lease: self.lease_id.clone(),
-        }
-    }
-}
-
-/// A message being replayed.
-struct Taken {
-    message: Message,
-    alone: Option<Alone>,
-    letter: Letter,
-    /// The key of its body in KV, if it was there.
-    body_key: Option<String>,
-}
-
-/// A second delivery of a message in flight.
-struct Again {
-    lease: String,
-    attempts: u32,
-    alone: Option<Alone>,
-}
-
-/// What became of a batch.
-struct Done {
-    taken: Vec<Taken>,
-    sent: Sent,
-    /// Which acks were sent, and what was said to them.
-    acks: Vec<Ack>,
-    settled: Result<Settled, Error>,
-}
-
+/// A run, and what it knows of the queue.
 struct Run<'r, 'a> {
     queue: &'r Queue<'a>,
     job: &'r mut Job<'a>,
@@ -264,15 +237,24 @@ impl<'a> Run<'_, 'a> {
             .max(self.aside)
     }
 
+    /// Begins nothing new.
     fn fail(&mut self, error: Error) {
         self.stopped = true;
         // The first failure is the cause; what follows is mostly its echo.
         self.tally.failure.get_or_insert(error);
     }
 
+    /// Keeps a message, whatever was to become of it.
     fn hold(&mut self, message: Message, alone: Option<Alone>) {
         self.states.insert(message.id.clone(), State::Held);
         self.held.hold(message, alone);
+    }
+
+    /// Keeps a message that was to be replayed.
+    fn leave(&mut self, taken: Taken, why: Left) {
+        self.taken -= 1;
+        self.tally.leave(why);
+        self.hold(taken.message, taken.alone);
     }
 
     /// Puts held messages with no more than so many deliveries to come at the end of the queue anew.
@@ -289,297 +271,5 @@ impl<'a> Run<'_, 'a> {
         if let Some(error) = renewed.failure {
             self.fail(error);
         }
-    }
-
-    /// Sorts pulled messages into those to replay, which are returned, and those that are settled already or stay.
-    /// Whatever fails, each of them is in the batch, or held, or was published before.
-    async fn sort(&mut self, messages: Vec<Message>) -> Vec<Taken> {
-        let mut batch = Vec::new();
-        let mut acks = Vec::new();
-        let mut exported = Ok(());
-        // Cloudflare's clock, which counts in whole seconds here.
-        let begun_ms = self.queue.found_at.timestamp_millis() + 999;
-        // First of all, what a second Ctrl-C must spare.
-        let messages: Vec<_> = messages
-            .into_iter()
-            .map(|message| {
-                let spent = self.held.deliveries(message.attempts) == Deliveries::Spent;
-                let alone = (spent && message.body.is_some()).then(|| self.job.stop.alone());
-                (message, alone)
-            })
-            .collect();
-        for (message, alone) in messages {
-            match self.states.get(&message.id) {
-                Some(State::InFlight) => {
-                    let again = Again {
-                        lease: message.lease_id,
-                        attempts: message.attempts,
-                        alone,
-                    };
-                    self.again.insert(message.id, again);
-                    continue;
-                }
-                Some(State::Published | State::Renewed) => {
-                    acks.push(message.ack());
-                    continue;
-                }
-                Some(State::Held) => {
-                    self.hold(message, alone);
-                    continue;
-                }
-                None if self.held.is_copy(&message) => {
-                    self.hold(message, alone);
-                    continue;
-                }
-                None => self.met += 1,
-            }
-            // The API may give more than was asked for.
-            let full = (self.job.args.limit).is_some_and(|limit| self.taken >= limit);
-            if full || exported.is_err() {
-                self.put_aside(message, alone);
-                continue;
-            }
-            let letter = Letter::read(message.body.clone(), Origin::Platform);
-            if !letter.is_asked_for(&self.job.args.reason) {
-                self.tally.leave(Left::NotAsked);
-                self.hold(message, alone);
-                continue;
-            }
-            if let Some(export) = &mut self.job.export {
-                exported = export.write(&message.id, &letter);
-                if exported.is_err() {
-                    self.put_aside(message, alone);
-                    continue;
-                }
-            }
-            let since_ms = letter.failed_ms.unwrap_or(message.timestamp_ms);
-            self.tally
-                .see(&letter, Some(self.job.now.timestamp_millis() - since_ms));
-            if self.job.args.dry_run {
-                self.taken += 1;
-                self.hold(message, alone);
-                continue;
-            }
-            let left = if message.timestamp_ms > begun_ms {
-                Some(Left::CameBack)
-            } else {
-                letter.left(&self.job.args.reason)
-            };
-            if let Some(left) = left {
-                self.tally.leave(left);
-                self.hold(message, alone);
-                continue;
-            }
-            self.taken += 1;
-            self.states.insert(message.id.clone(), State::InFlight);
-            batch.push(Taken {
-                message,
-                alone,
-                letter,
-                body_key: None,
-            });
-        }
-        if let (Ok(()), Some(export)) = (&exported, &mut self.job.export) {
-            // Before anything that is in it may be taken away.
-            exported = export.flush();
-        }
-        if let Err(error) = exported {
-            self.fail(error);
-            for taken in std::mem::take(&mut batch) {
-                self.leave(taken, Left::NotPublished);
-            }
-        }
-        // What stays and is on its last delivery, before anything that may take time. After a failure the end sees to it.
-        if !self.stopped {
-            self.renew(Deliveries::Spent).await;
-        }
-        self.acknowledge(acks).await;
-        self.fetch(batch).await
-    }
-
-    /// Keeps a message that nobody looks at.
-    fn put_aside(&mut self, message: Message, alone: Option<Alone>) {
-        self.aside += 1;
-        self.hold(message, alone);
-    }
-
-    /// Keeps a message that was to be replayed.
-    fn leave(&mut self, taken: Taken, why: Left) {
-        self.taken -= 1;
-        self.tally.leave(why);
-        self.hold(taken.message, taken.alone);
-    }
-
-    /// Fetches the bodies that letters left in KV; a letter without one stays.
-    async fn fetch(&mut self, batch: Vec<Taken>) -> Vec<Taken> {
-        let mut fetched = Vec::new();
-        for mut taken in batch {
-            let Content::BodyKey(key) = &taken.letter.content else {
-                fetched.push(taken);
-                continue;
-            };
-            let key = key.clone();
-            // After one call that failed for good, the next would too.
-            let body = if self.stopped {
-                Err(None)
-            } else {
-                self.body(&key).await.map_err(Some)
-            };
-            let left = match body {
-                Ok(Some(body)) => {
-                    taken.letter.content = Content::of(body);
-                    taken.body_key = Some(key);
-                    taken.letter.left(&self.job.args.reason)
-                }
-                Ok(None) => Some(Left::BodyGone),
-                Err(error) => {
-                    if let Some(error) = error {
-                        self.fail(error);
-                    }
-                    Some(Left::NotPublished)
-                }
-            };
-            match left {
-                Some(left) => self.leave(taken, left),
-                None => fetched.push(taken),
-            }
-        }
-        fetched
-    }
-
-    /// The body that a letter left in KV.
-    async fn body(&mut self, key: &str) -> Result<Option<String>, Error> {
-        if self.kv.is_none() {
-            self.kv = Some(fallback(self.job.client, self.job.place).await?);
-        }
-        let Some(kv) = &self.kv else { return Ok(None) };
-        Ok(kv
-            .get(key)
-            .await?
-            .and_then(|body| String::from_utf8(body).ok()))
-    }
-
-    /// Acknowledges second deliveries of what was published. Those of messages that are known to be gone are acknowledged
-    /// apart: whatever is said to these, it says nothing about the others.
-    async fn acknowledge(&mut self, acks: Vec<Ack>) {
-        let (published, others): (Vec<_>, Vec<_>) = acks
-            .into_iter()
-            .partition(|ack| self.unconfirmed.holds(&ack.id));
-        let (renewed, gone): (Vec<_>, Vec<_>) = others
-            .into_iter()
-            .partition(|ack| self.held.unconfirmed.holds(&ack.id));
-        'calls: for (acks, state) in [
-            (published, Some(State::Published)),
-            (renewed, Some(State::Renewed)),
-            (gone, None),
-        ] {
-            for acks in acks.chunks(PULL_MESSAGES) {
-                let leases: Vec<_> = acks.iter().map(|ack| ack.lease.as_str()).collect();
-                let settled = self.queue.settle(&leases, &[]).await;
-                if let Some(state) = state {
-                    self.settled(acks, state, &settled);
-                }
-                if let Err(error) = settled {
-                    self.fail(error);
-                    break 'calls;
-                }
-            }
-        }
-        self.drop_bodies().await;
-    }
-
-    /// Takes the answer to acks of messages of a state.
-    fn settled(&mut self, acks: &[Ack], state: State, settled: &Result<Settled, Error>) {
-        let unconfirmed = match state {
-            State::Renewed => &mut self.held.unconfirmed,
-            _ => &mut self.unconfirmed,
-        };
-        let gone = unconfirmed.settle(acks, settled);
-        self.backlog = self.backlog.map(|backlog| backlog.saturating_sub(gone));
-    }
-
-    /// Deletes bodies in KV whose letters are gone.
-    async fn drop_bodies(&mut self) {
-        let Some(kv) = &self.kv else { return };
-        let unconfirmed = &self.unconfirmed;
-        for (_, key) in self.bodies.extract_if(|id, _| !unconfirmed.holds(id)) {
-            if let Err(error) = kv.delete(&key).await {
-                // It expires by itself.
-                output::note(&format!("a body that is replayed stays in KV: {error}"));
-            }
-        }
-    }
-
-    /// Settles a batch.
-    async fn done(&mut self, done: Done) {
-        let mut late = Vec::new();
-        self.settled(&done.acks, State::Published, &done.settled);
-        if let Err(error) = done.settled {
-            self.fail(error);
-        }
-        for (index, taken) in done.taken.into_iter().enumerate() {
-            let second = self.again.remove(&taken.message.id);
-            if done.sent.published.get(index) == Some(&true) {
-                self.tally.replay(taken.letter.records().len() as u64);
-                let id = taken.message.id;
-                late.extend(second.map(|again| Ack {
-                    id: id.clone(),
-                    lease: again.lease,
-                }));
-                if let Some(key) = taken.body_key {
-                    self.bodies.insert(id.clone(), key);
-                }
-                self.states.insert(id, State::Published);
-            } else {
-                let large = done.sent.too_large.contains(&index);
-                self.tally.leave(if large {
-                    Left::TooLarge
-                } else {
-                    Left::NotPublished
-                });
-                let (mut message, mut alone) = (taken.message, taken.alone);
-                if let Some(again) = second {
-                    message.lease_id = again.lease;
-                    message.attempts = again.attempts;
-                    alone = again.alone.or(alone);
-                }
-                self.hold(message, alone);
-            }
-        }
-        if let Some(error) = done.sent.failure {
-            let go_on = done.sent.go_on;
-            self.fail(error);
-            self.stopped = !go_on;
-        }
-        if !self.stopped {
-            self.renew(Deliveries::Spent).await;
-        }
-        self.acknowledge(late).await;
-    }
-}
-
-/// Publishes a batch, then acknowledges what was published.
-async fn send(queue: &Queue<'_>, target: &Target<'_>, taken: Vec<Taken>) -> Done {
-    let contents: Vec<_> = taken.iter().map(|taken| &taken.letter.content).collect();
-    // (1) If the process dies in here, the leases run out: all of it is published again, and stored once.
-    let sent = target.send(&contents).await;
-    let acks: Vec<_> = taken
-        .iter()
-        .zip(&sent.published)
-        .filter(|(_, published)| **published)
-        .map(|(taken, _)| taken.message.ack())
-        .collect();
-    let leases: Vec<_> = acks.iter().map(|ack| ack.lease.as_str()).collect();
-    // (2) If the process dies in here, the same.
-    let settled = if leases.is_empty() {
-        Ok(Settled::default())
-    } else {
-        queue.settle(&leases, &[]).await
-    };
-    Done {
-        taken,
-        sent,
-        acks,
-        settled,
     }
 }

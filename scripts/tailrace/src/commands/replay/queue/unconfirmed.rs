@@ -4,13 +4,23 @@
 use std::collections::HashMap;
 
 use crate::Error;
-use crate::client::queues::Settled;
+use crate::client::queues::{Message, Settled};
 
 /// A message to acknowledge.
 #[derive(Clone, Debug)]
 pub(super) struct Ack {
     pub(super) id: String,
     pub(super) lease: String,
+}
+
+impl Ack {
+    /// Of this delivery.
+    pub(super) fn of(message: &Message) -> Self {
+        Self {
+            id: message.id.clone(),
+            lease: message.lease_id.clone(),
+        }
+    }
 }
 
 /// The messages whose ack nobody confirmed.

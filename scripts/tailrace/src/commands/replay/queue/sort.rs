@@ -1,0 +1,123 @@
+//! What was pulled: which messages to replay, which are settled already, and which stay.
+
+use super::batch::{Again, Taken};
+use super::held::Deliveries;
+use super::unconfirmed::Ack;
+use super::{Run, State};
+use crate::client::queues::Message;
+use crate::commands::replay::Alone;
+use crate::commands::replay::letter::{Left, Letter, Origin};
+
+impl Run<'_, '_> {
+    /// Sorts pulled messages into those to replay, which are returned, and those that are settled already or stay.
+    /// Whatever fails, each of them is in the batch, or held, or was published before.
+    pub(super) async fn sort(&mut self, messages: Vec<Message>) -> Vec<Taken> {
+        let mut batch = Vec::new();
+        let mut acks = Vec::new();
+        let mut exported = Ok(());
+        // Cloudflare's clock, which counts in whole seconds here.
+        let begun_ms = self.queue.found_at.timestamp_millis() + 999;
+        // First of all, what a second Ctrl-C must spare.
+        let messages: Vec<_> = messages
+            .into_iter()
+            .map(|message| {
+                let spent = self.held.deliveries(message.attempts) == Deliveries::Spent;
+                let alone = (spent && message.body.is_some()).then(|| self.job.stop.alone());
+                (message, alone)
+            })
+            .collect();
+        for (message, alone) in messages {
+            match self.states.get(&message.id) {
+                Some(State::InFlight) => {
+                    let again = Again {
+                        lease: message.lease_id,
+                        attempts: message.attempts,
+                        alone,
+                    };
+                    self.again.insert(message.id, again);
+                    continue;
+                }
+                Some(State::Published | State::Renewed) => {
+                    acks.push(Ack::of(&message));
+                    continue;
+                }
+                Some(State::Held) => {
+                    self.hold(message, alone);
+                    continue;
+                }
+                None if self.held.is_copy(&message) => {
+                    self.hold(message, alone);
+                    continue;
+                }
+                None => self.met += 1,
+            }
+            // The API may give more than was asked for.
+            let full = (self.job.args.limit).is_some_and(|limit| self.taken >= limit);
+            if full || exported.is_err() {
+                self.put_aside(message, alone);
+                continue;
+            }
+            let letter = Letter::read(message.body.clone(), Origin::Platform);
+            if !letter.is_asked_for(&self.job.args.reason) {
+                self.tally.leave(Left::NotAsked);
+                self.hold(message, alone);
+                continue;
+            }
+            if let Some(export) = &mut self.job.export {
+                exported = export.write(&message.id, &letter);
+                if exported.is_err() {
+                    self.put_aside(message, alone);
+                    continue;
+                }
+            }
+            let since_ms = letter.failed_ms.unwrap_or(message.timestamp_ms);
+            self.tally
+                .see(&letter, Some(self.job.now.timestamp_millis() - since_ms));
+            if self.job.args.dry_run {
+                self.taken += 1;
+                self.hold(message, alone);
+                continue;
+            }
+            let left = if message.timestamp_ms > begun_ms {
+                Some(Left::CameBack)
+            } else {
+                letter.left(&self.job.args.reason)
+            };
+            if let Some(left) = left {
+                self.tally.leave(left);
+                self.hold(message, alone);
+                continue;
+            }
+            self.taken += 1;
+            self.states.insert(message.id.clone(), State::InFlight);
+            batch.push(Taken {
+                message,
+                alone,
+                letter,
+                body_key: None,
+            });
+        }
+        if let (Ok(()), Some(export)) = (&exported, &mut self.job.export) {
+            // Before anything that is in it may be taken away.
+            exported = export.flush();
+        }
+        if let Err(error) = exported {
+            self.fail(error);
+            for taken in std::mem::take(&mut batch) {
+                self.leave(taken, Left::NotPublished);
+            }
+        }
+        // What stays and is on its last delivery, before anything that may take time. After a failure the end sees to it.
+        if !self.stopped {
+            self.renew(Deliveries::Spent).await;
+        }
+        self.acknowledge(acks).await;
+        self.fetch(batch).await
+    }
+
+    /// Keeps a message that nobody looks at.
+    fn put_aside(&mut self, message: Message, alone: Option<Alone>) {
+        self.aside += 1;
+        self.hold(message, alone);
+    }
+}
