@@ -1,14 +1,14 @@
 //! Letters from the dead-letter queue: pull, publish, acknowledge.
 //!
 //! One loop pulls; batches of at most 100 messages are published and acknowledged beside it, `--concurrency` at once.
-//! Every message is in one of three states, by its id, so that a second delivery of it (its lease ran out, or its ack
+//! Every message is in one of four states, by its id, so that a second delivery of it (its lease ran out, or its ack
 //! was lost) is known:
 //!
 //! - *in flight*: being published. A second delivery's lease is kept and used once that is settled.
 //! - *published*: a second delivery is acknowledged, and not published again.
 //! - *held*: it stays. It is kept leased, so that the run does not meet it again and again, and given back at the end.
-//!
-//! - *renewed*: it was put back as another message, since it had few deliveries left (see `held`). As *published*.
+//! - *renewed*: it was put back as another message, since it had few deliveries left (see `held`). A second delivery is
+//!   acknowledged.
 //!
 //! A process that dies leaves leases that run out: what was not acknowledged comes back. Only what was on its last
 //! delivery does not, so this is put back or published before anything else, and a second Ctrl-C waits for that.
