@@ -33,10 +33,10 @@ use super::tally::Tally;
 use super::target::Target;
 use super::{Alone, Job};
 use crate::client::kv::Namespace;
-use crate::client::queues::{Message, Queue};
+use crate::client::queues::{Message, Pulled, Queue};
 use crate::{Error, output};
 
-use batch::{Again, Taken, send};
+use batch::{Again, Done, Taken, send};
 use held::{Deliveries, Held};
 use unconfirmed::Unconfirmed;
 
@@ -132,7 +132,6 @@ pub async fn run(job: &mut Job<'_>, tally: &mut Tally) -> Result<(), Error> {
 impl<'a> Run<'_, 'a> {
     async fn go(&mut self, target: Option<&Target<'a>>) -> Result<(), Error> {
         let queue = self.queue;
-        let lease_ms = self.job.args.lease * 1000;
         let at_once = usize::from(self.job.args.concurrency);
         let mut running = FuturesUnordered::new();
         let (mut idle, mut stale, mut pulls) = (0, 0, 0_u64);
@@ -156,17 +155,7 @@ impl<'a> Run<'_, 'a> {
             }
             // Acks that are sent while the answer is on its way overtake the count of messages in it.
             let quiet = running.is_empty();
-            let pulled = {
-                let pull = queue.pull(room.min(PULL_MESSAGES), lease_ms);
-                tokio::pin!(pull);
-                loop {
-                    tokio::select! {
-                        pulled = &mut pull => break pulled,
-                        Some(done) = running.next(), if !running.is_empty() => self.done(done).await,
-                    }
-                }
-            };
-            let pulled = match pulled {
+            let pulled = match self.pull(room.min(PULL_MESSAGES), &mut running).await {
                 Ok(pulled) => pulled,
                 Err(error) if pulls == 0 => return Err(error),
                 Err(error) => {
@@ -220,13 +209,33 @@ impl<'a> Run<'_, 'a> {
         while let Some(done) = running.next().await {
             self.done(done).await;
         }
-        let unseen = self.unseen();
-        self.tally.unseen = unseen;
+        self.finish().await;
+        Ok(())
+    }
+
+    /// Pulls, and settles the batches that come to their end meanwhile.
+    async fn pull(
+        &mut self,
+        count: usize,
+        running: &mut FuturesUnordered<impl Future<Output = Done>>,
+    ) -> Result<Pulled, Error> {
+        let pull = self.queue.pull(count, self.job.args.lease * 1000);
+        tokio::pin!(pull);
+        loop {
+            tokio::select! {
+                pulled = &mut pull => return pulled,
+                Some(done) = running.next(), if !running.is_empty() => self.done(done).await,
+            }
+        }
+    }
+
+    /// Counts what was not seen or not taken away, and gives back what stays.
+    async fn finish(&mut self) {
+        self.tally.unseen = self.unseen();
         self.tally
             .leave_many(Left::NotSettled, self.unconfirmed.len());
         self.renew(Deliveries::Few).await;
-        self.held.release(queue, self.job.args.lease).await;
-        Ok(())
+        self.held.release(self.queue, self.job.args.lease).await;
     }
 
     /// Messages that are there, but neither looked at nor replayed by this run.

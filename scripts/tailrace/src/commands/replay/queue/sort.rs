@@ -4,6 +4,7 @@ use super::batch::{Again, Taken};
 use super::held::Deliveries;
 use super::unconfirmed::Ack;
 use super::{Run, State};
+use crate::Error;
 use crate::client::queues::Message;
 use crate::commands::replay::Alone;
 use crate::commands::replay::letter::{Left, Letter, Origin};
@@ -15,8 +16,6 @@ impl Run<'_, '_> {
         let mut batch = Vec::new();
         let mut acks = Vec::new();
         let mut exported = Ok(());
-        // Cloudflare's clock, which counts in whole seconds here.
-        let begun_ms = self.queue.found_at.timestamp_millis() + 999;
         // First of all, what a second Ctrl-C must spare.
         let messages: Vec<_> = messages
             .into_iter()
@@ -57,45 +56,10 @@ impl Run<'_, '_> {
                 self.put_aside(message, alone);
                 continue;
             }
-            let letter = Letter::read(message.body.clone(), Origin::Platform);
-            if !letter.is_asked_for(&self.job.args.reason) {
-                self.tally.leave(Left::NotAsked);
-                self.hold(message, alone);
-                continue;
+            match self.take(message, alone) {
+                Ok(taken) => batch.extend(taken),
+                Err(error) => exported = Err(error),
             }
-            if let Some(export) = &mut self.job.export {
-                exported = export.write(&message.id, &letter);
-                if exported.is_err() {
-                    self.put_aside(message, alone);
-                    continue;
-                }
-            }
-            let since_ms = letter.failed_ms.unwrap_or(message.timestamp_ms);
-            self.tally
-                .see(&letter, Some(self.job.now.timestamp_millis() - since_ms));
-            if self.job.args.dry_run {
-                self.taken += 1;
-                self.hold(message, alone);
-                continue;
-            }
-            let left = if message.timestamp_ms > begun_ms {
-                Some(Left::CameBack)
-            } else {
-                letter.left(&self.job.args.reason)
-            };
-            if let Some(left) = left {
-                self.tally.leave(left);
-                self.hold(message, alone);
-                continue;
-            }
-            self.taken += 1;
-            self.states.insert(message.id.clone(), State::InFlight);
-            batch.push(Taken {
-                message,
-                alone,
-                letter,
-                body_key: None,
-            });
         }
         if let (Ok(()), Some(export)) = (&exported, &mut self.job.export) {
             // Before anything that is in it may be taken away.
@@ -113,6 +77,52 @@ impl Run<'_, '_> {
         }
         self.acknowledge(acks).await;
         self.fetch(batch).await
+    }
+
+    /// Looks at a message that is met for the first time: exports and counts it, and takes it to be replayed unless it
+    /// stays. The error is that of the export.
+    fn take(&mut self, message: Message, alone: Option<Alone>) -> Result<Option<Taken>, Error> {
+        let asked = &self.job.args.reason;
+        let letter = Letter::read(message.body.clone(), Origin::Platform);
+        if !letter.is_asked_for(asked) {
+            self.tally.leave(Left::NotAsked);
+            self.hold(message, alone);
+            return Ok(None);
+        }
+        if let Some(export) = &mut self.job.export
+            && let Err(error) = export.write(&message.id, &letter)
+        {
+            self.put_aside(message, alone);
+            return Err(error);
+        }
+        let since_ms = letter.failed_ms.unwrap_or(message.timestamp_ms);
+        self.tally
+            .see(&letter, Some(self.job.now.timestamp_millis() - since_ms));
+        if self.job.args.dry_run {
+            self.taken += 1;
+            self.hold(message, alone);
+            return Ok(None);
+        }
+        // Cloudflare's clock, which counts in whole seconds here.
+        let begun_ms = self.queue.found_at.timestamp_millis() + 999;
+        let left = if message.timestamp_ms > begun_ms {
+            Some(Left::CameBack)
+        } else {
+            letter.left(asked)
+        };
+        if let Some(left) = left {
+            self.tally.leave(left);
+            self.hold(message, alone);
+            return Ok(None);
+        }
+        self.taken += 1;
+        self.states.insert(message.id.clone(), State::InFlight);
+        Ok(Some(Taken {
+            message,
+            alone,
+            letter,
+            body_key: None,
+        }))
     }
 
     /// Keeps a message that nobody looks at.
