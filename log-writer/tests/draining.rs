@@ -20,10 +20,6 @@ fn put(world: &World, number: usize, body: String) {
     world.kv.values.borrow_mut().insert(key, body);
 }
 
-fn rows(world: &World) -> u64 {
-    world.store.number("SELECT COUNT(*) FROM tail_logs")
-}
-
 #[test]
 fn envelopes_go_to_d1_and_their_keys_with_them() {
     let world = world();

@@ -29,10 +29,6 @@ fn fill(world: &World, rows: u64, span_ms: u64, end_ms: u64) {
     ));
 }
 
-fn rows(world: &World) -> u64 {
-    world.store.number("SELECT COUNT(*) FROM tail_logs")
-}
-
 #[test]
 fn what_expired_goes_and_what_did_not_stays() {
     let world = world();

@@ -369,6 +369,11 @@ pub fn message(number: usize, attempts: u32, body: impl Into<String>) -> Inbound
     }
 }
 
+/// How many records are in D1.
+pub fn rows(world: &World) -> u64 {
+    world.store.number("SELECT COUNT(*) FROM tail_logs")
+}
+
 pub fn letters(world: &World) -> Vec<DeadLetter> {
     let sent = world.queue.sent.borrow();
     sent.iter()
