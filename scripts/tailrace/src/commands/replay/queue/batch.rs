@@ -98,9 +98,8 @@ impl Run<'_, '_> {
             }
         }
         if let Some(error) = done.sent.failure {
-            let go_on = done.sent.go_on;
+            // Letters of this queue go to a queue, where what fails for one fails for all.
             self.fail(error);
-            self.stopped = !go_on;
         }
         if !self.stopped {
             self.renew(Deliveries::Spent).await;
