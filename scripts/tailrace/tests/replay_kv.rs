@@ -181,3 +181,41 @@ async fn locally_letters_go_from_kv_straight_into_the_database_and_what_it_rejec
     assert_eq!(stored, ["e1", "g1", "g2"]);
     assert_eq!(ran.json()[0]["context"], json!({}));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_failure_keeps_from_being_replayed_is_counted_as_left() {
+    let cloud = Cloud::start().await;
+    for n in 0..50 {
+        let key = format!("dead-letter/2026-11-22T00:00:00.{n:03}Z-u");
+        let letter = records(Reason::RetriesExhausted, &[row(&format!("d{n}"))]);
+        put(&cloud, &key, &letter);
+    }
+    // 20 keys are worked on together, and this is of the second 20.
+    cloud.outage("00.020Z-u");
+    let ran = cloud.run(&["replay", "--from", "kv"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    ran.says("replayed 20 dead letters");
+    ran.says("left 30: not delivered");
+    assert_eq!(kv_keys(&cloud).len(), 30);
+    each_once(&cloud, 20);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_exported_stays_and_is_counted_as_left() {
+    let cloud = Cloud::start().await;
+    for n in 0..30 {
+        let key = format!("dead-letter/2026-11-22T00:00:00.{n:03}Z-u");
+        let letter = records(Reason::RetriesExhausted, &[row(&format!("d{n}"))]);
+        put(&cloud, &key, &letter);
+    }
+    let ran = cloud
+        .run(&["replay", "--from", "kv", "--export", "/dev/full"])
+        .await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    ran.warns("--export /dev/full");
+    ran.says("replayed 0 dead letters");
+    ran.says("left 20: could not be published");
+    ran.says("left 10: not delivered");
+    assert_eq!(kv_keys(&cloud).len(), 30);
+}

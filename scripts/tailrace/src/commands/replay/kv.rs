@@ -74,7 +74,7 @@ async fn go(
             // What is put there while this runs may be what was replayed: keys are in the order of their times.
             keys.retain(|key| key.get(prefix.len()..).is_some_and(|rest| *rest < *begun));
             tally.expect(tally.total() + keys.len() as u64);
-            let stopped = !chunks(job, tally, namespace, target, origin, &keys, &mut room).await?;
+            let stopped = !chunks(job, tally, namespace, target, origin, &keys, &mut room).await;
             if stopped || job.stop.is_asked() {
                 break 'prefixes;
             }
@@ -96,7 +96,7 @@ async fn chunks(
     origin: Origin,
     keys: &[String],
     room: &mut usize,
-) -> Result<bool, Error> {
+) -> bool {
     let args = job.args;
     let stop = job.stop.clone();
     let mut unread = keys.len();
@@ -114,7 +114,14 @@ async fn chunks(
         let Some(chunk) = reading.next().await else {
             break;
         };
-        let (asked, letters) = chunk?;
+        let (asked, letters) = match chunk {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                tally.failure.get_or_insert(error);
+                go_on = false;
+                break;
+            }
+        };
         unread -= asked;
         let (asked_for, others): (Vec<_>, Vec<_>) = letters
             .into_iter()
@@ -145,24 +152,24 @@ async fn chunks(
         for taken in &letters {
             let age_ms = age_ms(job, taken);
             tally.see(&taken.letter, age_ms);
-            if let Some(export) = &mut job.export {
-                export.write(&taken.key, &taken.letter)?;
-            }
         }
-        if let Some(export) = &mut job.export {
-            export.flush()?;
-        }
-        let Some(target) = target else { continue };
-        let failure = settle(namespace, target, &mut letters).await;
-        for taken in &letters {
-            match (taken.left, taken.published, taken.deleted) {
-                (Some(left), ..) => tally.leave(left),
-                (None, false, _) => tally.leave(Left::NotPublished),
-                (None, true, false) => {
-                    tally.replay(taken.letter.records().len() as u64);
-                    tally.leave(Left::NotSettled);
+        let exported = export(job, &letters);
+        let failure = match (exported, target) {
+            (Err(error), _) => Some((error, false)),
+            (Ok(()), Some(target)) => settle(namespace, target, &mut letters).await,
+            (Ok(()), None) => None,
+        };
+        if target.is_some() {
+            for taken in &letters {
+                match (taken.left, taken.published, taken.deleted) {
+                    (Some(left), ..) => tally.leave(left),
+                    (None, false, _) => tally.leave(Left::NotPublished),
+                    (None, true, false) => {
+                        tally.replay(taken.letter.records().len() as u64);
+                        tally.leave(Left::NotSettled);
+                    }
+                    (None, true, true) => tally.replay(taken.letter.records().len() as u64),
                 }
-                (None, true, true) => tally.replay(taken.letter.records().len() as u64),
             }
         }
         if let Some((error, others_may_fare_better)) = failure {
@@ -175,7 +182,18 @@ async fn chunks(
     }
     // Stopped on the way.
     tally.unseen += unread as u64;
-    Ok(go_on)
+    go_on
+}
+
+/// Writes letters to the export, before any of them may be taken away.
+fn export(job: &mut Job<'_>, letters: &[Taken]) -> Result<(), Error> {
+    let Some(export) = &mut job.export else {
+        return Ok(());
+    };
+    for taken in letters {
+        export.write(&taken.key, &taken.letter)?;
+    }
+    export.flush()
 }
 
 /// How long ago a letter was given up, or put into KV: a key has the time in it.
