@@ -134,6 +134,22 @@ async fn only_the_reasons_asked_for_and_no_more_than_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_letter_too_large_for_a_message_stays_and_does_not_count_against_the_limit() {
+    let cloud = Cloud::start().await;
+    let mut large = row("large");
+    large.message = "x".repeat(200_000);
+    for row in [large, row("small")] {
+        let body = records(Reason::Rejected, &[row]);
+        cloud.state().enqueue(DLQ, &body);
+    }
+    let ran = cloud.run(&["replay", "--limit", "1"]).await;
+    assert_eq!((ran.code, left(&cloud)), (1, 1), "{ran:?}");
+    ran.says("replayed 1 dead letter");
+    ran.says("left 1: too large for a message");
+    assert_eq!(published(&cloud).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn more_messages_than_asked_for_are_neither_lost_nor_taken() {
     let cloud = cloud_of(250).await;
     cloud.state().surplus = 30;

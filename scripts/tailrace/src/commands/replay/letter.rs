@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use log_record::limits::MESSAGE_BODY_BYTES;
+use log_record::limits::{MESSAGE_BODY_BYTES, RECORD_BYTES};
 use log_record::{DeadLetter, DeadLetterPayload, DecodeError, Envelope, Reason, RecordView};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -177,10 +177,14 @@ impl Letter {
             Content::Body(body) | Content::Envelope(body) => {
                 (body.len() > MESSAGE_BODY_BYTES).then_some(Left::TooLarge)
             }
-            Content::Records(records) => records
-                .iter()
-                .any(|record| RecordView::new(record).is_err())
-                .then_some(Left::NoRecord),
+            Content::Records(records) => {
+                let any = |bad: fn(&RawValue) -> bool| records.iter().any(|record| bad(record));
+                if any(|record| RecordView::new(record).is_err()) {
+                    Some(Left::NoRecord)
+                } else {
+                    any(|record| record.get().len() > RECORD_BYTES).then_some(Left::TooLarge)
+                }
+            }
             Content::BodyKey(_) => None,
         }
     }
