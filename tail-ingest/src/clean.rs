@@ -5,6 +5,7 @@ use log_record::limits::CONTEXT_DEPTH;
 
 use crate::json;
 use crate::redact::{Names, REDACTED};
+use crate::scan::Judged;
 
 /// Levels that a record puts around a value: the context itself, `data` or `args`, and one for a member within.
 const DEPTH_AROUND: usize = 4;
@@ -24,12 +25,12 @@ pub(crate) fn write(out: &mut Vec<u8>, token: &str, names: &Names) {
     }
 }
 
-/// [`write()`] of a token that is already known to be `clean`, or not.
-pub(crate) fn write_judged(out: &mut Vec<u8>, token: &str, clean: bool, names: &Names) {
-    if clean {
-        out.extend_from_slice(token.as_bytes());
+/// [`write()`] of a token of which more may be known.
+pub(crate) fn write_judged(out: &mut Vec<u8>, value: Judged<'_>, names: &Names) {
+    if value.clean {
+        out.extend_from_slice(value.token.as_bytes());
     } else {
-        write(out, token, names);
+        write(out, value.token, names);
     }
 }
 

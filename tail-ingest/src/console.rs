@@ -8,7 +8,7 @@ use crate::clean;
 use crate::event;
 use crate::json;
 use crate::redact::Names;
-use crate::scan::{self, Keys};
+use crate::scan::{self, Judged, Keys};
 use crate::settings::Settings;
 use crate::trace::{Arg, TraceItem, TraceLog};
 
@@ -45,20 +45,6 @@ struct Structured<'i> {
     worker: Option<Cow<'i, str>>,
 }
 
-/// A token, and whether it is known that it can be stored as it came.
-#[derive(Clone, Copy, Debug)]
-struct Judged<'i> {
-    token: &'i str,
-    clean: bool,
-}
-
-impl Judged<'_> {
-    /// Appends it, cleaned.
-    fn write(self, out: &mut Vec<u8>, names: &Names) {
-        clean::write_judged(out, self.token, self.clean, names);
-    }
-}
-
 /// Names of the member that holds the correlation id.
 const CORRELATION: [&str; 3] = ["correlation_id", "correlationId", "trace_id"];
 
@@ -79,9 +65,7 @@ impl<'i> Structured<'i> {
             Arg::Json(token) => json::is_object(token).then_some(*token)?,
         };
         let mut structured = Self::new(text.trim_ascii());
-        if scan::object(text, Some(keys), |key, token, clean| {
-            structured.member(key, Judged { token, clean });
-        }) {
+        if scan::object(text, Some(keys), |key, value| structured.member(key, value)) {
             return Some(structured);
         }
         structured = Self::new(match arg {
@@ -89,13 +73,7 @@ impl<'i> Structured<'i> {
             Arg::Json(token) => token,
         });
         for (key, token) in json::members(structured.source) {
-            structured.member(
-                key,
-                Judged {
-                    token,
-                    clean: false,
-                },
-            );
+            structured.member(key, Judged::unknown(token));
         }
         Some(structured)
     }
@@ -114,13 +92,12 @@ impl<'i> Structured<'i> {
 
     /// Takes one member.
     fn member(&mut self, key: &'i str, value: Judged<'i>) {
-        let token = value.token;
         let has_place = match json::unquoted(key) {
             "level" | "severity" | "log_level" if self.level.is_none() => {
-                self.level = level(token);
+                self.level = level(value);
                 self.level.is_some()
             }
-            "message" | "msg" if self.message.is_none() && token != "null" => {
+            "message" | "msg" if self.message.is_none() && value.token != "null" => {
                 self.message = Some(value);
                 true
             }
@@ -129,11 +106,11 @@ impl<'i> Structured<'i> {
                 true
             }
             name if self.correlation.is_none() && CORRELATION.contains(&name) => {
-                self.correlation = id(token);
+                self.correlation = id(value);
                 self.correlation.is_some()
             }
             name if self.worker.is_none() && WORKER.contains(&name) => {
-                self.worker = json::text(token);
+                self.worker = value.text();
                 false
             }
             _ => false,
@@ -156,11 +133,11 @@ fn named_level(name: &str) -> Option<Level> {
 }
 
 /// The level that a structured line states: a name, or a number as pino and bunyan have it (30 is info).
-fn level(value: &str) -> Option<Level> {
-    if json::is_string(value) {
-        return named_level(&json::decode(value));
+fn level(value: Judged<'_>) -> Option<Level> {
+    if let Some(name) = value.string() {
+        return named_level(&name);
     }
-    Some(match value.parse::<u32>().ok()? {
+    Some(match value.token.parse::<u32>().ok()? {
         10..=29 => Level::Debug,
         30..=39 => Level::Info,
         40..=49 => Level::Warn,
@@ -170,8 +147,9 @@ fn level(value: &str) -> Option<Level> {
 }
 
 /// A correlation id: text, or a number as it is written.
-fn id(value: &str) -> Option<Cow<'_, str>> {
-    json::text(value).or_else(|| json::number(value).map(|_| Cow::Borrowed(value)))
+fn id(value: Judged<'_>) -> Option<Cow<'_, str>> {
+    let number = || json::number(value.token).map(|_| Cow::Borrowed(value.token));
+    value.text().or_else(number)
 }
 
 impl<'i, 'a> Console<'i, 'a> {
@@ -213,7 +191,7 @@ impl<'i, 'a> Console<'i, 'a> {
             line.correlation = args.iter().skip(1).find_map(|arg| match arg {
                 Arg::Json(token) => CORRELATION
                     .iter()
-                    .find_map(|name| json::member(token, name).and_then(id)),
+                    .find_map(|name| id(Judged::unknown(json::member(token, name)?))),
                 Arg::Text(_) => None,
             });
         }
@@ -231,7 +209,9 @@ impl<'i, 'a> Console<'i, 'a> {
     pub(crate) fn write_message(&self, out: &mut Vec<u8>, names: &Names) {
         if let Some(line) = &self.structured {
             match line.message {
-                Some(message) if json::is_string(message.token) => message.write(out, names),
+                Some(message) if json::is_string(message.token) => {
+                    clean::write_judged(out, message, names)
+                }
                 Some(message) => json::write_string(out, &cleaned(message.token, names)),
                 None => {
                     let text = cleaned(line.source, names);
@@ -324,7 +304,7 @@ impl Structured<'_> {
             Some(context) if json::is_object(context.token) => {
                 event::key(out, "data");
                 let start = out.len();
-                context.write(out, names);
+                clean::write_judged(out, context, names);
                 (
                     Some(context.token),
                     if out.len() > start + 2 { b',' } else { b' ' },
@@ -333,7 +313,7 @@ impl Structured<'_> {
             Some(context) => {
                 event::key(out, "data");
                 out.extend_from_slice(b"{\"context\":");
-                context.write(out, names);
+                clean::write_judged(out, context, names);
                 out.push(b'}');
                 (None, b',')
             }
@@ -364,7 +344,7 @@ impl Structured<'_> {
             if names.marks_field(&json::decode(key)) && json::is_string(value.token) {
                 json::write_string(out, crate::redact::REDACTED);
             } else {
-                value.write(out, names);
+                clean::write_judged(out, *value, names);
             }
             out.push(b'}');
         }

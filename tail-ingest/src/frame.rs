@@ -95,7 +95,7 @@ pub(crate) fn read<'a>(text: &'a str, mut take: impl FnMut(&TraceItem<'a>)) -> F
     }
 }
 
-/// The texts between the NULs, as `split` gives them, eight bytes at a time.
+/// The texts between the NULs, as `split` gives them.
 struct Fields<'a> {
     rest: Option<&'a str>,
     /// How many were given.
@@ -117,32 +117,12 @@ impl<'a> Iterator for Fields<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let text = self.rest.take()?;
         self.given += 1;
-        let Some((field, rest)) = text.split_at_checked(null(text.as_bytes())) else {
+        let Some(end) = memchr::memchr(0, text.as_bytes()) else {
             return Some(text);
         };
-        self.rest = rest.get(1..);
-        Some(field)
+        self.rest = text.get(end + 1..);
+        text.get(..end)
     }
-}
-
-/// Where the first NUL is; the end, if there is none.
-fn null(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    let mut at = 0;
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let chunk = u64::from_le_bytes(*chunk);
-        // Marks, by its top bit, the first byte that is 0; later marks may be wrong.
-        let found = chunk.wrapping_sub(ONES) & !chunk & (ONES << 7);
-        if found != 0 {
-            return at + found.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(rest.len())
 }
 
 /// `<level> <n>`.

@@ -246,7 +246,7 @@ pub(crate) fn has_surrogate(token: &str) -> bool {
 
 /// Whether a string token, or what stands between its quotes, holds any escape.
 pub(crate) fn has_escape(token: &str) -> bool {
-    token.as_bytes().contains(&b'\\')
+    memchr::memchr(b'\\', token.as_bytes()).is_some()
 }
 
 fn has_surrogate_escape(token: &str) -> bool {
@@ -276,7 +276,13 @@ pub(crate) fn display(token: &str) -> Cow<'_, str> {
 pub(crate) fn text(token: &str) -> Option<Cow<'_, str>> {
     (is_string(token))
         .then(|| decode(token))
-        .filter(|text| !text.trim().is_empty())
+        .filter(|text| !is_blank(text))
+}
+
+/// Whether there is nothing to see in `text`.
+pub(crate) fn is_blank(text: &str) -> bool {
+    // The rest is for text that begins with space, or is not ASCII.
+    !text.starts_with(|first: char| first.is_ascii_graphic()) && text.trim().is_empty()
 }
 
 /// A finite number token.

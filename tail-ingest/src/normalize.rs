@@ -12,7 +12,7 @@ use crate::event::{self, Event};
 use crate::ids::{LogIds, Random};
 use crate::json;
 use crate::redact::Names;
-use crate::scan::Keys;
+use crate::scan::{Keys, begins_with};
 use crate::settings::Settings;
 use crate::timestamp::{self, Clock};
 use crate::trace::{self, TraceItem};
@@ -81,8 +81,12 @@ enum Body<'i, 'a> {
 /// What all records of an invocation share, as it is written.
 struct Shared {
     worker: String,
-    /// The beginning of each row, now of the last one: `["log_id","worker","request",`.
+    /// The beginning of each row, now of the last one: `["log_id","worker","request","correlation",`.
     start: Vec<u8>,
+    /// Where the correlation id stands in `start`.
+    correlation_at: usize,
+    /// The correlation id in `start`.
+    correlation: String,
     ids: LogIds,
     /// `,"event_type":"fetch","outcome":"ok","method":…`
     context: Vec<u8>,
@@ -97,6 +101,26 @@ const ID: usize = r#"[""#.len();
 
 /// Where the time stands in [`Shared::end`].
 const TIME: usize = r#"},""#.len();
+
+impl Shared {
+    /// Puts a correlation id into `start`: nearly always that of the row before.
+    fn correlate(&mut self, correlation: &str) {
+        let same = self.correlation.len() == correlation.len()
+            && begins_with(correlation.as_bytes(), self.correlation.as_bytes());
+        if !same || self.start.len() == self.correlation_at {
+            self.start.truncate(self.correlation_at);
+            json::write_string(&mut self.start, correlation);
+            self.start.push(b',');
+            correlation.clone_into(&mut self.correlation);
+        }
+    }
+}
+
+// How the contexts begin, by kind.
+const INVOCATION: &[u8] = br#",{"kind":"invocation","seq":"#;
+const LOG: &[u8] = br#",{"kind":"log","seq":"#;
+const EXCEPTION: &[u8] = br#",{"kind":"exception","seq":"#;
+const DIAGNOSTIC: &[u8] = br#",{"kind":"diagnostic","seq":"#;
 
 impl<'s, S: Sink> Normalizer<'s, S> {
     /// `seed` is random for each call, `now_ms` the time for events that tell none.
@@ -181,7 +205,9 @@ impl<'s, S: Sink> Normalizer<'s, S> {
         context.extend_from_slice(&event.shared);
         Shared {
             worker,
+            correlation_at: start.len(),
             start,
+            correlation: String::new(),
             ids: LogIds::new(self.random.number()),
             context,
             end,
@@ -224,7 +250,7 @@ impl<'s, S: Sink> Normalizer<'s, S> {
             self.sink.row().extend_from_slice(b" ms)");
         }
         self.sink.row().push(b'"');
-        self.begin_context("invocation", 0, shared);
+        self.begin_context(INVOCATION, 0, shared);
         self.sink.row().extend_from_slice(&event.facts);
         self.item_facts(item);
         self.end(shared, ms);
@@ -280,7 +306,7 @@ impl<'s, S: Sink> Normalizer<'s, S> {
         match &line.body {
             Body::Log(console) => {
                 console.write_message(self.sink.row(), &settings.names);
-                self.begin_context("log", seq, shared);
+                self.begin_context(LOG, seq, shared);
                 console.write_context(self.sink.row(), &shared.worker, settings);
                 if let Some(id) = line
                     .correlation
@@ -304,7 +330,7 @@ impl<'s, S: Sink> Normalizer<'s, S> {
         } else {
             json::write_string(self.sink.row(), &json::display(token));
         }
-        self.begin_context("exception", seq, shared);
+        self.begin_context(EXCEPTION, seq, shared);
         if let Some(name) = json::member(token, "name").filter(|name| *name != "null") {
             event::member(self.sink.row(), "name", name, self.settings);
         }
@@ -332,7 +358,7 @@ impl<'s, S: Sink> Normalizer<'s, S> {
             json::write_escaped(self.sink.row(), &json::display(&text));
         }
         self.sink.row().push(b'"');
-        self.begin_context("diagnostic", seq, shared);
+        self.begin_context(DIAGNOSTIC, seq, shared);
         if let Some(channel) = &channel {
             event::key(self.sink.row(), "channel");
             json::write_string(self.sink.row(), channel);
@@ -373,6 +399,7 @@ impl<'s, S: Sink> Normalizer<'s, S> {
 
     /// Writes a row up to its message.
     fn begin(&mut self, shared: &mut Shared, ms: u64, seq: usize, correlation: &str, level: Level) {
+        shared.correlate(correlation);
         let start = &mut shared.start;
         if let Some(id) = start.get_mut(ID..).and_then(<[u8]>::first_chunk_mut) {
             let seq = u64::try_from(seq).unwrap_or(u64::MAX);
@@ -381,21 +408,18 @@ impl<'s, S: Sink> Normalizer<'s, S> {
         self.sink.begin();
         let row = self.sink.row();
         row.extend_from_slice(start);
-        json::write_string(row, correlation);
         row.extend_from_slice(match level {
-            Level::Debug => br#","debug","#,
-            Level::Info => br#","info","#,
-            Level::Warn => br#","warn","#,
-            Level::Error => br#","error","#,
+            Level::Debug => br#""debug","#,
+            Level::Info => br#""info","#,
+            Level::Warn => br#""warn","#,
+            Level::Error => br#""error","#,
         });
     }
 
-    /// Writes the beginning of the context. `kind` and `seq` always come first.
-    fn begin_context(&mut self, kind: &str, seq: usize, shared: &Shared) {
+    /// Writes the beginning of the context: `kind`, see [`LOG`], and `seq` always come first.
+    fn begin_context(&mut self, kind: &[u8], seq: usize, shared: &Shared) {
         let row = self.sink.row();
-        row.extend_from_slice(b",{\"kind\":\"");
-        row.extend_from_slice(kind.as_bytes());
-        row.extend_from_slice(b"\",\"seq\":");
+        row.extend_from_slice(kind);
         json::write_whole(row, u64::try_from(seq).unwrap_or(u64::MAX));
         row.extend_from_slice(&shared.context);
     }
@@ -425,10 +449,15 @@ fn lines<'i, 'a>(
             .unwrap_or_default()
     };
     let mut keys = Keys::new(names);
+    let mut last = ("", 0); // the timestamp of the line before: many have the very same token
     let logs = item.logs.iter().map(|log| {
         let mut console = Console::read(item, log, prefix, &mut keys);
+        if !std::ptr::eq(last.0, log.timestamp) {
+            let ms = timestamp::from_token(log.timestamp).unwrap_or_default();
+            last = (log.timestamp, ms);
+        }
         Line {
-            ms: timestamp::from_token(log.timestamp).unwrap_or_default(),
+            ms: last.1,
             level: console.level,
             correlation: console.correlation.take(),
             body: Body::Log(console),
@@ -518,7 +547,11 @@ fn correlations<'c>(lines: &'c [Line<'_, '_>], fallback: &'c str) -> Vec<&'c str
 
 /// An id without surrounding space, cut to [`CORRELATION_BYTES`].
 fn cut_id(id: &str) -> &str {
-    let id = id.trim();
+    // Nearly none has space around it.
+    let id = match id.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => id,
+        _ => id.trim(),
+    };
     id.get(..id.floor_char_boundary(CORRELATION_BYTES))
         .unwrap_or_default()
 }

@@ -1,6 +1,8 @@
 //! One pass over JSON text that checks it, finds the members of the outermost object and tells which of them can be
 //! stored as they came. For the usual text only: what is unusual is refused, and `json` and `clean` take it apart.
 
+use std::borrow::Cow;
+
 use log_record::scan::Scan;
 
 use crate::json;
@@ -9,13 +11,49 @@ use crate::redact::Names;
 /// The deepest nesting that is followed here, well within what `clean` stores as it came.
 const DEPTH: u32 = 60;
 
-/// Calls `take` with the members of `text`, if that is an object and nothing but one: key token, value token, and
-/// whether `clean` would leave the value as it is (which is only known with `keys`). `false` says that nothing is known
-/// of the text, whatever `take` got.
+/// A token, and what is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Judged<'a> {
+    pub(crate) token: &'a str,
+    /// `clean` would leave it as it is.
+    pub(crate) clean: bool,
+    /// No string in it holds an escape.
+    pub(crate) plain: bool,
+}
+
+impl<'a> Judged<'a> {
+    /// A token of which nothing is known.
+    pub(crate) fn unknown(token: &'a str) -> Self {
+        Self {
+            token,
+            clean: false,
+            plain: false,
+        }
+    }
+
+    /// The text of a string.
+    pub(crate) fn string(self) -> Option<Cow<'a, str>> {
+        json::is_string(self.token).then(|| {
+            if self.plain {
+                Cow::Borrowed(json::unquoted(self.token))
+            } else {
+                json::decode(self.token)
+            }
+        })
+    }
+
+    /// The text of a string that is not blank.
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
+        self.string().filter(|text| !json::is_blank(text))
+    }
+}
+
+/// Calls `take` with the members of `text`, if that is an object and nothing but one: key token and value (which is known
+/// to be clean only with `keys`). `false` says that nothing is known of the text, whatever `take` got.
 pub(crate) fn object<'a>(
     text: &'a str,
     keys: Option<&mut Keys<'_, 'a>>,
-    mut take: impl FnMut(&'a str, &'a str, bool),
+    mut take: impl FnMut(&'a str, Judged<'a>),
 ) -> bool {
     Judge::new(text, keys).members(&mut take).is_some()
 }
@@ -74,7 +112,7 @@ impl<'n, 'a> Keys<'n, 'a> {
 }
 
 /// `starts_with`, eight bytes at a time.
-fn begins_with(bytes: &[u8], with: &[u8]) -> bool {
+pub(crate) fn begins_with(bytes: &[u8], with: &[u8]) -> bool {
     let Some(bytes) = bytes.get(..with.len()) else {
         return false;
     };
@@ -92,6 +130,8 @@ struct Judge<'k, 'n, 'a> {
     scan: Scan<'a>,
     /// Nothing that `clean` would rewrite has been seen.
     clean: bool,
+    /// No escape has been seen.
+    plain: bool,
     /// Without them nothing is said about `clean`.
     keys: Option<&'k mut Keys<'n, 'a>>,
 }
@@ -104,12 +144,13 @@ impl<'k, 'n, 'a> Judge<'k, 'n, 'a> {
         Self {
             scan: Scan::new(text),
             clean: true,
+            plain: true,
             keys,
         }
     }
 
     /// Steps over the members of an object that is the whole text.
-    fn members(&mut self, take: &mut impl FnMut(&'a str, &'a str, bool)) -> Option<()> {
+    fn members(&mut self, take: &mut impl FnMut(&'a str, Judged<'a>)) -> Option<()> {
         self.whole(b'{', |judge| {
             let start = judge.scan.at();
             judge.scan.string()?;
@@ -117,8 +158,17 @@ impl<'k, 'n, 'a> Judge<'k, 'n, 'a> {
             judge.scan.space();
             judge.scan.byte(b':')?;
             judge.scan.space();
-            judge.clean = true;
-            take(key, judge.value()?, judge.clean);
+            (judge.clean, judge.plain) = (true, true);
+            let token = judge.value()?;
+            let (clean, plain) = (judge.clean, judge.plain);
+            take(
+                key,
+                Judged {
+                    token,
+                    clean,
+                    plain,
+                },
+            );
             Some(())
         })
     }
@@ -240,7 +290,10 @@ impl<'k, 'n, 'a> Judge<'k, 'n, 'a> {
     /// Steps over a string; gives what is between its quotes, and whether that holds escapes.
     fn string(&mut self) -> Option<(&'a str, bool)> {
         let (content, escaped) = self.scan.string()?;
-        self.clean &= !(escaped && json::has_surrogate(content));
+        if escaped {
+            self.plain = false;
+            self.clean &= !json::has_surrogate(content);
+        }
         Some((content, escaped))
     }
 
@@ -263,11 +316,11 @@ fn closing(open: u8) -> u8 {
 mod tests {
     use super::*;
 
-    fn found(text: &str) -> Option<Vec<(&str, &str, bool)>> {
+    fn found(text: &str) -> Option<Vec<(&str, &str, bool, bool)>> {
         let mut members = Vec::new();
         let names = Names::default();
-        object(text, Some(&mut Keys::new(&names)), |key, value, clean| {
-            members.push((key, value, clean));
+        object(text, Some(&mut Keys::new(&names)), |key, value| {
+            members.push((key, value.token, value.clean, value.plain));
         })
         .then_some(members)
     }
@@ -280,12 +333,12 @@ mod tests {
                 r#"{"a" : 1,"b":{"c":[{},[],"\u00e9"]},"d":{"token":1},"e":[1 ],"f":"\ud83d","g":{"\n":1}}"#
             ),
             Some(vec![
-                (r#""a""#, "1", true),
-                (r#""b""#, r#"{"c":[{},[],"\u00e9"]}"#, true),
-                (r#""d""#, r#"{"token":1}"#, false),
-                (r#""e""#, "[1 ]", false),
-                (r#""f""#, r#""\ud83d""#, false),
-                (r#""g""#, r#"{"\n":1}"#, false),
+                (r#""a""#, "1", true, true),
+                (r#""b""#, r#"{"c":[{},[],"\u00e9"]}"#, true, false),
+                (r#""d""#, r#"{"token":1}"#, false, true),
+                (r#""e""#, "[1 ]", false, true),
+                (r#""f""#, r#""\ud83d""#, false, false),
+                (r#""g""#, r#"{"\n":1}"#, false, false),
             ])
         );
     }

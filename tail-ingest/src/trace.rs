@@ -140,7 +140,7 @@ impl<'a> TraceItem<'a> {
     /// Reads an item from JSON text, of which nothing is known.
     pub(crate) fn from_text(text: &'a str) -> Self {
         let mut item = Self::default();
-        if scan::object(text, None, |key, value, _| item.field(key, value)) {
+        if scan::object(text, None, |key, value| item.field(key, value.token)) {
             return item;
         }
         Self::read(json::check(text).unwrap_or("null"))

@@ -46,11 +46,12 @@ pub(crate) fn all(workspace: &Workspace) -> Result<()> {
 
 /// How wasm-opt goes over the Wasm that worker-build leaves. The features are those that
 /// worker-build allows, no more: the runtime must know them.
-const WASM_OPT: [&str; 9] = [
+const WASM_OPT: [&str; 10] = [
     "--enable-mutable-globals",
     "--enable-sign-ext",
     "--enable-nontrapping-float-to-int",
     "--enable-bulk-memory",
+    "--enable-simd",
     "--enable-multivalue",
     "--enable-reference-types",
     "--enable-exception-handling",
