@@ -15,34 +15,27 @@ use crate::trace::{Arg, TraceItem, TraceLog};
 /// A console line, understood.
 #[derive(Debug)]
 pub(crate) struct Console<'i, 'a> {
-    pub(crate) level: Level,
+    /// The level of the console method.
+    method: Level,
+    /// The level that a structured line states.
+    stated: Option<Level>,
     /// The line's own correlation id.
     pub(crate) correlation: Option<Cow<'i, str>>,
     /// What the line says its Worker is called.
     pub(crate) worker: Option<Cow<'i, str>>,
-    /// The structured line, where it is one.
-    structured: Option<Structured<'i>>,
+    /// The whole of a structured line: one JSON object.
+    source: Option<&'i str>,
+    /// A structured line's `message`.
+    message: Option<Judged<'i>>,
+    /// A structured line's own `context`.
+    context: Option<Judged<'i>>,
+    /// Members of a structured line with no meaning of their own here.
+    others: Vec<(&'i str, Judged<'i>)>,
     /// The arguments, without the local runtime's prefix.
     args: &'i [Arg<'a>],
     /// Where `args` begins among the line's arguments: `errorInfo` counts from there.
     skipped: usize,
     log: &'i TraceLog<'a>,
-}
-
-/// A line that is one JSON object.
-#[derive(Debug)]
-struct Structured<'i> {
-    /// The whole object.
-    source: &'i str,
-    level: Option<Level>,
-    /// `message`.
-    message: Option<Judged<'i>>,
-    correlation: Option<Cow<'i, str>>,
-    /// The line's own `context`.
-    context: Option<Judged<'i>>,
-    /// Members with no meaning of their own here.
-    others: Vec<(&'i str, Judged<'i>)>,
-    worker: Option<Cow<'i, str>>,
 }
 
 /// Names of the member that holds the correlation id.
@@ -51,75 +44,11 @@ const CORRELATION: [&str; 3] = ["correlation_id", "correlationId", "trace_id"];
 /// Names of the member that says which Worker logs.
 const WORKER: [&str; 3] = ["worker", "worker_name", "service"];
 
+/// The key of the line's own context.
+const DATA: &[u8; 8] = br#","data":"#;
+
 /// How much of a structured line without a message of its own is shown as its message, in bytes. `data` has it all.
 const MESSAGE_PREVIEW_BYTES: usize = 1_000;
-
-impl<'i> Structured<'i> {
-    /// Reads an argument, if it is or writes an object.
-    fn read(arg: &'i Arg<'_>, keys: &mut Keys<'_, 'i>) -> Option<Self> {
-        let text = match arg {
-            Arg::Text(text) => text
-                .trim_start()
-                .starts_with('{')
-                .then_some(text.as_ref())?,
-            Arg::Json(token) => json::is_object(token).then_some(*token)?,
-        };
-        let mut structured = Self::new(text.trim_ascii());
-        if scan::object(text, Some(keys), |key, value| structured.member(key, value)) {
-            return Some(structured);
-        }
-        structured = Self::new(match arg {
-            Arg::Text(text) => json::check(text)?,
-            Arg::Json(token) => token,
-        });
-        for (key, token) in json::members(structured.source) {
-            structured.member(key, Judged::unknown(token));
-        }
-        Some(structured)
-    }
-
-    fn new(source: &'i str) -> Self {
-        Self {
-            source,
-            level: None,
-            message: None,
-            correlation: None,
-            context: None,
-            others: Vec::new(),
-            worker: None,
-        }
-    }
-
-    /// Takes one member.
-    fn member(&mut self, key: &'i str, value: Judged<'i>) {
-        let has_place = match json::unquoted(key) {
-            "level" | "severity" | "log_level" if self.level.is_none() => {
-                self.level = level(value);
-                self.level.is_some()
-            }
-            "message" | "msg" if self.message.is_none() && value.token != "null" => {
-                self.message = Some(value);
-                true
-            }
-            "context" if self.context.is_none() => {
-                self.context = Some(value);
-                true
-            }
-            name if self.correlation.is_none() && CORRELATION.contains(&name) => {
-                self.correlation = id(value);
-                self.correlation.is_some()
-            }
-            name if self.worker.is_none() && WORKER.contains(&name) => {
-                self.worker = value.text();
-                false
-            }
-            _ => false,
-        };
-        if !has_place {
-            self.others.push((key, value));
-        }
-    }
-}
 
 /// The level of a console method, or one that a logger spells; `None` for what is none.
 fn named_level(name: &str) -> Option<Level> {
@@ -153,49 +82,108 @@ fn id(value: Judged<'_>) -> Option<Cow<'_, str>> {
 }
 
 impl<'i, 'a> Console<'i, 'a> {
-    /// Reads one line of `item`, whose lines begin with `prefix` where the local runtime says which Worker logs.
-    pub(crate) fn read(
+    /// One line of `item`, whose lines begin with `prefix` where the local runtime says which Worker logs; to be
+    /// [`read`](Self::read), in its place: it is large, and moving it costs a tenth of all that is done with it.
+    pub(crate) fn new(
         item: &'i TraceItem<'a>,
         log: &'i TraceLog<'a>,
         prefix: Option<&'i str>,
-        keys: &mut Keys<'_, 'i>,
     ) -> Self {
-        let mut args = item.args.get(log.args.clone()).unwrap_or_default();
+        let args = item.args.get(log.args.clone()).unwrap_or_default();
         let prefix = prefix.filter(|prefix| {
             log.may_be_prefixed()
                 && matches!(args.first(), Some(Arg::Text(first)) if first == prefix)
         });
         let skipped = usize::from(prefix.is_some());
-        args = args.get(skipped..).unwrap_or_default();
-        let mut line = Self {
-            level: named_level(&log.level).unwrap_or(Level::Info),
+        Self {
+            method: named_level(&log.level).unwrap_or(Level::Info),
+            stated: None,
             correlation: None,
             worker: None,
-            structured: None,
-            args,
+            source: None,
+            message: None,
+            context: None,
+            others: Vec::new(),
+            args: args.get(skipped..).unwrap_or_default(),
             skipped,
             log,
-        };
-        if let Some(mut structured) = args
-            .first()
-            .filter(|_| line.error(0).is_none())
-            .and_then(|arg| Structured::read(arg, keys))
-        {
-            line.level = structured.level.unwrap_or(line.level);
-            line.correlation = structured.correlation.take();
-            line.worker = structured.worker.take();
-            line.structured = Some(structured);
         }
-        if line.correlation.is_none() {
+    }
+
+    /// Understands the line.
+    pub(crate) fn read(&mut self, keys: &mut Keys<'_, 'i>) {
+        if let Some(first) = self.args.first()
+            && self.error(0).is_none()
+        {
+            self.read_structured(first, keys);
+        }
+        if self.correlation.is_none() {
             // `console.log("created", { correlation_id })`.
-            line.correlation = args.iter().skip(1).find_map(|arg| match arg {
+            self.correlation = self.args.iter().skip(1).find_map(|arg| match arg {
                 Arg::Json(token) => CORRELATION
                     .iter()
                     .find_map(|name| id(Judged::unknown(json::member(token, name)?))),
                 Arg::Text(_) => None,
             });
         }
-        line
+    }
+
+    /// Reads the first argument, if it is or writes an object.
+    fn read_structured(&mut self, arg: &'i Arg<'_>, keys: &mut Keys<'_, 'i>) {
+        let text = match arg {
+            Arg::Text(text) if text.trim_start().starts_with('{') => text.as_ref(),
+            Arg::Json(token) if json::is_object(token) => token,
+            _ => return,
+        };
+        if scan::object(text, Some(keys), |key, value| self.member(key, value)) {
+            self.source = Some(text.trim_ascii());
+            return;
+        }
+        (self.stated, self.message, self.context) = (None, None, None);
+        (self.correlation, self.worker) = (None, None);
+        self.others.clear();
+        self.source = match arg {
+            Arg::Text(text) => json::check(text),
+            Arg::Json(token) => Some(token),
+        };
+        for (key, token) in self.source.into_iter().flat_map(json::members) {
+            self.member(key, Judged::unknown(token));
+        }
+    }
+
+    /// Takes one member of a structured line.
+    fn member(&mut self, key: &'i str, value: Judged<'i>) {
+        let has_place = match json::unquoted(key) {
+            "level" | "severity" | "log_level" if self.stated.is_none() => {
+                self.stated = level(value);
+                self.stated.is_some()
+            }
+            "message" | "msg" if self.message.is_none() && value.token != "null" => {
+                self.message = Some(value);
+                true
+            }
+            "context" if self.context.is_none() => {
+                self.context = Some(value);
+                true
+            }
+            name if self.correlation.is_none() && CORRELATION.contains(&name) => {
+                self.correlation = id(value);
+                self.correlation.is_some()
+            }
+            name if self.worker.is_none() && WORKER.contains(&name) => {
+                self.worker = value.text();
+                false
+            }
+            _ => false,
+        };
+        if !has_place {
+            self.others.push((key, value));
+        }
+    }
+
+    /// How much the line matters.
+    pub(crate) fn level(&self) -> Level {
+        self.stated.unwrap_or(self.method)
     }
 
     /// What `errorInfo` says about the argument at `index` of `args`, an object token.
@@ -207,14 +195,14 @@ impl<'i, 'a> Console<'i, 'a> {
 
     /// Appends the message as a string token.
     pub(crate) fn write_message(&self, out: &mut Vec<u8>, names: &Names) {
-        if let Some(line) = &self.structured {
-            match line.message {
+        if let Some(source) = self.source {
+            match self.message {
                 Some(message) if json::is_string(message.token) => {
                     clean::write_judged(out, message, names)
                 }
                 Some(message) => json::write_string(out, &cleaned(message.token, names)),
                 None => {
-                    let text = cleaned(line.source, names);
+                    let text = cleaned(source, names);
                     let end = text.floor_char_boundary(MESSAGE_PREVIEW_BYTES);
                     out.push(b'"');
                     json::write_escaped(out, text.get(..end).unwrap_or_default());
@@ -256,8 +244,8 @@ impl<'i, 'a> Console<'i, 'a> {
             }
             out.push(b']');
         }
-        if let Some(line) = &self.structured {
-            line.write_data(out, worker, names);
+        if self.source.is_some() {
+            self.write_data(out, worker, names);
         }
         self.write_errors(out);
         if let Some(info) = self
@@ -277,32 +265,12 @@ impl<'i, 'a> Console<'i, 'a> {
         }
     }
 
-    fn write_errors(&self, out: &mut Vec<u8>) {
-        let mut separator = b'[';
-        let Some(errors) = self.log.error_info else {
-            return;
-        };
-        for info in json::elements(errors).filter(|info| json::is_object(info)) {
-            if separator == b'[' {
-                event::key(out, "errors");
-            }
-            out.push(separator);
-            separator = b',';
-            write_error(out, info);
-        }
-        if separator == b',' {
-            out.push(b']');
-        }
-    }
-}
-
-impl Structured<'_> {
     /// Appends `data`: the line's own context, and what else it holds that has no place of its own.
     fn write_data(&self, out: &mut Vec<u8>, worker: &str, names: &Names) {
         let (context, mut separator) = match self.context.filter(|context| context.token != "null")
         {
             Some(context) if json::is_object(context.token) => {
-                event::key(out, "data");
+                out.extend_from_slice(DATA);
                 let start = out.len();
                 clean::write_judged(out, context, names);
                 (
@@ -311,7 +279,7 @@ impl Structured<'_> {
                 )
             }
             Some(context) => {
-                event::key(out, "data");
+                out.extend_from_slice(DATA);
                 out.extend_from_slice(b"{\"context\":");
                 clean::write_judged(out, context, names);
                 out.push(b'}');
@@ -325,7 +293,7 @@ impl Structured<'_> {
                 continue; // the record says so already
             }
             if separator == b'{' {
-                event::key(out, "data");
+                out.extend_from_slice(DATA);
             } else {
                 out.pop(); // the closing brace
             }
@@ -347,6 +315,23 @@ impl Structured<'_> {
                 clean::write_judged(out, *value, names);
             }
             out.push(b'}');
+        }
+    }
+    fn write_errors(&self, out: &mut Vec<u8>) {
+        let mut separator = b'[';
+        let Some(errors) = self.log.error_info else {
+            return;
+        };
+        for info in json::elements(errors).filter(|info| json::is_object(info)) {
+            if separator == b'[' {
+                event::key(out, "errors");
+            }
+            out.push(separator);
+            separator = b',';
+            write_error(out, info);
+        }
+        if separator == b',' {
+            out.push(b']');
         }
     }
 }

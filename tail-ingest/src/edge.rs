@@ -47,8 +47,11 @@ impl Isolate {
         let keep_days = settings.keep_days();
         glue::envelope(envelope::HEAD, envelope::TAIL, MESSAGE_BODY_BYTES);
         let on_refused = Closure::<dyn Fn(String, usize, String) -> JsValue>::new(
-            move |text, records, error| {
-                let body = Body { text, records };
+            move |text: String, records, error| {
+                let body = Body {
+                    bytes: text.into_bytes(),
+                    records,
+                };
                 deliver(vec![body], Some(Refused::Transient(error)), keep_days)
             },
         );
@@ -77,13 +80,9 @@ pub fn tail(events: &JsValue) -> JsValue {
         match (normalized.bodies.as_slice(), &isolate.queue) {
             ([], _) => JsValue::UNDEFINED,
             // Nearly every call: one body, which shares a message with what else comes at the moment.
-            ([body], Some(queue)) => glue::send(
-                queue,
-                &body.text,
-                body.text.len(),
-                body.records,
-                &isolate.on_refused,
-            ),
+            ([body], Some(queue)) => {
+                glue::send_encoded(queue, &body.bytes, body.records, &isolate.on_refused)
+            }
             _ => deliver(normalized.bodies, None, isolate.settings.keep_days()),
         }
     })

@@ -448,12 +448,14 @@ fn cut_path(path: &str) -> String {
 
 /// The path of a URL, without query and fragment.
 fn path_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| {
-        rest.find(['/', '?', '#'])
-            .and_then(|at| rest.get(at..))
-            .unwrap_or("/")
+    let after_scheme = memchr::memchr_iter(b':', url.as_bytes())
+        .find_map(|colon| url.get(colon..)?.strip_prefix("://"));
+    let rest = after_scheme.map_or(url, |rest| {
+        let at = memchr::memchr3(b'/', b'?', b'#', rest.as_bytes());
+        at.and_then(|at| rest.get(at..)).unwrap_or("/")
     });
-    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    let end = memchr::memchr2(b'?', b'#', rest.as_bytes()).unwrap_or(rest.len());
+    let path = rest.get(..end).unwrap_or_default();
     if path.is_empty() { "/" } else { path }
 }
 

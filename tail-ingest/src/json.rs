@@ -328,6 +328,14 @@ pub(crate) fn write_escaped(out: &mut Vec<u8>, text: &str) {
 
 /// Appends a whole number.
 pub(crate) fn write_whole(out: &mut Vec<u8>, mut number: u64) {
+    if let Ok(small @ 0..=99) = u8::try_from(number) {
+        // Most are. A byte that is pushed costs a tenth of a piece of unknown length.
+        if small > 9 {
+            out.push(b'0' + small / 10);
+        }
+        out.push(b'0' + small % 10);
+        return;
+    }
     let mut digits = [0_u8; 20];
     let mut start = digits.len();
     for digit in digits.iter_mut().rev() {

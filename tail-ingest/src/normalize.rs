@@ -1,8 +1,6 @@
 //! Trace events in, records out: the one code that the Worker, the tests, the bench and `tailrace normalize` run.
 //! `trace` reads the events, `event` and `console` understand their parts, `pack` takes the rows.
 
-use std::borrow::Cow;
-
 use log_record::Level;
 use uuid::Uuid;
 
@@ -66,9 +64,25 @@ pub(crate) struct Normalizer<'s, S> {
 /// A line of the invocation: everything but the invocation record itself.
 struct Line<'i, 'a> {
     ms: u64,
-    level: Level,
-    correlation: Option<Cow<'i, str>>,
     body: Body<'i, 'a>,
+}
+
+impl Line<'_, '_> {
+    fn level(&self) -> Level {
+        match &self.body {
+            Body::Log(console) => console.level(),
+            Body::Exception(_) => Level::Error,
+            Body::Diagnostic(_) => Level::Info,
+        }
+    }
+
+    /// The line's own correlation id.
+    fn correlation(&self) -> Option<&str> {
+        match &self.body {
+            Body::Log(console) => console.correlation.as_deref(),
+            Body::Exception(_) | Body::Diagnostic(_) => None,
+        }
+    }
 }
 
 #[allow(clippy::large_enum_variant)] // nearly all are logs
@@ -117,10 +131,10 @@ impl Shared {
 }
 
 // How the contexts begin, by kind.
-const INVOCATION: &[u8] = br#",{"kind":"invocation","seq":"#;
-const LOG: &[u8] = br#",{"kind":"log","seq":"#;
-const EXCEPTION: &[u8] = br#",{"kind":"exception","seq":"#;
-const DIAGNOSTIC: &[u8] = br#",{"kind":"diagnostic","seq":"#;
+const INVOCATION: &[u8; 28] = br#",{"kind":"invocation","seq":"#;
+const LOG: &[u8; 21] = br#",{"kind":"log","seq":"#;
+const EXCEPTION: &[u8; 27] = br#",{"kind":"exception","seq":"#;
+const DIAGNOSTIC: &[u8; 28] = br#",{"kind":"diagnostic","seq":"#;
 
 impl<'s, S: Sink> Normalizer<'s, S> {
     /// `seed` is random for each call, `now_ms` the time for events that tell none.
@@ -298,21 +312,18 @@ impl<'s, S: Sink> Normalizer<'s, S> {
     }
 
     fn line(&mut self, line: &Line<'_, '_>, shared: &mut Shared, correlation: &str, seq: usize) {
-        if !self.keeps(line.level, correlation) {
+        let level = line.level();
+        if !self.keeps(level, correlation) {
             return;
         }
         let settings = self.settings;
-        self.begin(shared, line.ms, seq, correlation, line.level);
+        self.begin(shared, line.ms, seq, correlation, level);
         match &line.body {
             Body::Log(console) => {
                 console.write_message(self.sink.row(), &settings.names);
                 self.begin_context(LOG, seq, shared);
                 console.write_context(self.sink.row(), &shared.worker, settings);
-                if let Some(id) = line
-                    .correlation
-                    .as_deref()
-                    .filter(|id| id.len() > CORRELATION_BYTES)
-                {
+                if let Some(id) = line.correlation().filter(|id| id.len() > CORRELATION_BYTES) {
                     event::key(self.sink.row(), "correlation_id");
                     json::write_string(self.sink.row(), id);
                 }
@@ -408,16 +419,19 @@ impl<'s, S: Sink> Normalizer<'s, S> {
         self.sink.begin();
         let row = self.sink.row();
         row.extend_from_slice(start);
-        row.extend_from_slice(match level {
-            Level::Debug => br#""debug","#,
-            Level::Info => br#""info","#,
-            Level::Warn => br#""warn","#,
-            Level::Error => br#""error","#,
-        });
+        // Of one length, which the compiler knows, and then made shorter.
+        let (padded, padding) = match level {
+            Level::Debug => (br#""debug","#, 0),
+            Level::Info => (br#""info", "#, 1),
+            Level::Warn => (br#""warn", "#, 1),
+            Level::Error => (br#""error","#, 0),
+        };
+        row.extend_from_slice(padded);
+        row.truncate(row.len() - padding);
     }
 
     /// Writes the beginning of the context: `kind`, see [`LOG`], and `seq` always come first.
-    fn begin_context(&mut self, kind: &[u8], seq: usize, shared: &Shared) {
+    fn begin_context<const N: usize>(&mut self, kind: &[u8; N], seq: usize, shared: &Shared) {
         let row = self.sink.row();
         row.extend_from_slice(kind);
         json::write_whole(row, u64::try_from(seq).unwrap_or(u64::MAX));
@@ -450,32 +464,34 @@ fn lines<'i, 'a>(
     };
     let mut keys = Keys::new(names);
     let mut last = ("", 0); // the timestamp of the line before: many have the very same token
-    let logs = item.logs.iter().map(|log| {
-        let mut console = Console::read(item, log, prefix, &mut keys);
+    let mut lines =
+        Vec::with_capacity(item.logs.len() + item.exceptions.len() + item.diagnostics.len());
+    for log in &item.logs {
         if !std::ptr::eq(last.0, log.timestamp) {
             let ms = timestamp::from_token(log.timestamp).unwrap_or_default();
             last = (log.timestamp, ms);
         }
-        Line {
+        lines.push(Line {
             ms: last.1,
-            level: console.level,
-            correlation: console.correlation.take(),
+            body: Body::Log(Console::new(item, log, prefix)),
+        });
+        if let Some(Line {
             body: Body::Log(console),
+            ..
+        }) = lines.last_mut()
+        {
+            console.read(&mut keys);
         }
-    });
-    let exceptions = item.exceptions.iter().map(|token| Line {
+    }
+    lines.extend(item.exceptions.iter().map(|token| Line {
         ms: time(token),
-        level: Level::Error,
-        correlation: None,
         body: Body::Exception(token),
-    });
-    let diagnostics = item.diagnostics.iter().map(|token| Line {
+    }));
+    lines.extend(item.diagnostics.iter().map(|token| Line {
         ms: time(token),
-        level: Level::Info,
-        correlation: None,
         body: Body::Diagnostic(token),
-    });
-    logs.chain(exceptions).chain(diagnostics).collect()
+    }));
+    lines
 }
 
 /// Puts the lines into the order in which they were logged and gives each a time that keeps it: within its own list a
@@ -530,14 +546,11 @@ fn worker(item: &TraceItem<'_>, prefix: Option<&str>, lines: &[Line<'_, '_>]) ->
 /// Each line's correlation id: its own, else that of the nearest earlier line with one, else of the first later one,
 /// else `fallback`.
 fn correlations<'c>(lines: &'c [Line<'_, '_>], fallback: &'c str) -> Vec<&'c str> {
-    let mut nearest = lines
-        .iter()
-        .find_map(|line| line.correlation.as_deref())
-        .unwrap_or(fallback);
+    let mut nearest = lines.iter().find_map(Line::correlation).unwrap_or(fallback);
     lines
         .iter()
         .map(|line| {
-            if let Some(own) = line.correlation.as_deref() {
+            if let Some(own) = line.correlation() {
                 nearest = own;
             }
             cut_id(nearest)

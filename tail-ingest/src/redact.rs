@@ -84,6 +84,11 @@ impl Names {
             || self.added(name)
     }
 
+    /// Whether a glance shows that no part of `query` is a secret name.
+    fn cannot_mark_in(&self, query: &str) -> bool {
+        self.added.is_empty() && !query.contains('%') && !may_hold(query)
+    }
+
     fn added(&self, name: &str) -> bool {
         self.added.iter().any(|word| find(name, word, 0).is_some())
     }
@@ -161,10 +166,19 @@ fn holds_word(name: &str, word: &str) -> bool {
 /// `url` with its password and the values of secret query parameters taken out.
 #[must_use]
 pub fn url<'a>(url: &'a str, names: &Names) -> Cow<'a, str> {
-    let url = without_password(url);
-    let Some((head, query)) = url.split_once('?') else {
+    let url = if memchr::memchr(b'@', url.as_bytes()).is_some() {
+        without_password(url)
+    } else {
+        Cow::Borrowed(url)
+    };
+    let Some(question) = memchr::memchr(b'?', url.as_bytes()) else {
         return url;
     };
+    let (head, query) = url.split_at_checked(question).unwrap_or((&url, "?"));
+    let query = query.strip_prefix('?').unwrap_or_default();
+    if names.cannot_mark_in(query) {
+        return url;
+    }
     let (query, fragment) = match query.split_once('#') {
         Some((query, fragment)) => (query, Some(fragment)),
         None => (query, None),

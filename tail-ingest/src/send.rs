@@ -115,7 +115,7 @@ pub fn groups(bodies: &[Body]) -> impl Iterator<Item = &[Body]> {
             .iter()
             .take(SEND_BATCH_MESSAGES)
             .take_while(|body| {
-                bytes += body.text.len() + QUEUE_METADATA_BYTES;
+                bytes += body.bytes.len() + QUEUE_METADATA_BYTES;
                 bytes <= SEND_BATCH_BYTES
             })
             .count();

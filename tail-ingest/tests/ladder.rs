@@ -53,9 +53,11 @@ impl Outlets for Fake {
         }
         let failing = fails(&self.queue_failures);
         if !failing || self.queue_takes_and_fails {
-            self.queue
-                .borrow_mut()
-                .extend(bodies.iter().map(|body| body.text.clone()));
+            self.queue.borrow_mut().extend(
+                bodies
+                    .iter()
+                    .map(|body| String::from_utf8(body.bytes.clone()).unwrap()),
+            );
         }
         if failing {
             return Err(Refused::Transient("overloaded".to_owned()));
@@ -67,7 +69,9 @@ impl Outlets for Fake {
         if fails(&self.kv_failures) {
             return Err(Refused::Transient("KV is down".to_owned()));
         }
-        self.kv.borrow_mut().push(body.text.clone());
+        self.kv
+            .borrow_mut()
+            .push(String::from_utf8(body.bytes.clone()).unwrap());
         Ok(())
     }
 
@@ -79,7 +83,7 @@ impl Outlets for Fake {
 fn bodies(count: usize) -> Vec<Body> {
     (0..count)
         .map(|index| Body {
-            text: format!("body {index}"),
+            bytes: format!("body {index}").into(),
             records: 10,
         })
         .collect()
@@ -177,7 +181,7 @@ fn a_queue_that_takes_and_then_fails_loses_nothing() {
 #[test]
 fn one_group_that_fails_does_not_keep_the_next_from_the_queue() {
     let large = |name: char| Body {
-        text: name.to_string().repeat(MESSAGE_BODY_BYTES),
+        bytes: name.to_string().repeat(MESSAGE_BODY_BYTES).into(),
         records: 1,
     };
     let bodies = [large('a'), large('b'), large('c')];
@@ -196,7 +200,7 @@ fn groups_keep_within_what_one_send_batch_takes() {
     let counts = |bodies: &[Body]| groups(bodies).map(<[Body]>::len).collect::<Vec<_>>();
     assert_eq!(counts(&bodies(250)), [100, 100, 50]);
     let sized = |bytes| Body {
-        text: "x".repeat(bytes),
+        bytes: vec![b'x'; bytes],
         records: 1,
     };
     assert_eq!(

@@ -2,6 +2,7 @@
 // Nothing here throws because of what an event holds: what cannot be read is replaced by a note that says so.
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 // What is read by name of one class of the runtime's objects, and the prototypes whose instances were seen to have no
 // other properties: what an instance has, its class decides, so it is enough to look at one. A plain object can hold
@@ -297,6 +298,10 @@ export function again(memory, start, length) {
   const { written } = encoder.encodeInto(waiting, new Uint8Array(memory.buffer, start, length));
   waiting = "";
   return written;
+}
+
+export function decode(bytes) {
+  return decoder.decode(bytes);
 }
 
 // Offers several bodies to the queue at once.

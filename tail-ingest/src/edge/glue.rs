@@ -22,9 +22,11 @@ extern "C" {
     pub(super) fn put(
         kv: &JsValue,
         key: &str,
-        value: &str,
+        value: &JsValue,
         expiration_ttl_s: f64,
     ) -> Result<Promise, JsValue>;
+    /// The text of UTF-8.
+    pub(super) fn decode(text: &[u8]) -> JsValue;
     /// The response to a request.
     pub(super) fn answer(request: &JsValue) -> JsValue;
     /// What an error says, cut to a sensible length.
@@ -41,11 +43,11 @@ extern "C" {
 extern "C" {
     /// What an envelope begins and ends with, and how many bytes it may have.
     pub(super) fn envelope(head: &str, tail: &str, bytes: usize);
-    /// Sends one body, of so many bytes and records; `refused(body, records, error)` takes over from a refusal.
-    pub(super) fn send(
+    /// Sends one body, of so many records; `refused(body, records, error)` takes over from a refusal.
+    #[wasm_bindgen(js_name = sendEncoded)]
+    pub(super) fn send_encoded(
         queue: &JsValue,
-        body: &str,
-        bytes: usize,
+        body: &[u8],
         records: usize,
         refused: &JsValue,
     ) -> JsValue;

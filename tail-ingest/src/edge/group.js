@@ -7,7 +7,7 @@
 // only when the runtime itself called it or answered it, never when another call's promise did: workerd has been seen to
 // forget such I/O. Hence nobody is told "your turn"; whoever sent the last message sends the next.
 
-import { text } from "./glue.js";
+import { decode, text } from "./glue.js";
 
 const AS_TEXT = { contentType: "text" };
 
@@ -68,6 +68,11 @@ export function send(queue, body, bytes, records, refused) {
   const full = gathering !== undefined && gathering.bytes + bytes > limit ? flush(queue, refused) : undefined;
   const own = follow(queue, body, bytes, records, refused);
   return full === undefined ? own : Promise.all([full, own]);
+}
+
+// The same with a body as it lies in Wasm memory.
+export function sendEncoded(queue, body, records, refused) {
+  return send(queue, decode(body), body.length, records, refused);
 }
 
 function offer(queue, body, records, refused) {

@@ -46,7 +46,7 @@ impl Outlets for Runtime {
         let queue = glue::binding(QUEUE).ok_or_else(|| missing(QUEUE))?;
         let texts: Array = bodies
             .iter()
-            .map(|body| JsValue::from_str(&body.text))
+            .map(|body| glue::decode(&body.bytes))
             .collect();
         settled(glue::send_batch(&queue, &texts)).await
     }
@@ -60,7 +60,7 @@ impl Outlets for Runtime {
             &ids::Random::new(glue::random()).uuid(now_ms).to_string(),
         );
         let seconds = f64::from(self.keep_days) * DAY_S;
-        settled(glue::put(&kv, &key, &body.text, seconds)).await
+        settled(glue::put(&kv, &key, &glue::decode(&body.bytes), seconds)).await
     }
 
     async fn sleep(&self, delay: Duration) {
