@@ -4,12 +4,12 @@
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-// What is read by name of one class of the runtime's objects, and the prototypes whose instances were seen to have no
+// What is read by name of one class of the runtime's objects, and the prototype whose instances were seen to have no
 // other properties: what an instance has, its class decides, so it is enough to look at one. A plain object can hold
 // anything, and is looked at each time.
 class Shape {
   #names;
-  #prototypes = new WeakSet();
+  #prototype;
 
   constructor(...names) {
     this.#names = new Set(names);
@@ -18,12 +18,12 @@ class Shape {
   // Whether an object has no enumerable properties but these, and methods.
   fits(object) {
     const prototype = Object.getPrototypeOf(object);
-    if (prototype !== null && this.#prototypes.has(prototype)) return true;
+    if (prototype === this.#prototype) return true;
     if (Array.isArray(object)) return false;
     for (const name in object) {
       if (!this.#names.has(name) && typeof read(object, name) !== "function") return false;
     }
-    if (prototype !== null && prototype !== Object.prototype) this.#prototypes.add(prototype);
+    if (prototype !== null && prototype !== Object.prototype) this.#prototype = prototype;
     return true;
   }
 }
@@ -211,20 +211,19 @@ function add(fields, item, strict) {
   const ordinary = isObject(logs[0]) && LINE.fits(logs[0]);
   let latest = NaN; // the time of the line before
   for (let index = 0; index < logs.length; index++) {
-    const log = read(logs, index);
-    const time = ordinary ? line(fields, log, latest, strict) : undefined;
-    if (time === undefined) fields.push("J" + json(log));
+    const time = ordinary ? line(fields, logs, index, latest, strict) : undefined;
+    if (time === undefined) fields.push("J" + json(read(logs, index)));
     else latest = time;
   }
 }
 
-// Adds the fields of an ordinary console line and returns its time; undefined if it is none.
-function line(fields, log, latest, strict) {
+// Adds the fields of the console line at `index`, if it is an ordinary one, and returns its time; undefined if it is none.
+function line(fields, logs, index, latest, strict) {
   const start = fields.length;
   try {
-    const { timestamp, level, message } = log;
+    const { timestamp, level, message, errorInfo } = logs[index];
     const headers = HEADERS[level];
-    if (headers === undefined || !Array.isArray(message) || log.errorInfo) return undefined;
+    if (headers === undefined || !Array.isArray(message) || errorInfo) return undefined;
     const count = message.length;
     const header = headers[count];
     if (header === undefined) return undefined;
@@ -233,8 +232,8 @@ function line(fields, log, latest, strict) {
       fields.push("T" + timestamp);
     }
     fields.push(header);
-    for (let index = 0; index < count; index++) {
-      const value = message[index];
+    for (let at = 0; at < count; at++) {
+      const value = message[at];
       if (typeof value !== "string" || (strict && (value.includes("\0") || !value.isWellFormed()))) {
         fields.length = start;
         return undefined;
