@@ -198,7 +198,7 @@ impl<'i, 'a> Console<'i, 'a> {
         if let Some(source) = self.source {
             match self.message {
                 Some(message) if json::is_string(message.token) => {
-                    clean::write_judged(out, message, names)
+                    clean::write_judged(out, message, names);
                 }
                 Some(message) => json::write_string(out, &cleaned(message.token, names)),
                 None => {
