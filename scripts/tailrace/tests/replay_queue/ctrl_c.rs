@@ -4,20 +4,21 @@ use crate::support::api::State;
 use crate::support::letters::{
     DLQ, cloud_of, delivered, each_at_least_once, each_once, leased, left,
 };
-use crate::support::{Ran, When, failure, signal_from_inside};
+use crate::support::{Pid, Ran, When, failure};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_finishes_the_batch_in_hand_and_gives_the_rest_back() {
     let cloud = cloud_of(1000).await;
-    let child = cloud.spawn(&["replay", "--concurrency", "1"]);
-    let pid = child.id().unwrap();
+    let run = Pid::default();
     let mut interrupted = false;
+    let signalled = run.clone();
     let interrupt = move |_: &mut State| {
         if !std::mem::replace(&mut interrupted, true) {
-            signal_from_inside(pid, "-INT");
+            signalled.signal_from_inside("-INT");
         }
     };
     cloud.hook("/id-tail-logs/messages/batch", interrupt);
+    let child = cloud.spawn_as(&run, &["replay", "--concurrency", "1"]);
     let ran: Ran = child.wait_with_output().await.unwrap().into();
     assert_eq!(ran.code, 1, "{ran:?}");
     ran.says("replayed 100 dead letters");
@@ -38,16 +39,17 @@ async fn a_second_ctrl_c_waits_for_what_would_be_lost_and_a_third_does_not() {
         (3, vec!["replay", "--reason", "rejected"]),
     ] {
         let cloud = delivered(20, 100).await;
-        let child = cloud.spawn(&arguments);
-        let pid = child.id().unwrap();
+        let run = Pid::default();
         // The first try at publishing fails after the interrupts; the next one comes soon.
         let mut first = true;
         cloud.fault("/messages/batch", 1, When::Before, failure(500, 0, "down"));
+        let signalled = run.clone();
         cloud.before("/messages/batch", move |_| {
             if std::mem::take(&mut first) {
-                (0..interrupts).for_each(|_| signal_from_inside(pid, "-INT"));
+                (0..interrupts).for_each(|_| signalled.signal_from_inside("-INT"));
             }
         });
+        let child = cloud.spawn_as(&run, &arguments);
         let ran: Ran = child.wait_with_output().await.unwrap().into();
         // Whatever ends it first: the interrupt, or that nothing is left to do.
         assert!([1, 130].contains(&ran.code), "{ran:?}");

@@ -1,7 +1,7 @@
 //! Letters that were delivered often: the platform deletes none of them for having been looked at.
 
 use crate::support::letters::{DLQ, cloud_of, delivered, each_once, left};
-use crate::support::{Cloud, signal_from_inside};
+use crate::support::{Cloud, Pid};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn looking_never_costs_a_message_its_life() {
@@ -46,16 +46,17 @@ async fn a_letter_with_few_deliveries_left_is_put_back_before_its_last() {
 async fn what_stays_and_is_on_its_last_delivery_is_put_back_at_once_and_met_once() {
     for attempts in [98, 99, 100] {
         let cloud = delivered(250, attempts).await;
-        let child = cloud.spawn(&["replay", "--reason", "rejected"]);
-        let pid = child.id().unwrap();
+        let run = Pid::default();
         // The first pull is looked through when the second is answered.
         let mut pulls = 0;
+        let signalled = run.clone();
         cloud.hook("/messages/pull", move |_| {
             pulls += 1;
             if pulls == 2 {
-                signal_from_inside(pid, "-KILL");
+                signalled.signal_from_inside("-KILL");
             }
         });
+        let child = cloud.spawn_as(&run, &["replay", "--reason", "rejected"]);
         child.wait_with_output().await.unwrap();
         let counted = |attempts: u32| {
             let state = cloud.state();

@@ -15,7 +15,7 @@ mod queues;
 pub mod rows;
 
 use std::process::{Output, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -139,6 +139,13 @@ impl Cloud {
             .unwrap()
     }
 
+    /// As [`Cloud::spawn`], of a run that hooks may signal.
+    pub fn spawn_as(&self, run: &Pid, arguments: &[&str]) -> Child {
+        let child = self.spawn(arguments);
+        run.0.set(child.id().unwrap()).unwrap();
+        child
+    }
+
     /// Runs `tailrace` against this cloud.
     pub async fn run(&self, arguments: &[&str]) -> Ran {
         Ran::from(self.command(arguments).output().await.unwrap())
@@ -179,10 +186,16 @@ pub fn signal(pid: u32, signal: &str) {
     assert!(sent.success());
 }
 
-/// Sends a signal to a run from inside the stand-in, which answers only after it has arrived.
-pub fn signal_from_inside(pid: u32, name: &str) {
-    signal(pid, name);
-    std::thread::sleep(Duration::from_millis(300));
+/// A run that is yet to begin: hooks that signal it are in place before it makes its first call.
+#[derive(Clone, Default)]
+pub struct Pid(Arc<OnceLock<u32>>);
+
+impl Pid {
+    /// Sends a signal to the run from inside the stand-in, which answers only after it has arrived.
+    pub fn signal_from_inside(&self, name: &str) {
+        signal(*self.0.wait(), name);
+        std::thread::sleep(Duration::from_millis(300));
+    }
 }
 
 /// What a run left.
