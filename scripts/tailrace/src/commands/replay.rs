@@ -95,7 +95,10 @@ impl Stop {
             }
             stop.asked.store(true, Ordering::Relaxed);
             stop.wake.notify_waiters();
-            output::note("finishing the batch in hand; Ctrl-C again stops at once");
+            output::note(
+                "finishing the batch in hand; Ctrl-C again stops at once, but for dead letters on their last delivery, which \
+                 are published or put back first",
+            );
             if tokio::signal::ctrl_c().await.is_err() {
                 return;
             }

@@ -53,6 +53,7 @@ async fn a_second_ctrl_c_waits_for_what_would_be_lost_and_a_third_does_not() {
         let ran: Ran = child.wait_with_output().await.unwrap().into();
         // Whatever ends it first: the interrupt, or that nothing is left to do.
         assert!([1, 130].contains(&ran.code), "{ran:?}");
+        ran.warns("Ctrl-C again stops at once, but for dead letters on their last delivery");
         ran.warns("20 dead letters are on the last delivery");
         cloud.state().hooks.clear();
         cloud.state().expire_leases(DLQ);
