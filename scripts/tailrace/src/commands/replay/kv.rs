@@ -272,7 +272,9 @@ async fn settle(
         for key in keys {
             if let Err(error) = namespace.delete(key).await {
                 taken.deleted = false;
-                failure.get_or_insert((error, false));
+                // The first failure is the cause that is told, and this one ends the run even so.
+                let (first, _) = failure.take().unwrap_or((error, false));
+                failure = Some((first, false));
                 break;
             }
         }
