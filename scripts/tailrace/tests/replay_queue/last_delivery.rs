@@ -1,6 +1,8 @@
 //! Letters that were delivered often: the platform deletes none of them for having been looked at.
 
-use crate::support::letters::{DLQ, cloud_of, delivered, each_once, left};
+use log_record::Reason;
+
+use crate::support::letters::{DLQ, cloud_of, delivered, each_once, left, records, row};
 use crate::support::{Cloud, Pid};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,6 +84,25 @@ async fn what_stays_and_is_on_its_last_delivery_is_put_back_at_once_and_met_once
         assert_eq!(cloud.run(&["replay"]).await.code, 0);
         each_once(&cloud, kept);
     }
+}
+
+/// Two that are the same to the letter, as where one message was given up twice: each is a dead letter of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_with_the_body_of_one_that_was_put_back_is_counted() {
+    let cloud = cloud_of(0).await;
+    let body = records(Reason::RetriesExhausted, &[row("same")]);
+    for _ in 0..150 {
+        cloud.state().enqueue(DLQ, &body);
+    }
+    for message in &mut cloud.state().queues.get_mut(DLQ).unwrap().messages {
+        message.attempts = 99;
+    }
+    // The first pull's are put back before the second pull brings the others.
+    let ran = cloud.run(&["replay", "--reason", "rejected"]).await;
+    assert_eq!((ran.code, left(&cloud)), (1, 150), "{ran:?}");
+    ran.says("left 150: not of a reason asked for");
+    ran.says("150 dead letters with few deliveries left");
+    assert!(!ran.stdout.contains("not delivered"), "{ran:?}");
 }
 
 /// One that deletes what was looked at once: each look puts all of it back, and none is endless.

@@ -113,7 +113,7 @@ pub async fn run(job: &mut Job<'_>, tally: &mut Tally) -> Result<(), Error> {
         job,
         tally,
         states: HashMap::new(),
-        held: Held::new(consumer.max_retries),
+        held: Held::new(consumer.max_retries, queue.found_at.timestamp_millis()),
         again: HashMap::new(),
         backlog: None,
         unconfirmed: Unconfirmed::default(),

@@ -6,7 +6,8 @@
 //! - on its last delivery, at once: until then it is in this process alone;
 //! - with few deliveries left, at the end of the run. A process that dies before that costs one more of them.
 //!
-//! What was put back is a message with another id, and the same run pulls it again: it is known by its body, and stays.
+//! What was put back is a message with another id, and the same run pulls it again: it is known by its body and by being
+//! younger than the run, and stays. Older ones with that body are letters of their own.
 
 use std::collections::HashMap;
 
@@ -28,6 +29,9 @@ pub(super) struct Held {
     messages: HashMap<String, Leased>,
     /// After how many retries the platform deletes a message.
     max_retries: u32,
+    /// When the run began, by Cloudflare's clock, in milliseconds since 1970; rounded down, as that counts in whole seconds
+    /// here.
+    begun_ms: i64,
     /// The bodies that were put back anew, and how many of each have not been met since.
     copies: HashMap<String, u64>,
     /// Of the messages that were put back anew, those whose ack was not confirmed.
@@ -68,9 +72,10 @@ pub(super) struct Renewed {
 
 impl Held {
     /// Holds nothing yet.
-    pub(super) fn new(max_retries: u32) -> Self {
+    pub(super) fn new(max_retries: u32, begun_ms: i64) -> Self {
         Self {
             max_retries,
+            begun_ms,
             ..Self::default()
         }
     }
@@ -103,6 +108,9 @@ impl Held {
 
     /// Whether this run has put this message here. Told once for each.
     pub(super) fn is_copy(&mut self, message: &Message) -> bool {
+        if message.timestamp_ms < self.begun_ms {
+            return false;
+        }
         let known = message
             .body
             .as_ref()
@@ -217,7 +225,7 @@ mod tests {
             (1, 1, Spent),
             (0, 1, Spent),
         ] {
-            let held = Held::new(max_retries);
+            let held = Held::new(max_retries, 0);
             assert_eq!(
                 held.deliveries(attempts),
                 expected,
