@@ -45,6 +45,9 @@ pub const KV_KEY_BYTES: usize = 512;
 /// The largest KV value (KV limits: 25 MiB).
 pub const KV_VALUE_BYTES: usize = 25 * 1024 * 1024;
 
+/// The longest that a queue keeps a message (Queues limits: 14 days), in seconds.
+pub const QUEUE_RETENTION_SECONDS_MAX: u64 = 14 * 24 * 60 * 60;
+
 /// How long logs are kept unless an operator says otherwise, in days.
 pub const RETENTION_DAYS_DEFAULT: u32 = 7;
 

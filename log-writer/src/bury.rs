@@ -117,7 +117,8 @@ impl<'a, P: Ports> Burial<'a, P> {
         let key = self.key(fallback::BODIES);
         // (1) If the process dies in here, the body may lie in KV without a letter. The message is not acked: it comes
         // again, and the same key is written again.
-        self.put(&key, body).await?;
+        self.put(&key, body, self.settings.body_ttl_seconds())
+            .await?;
         let text = self.head(reason, detail).with_body_key(&key);
         self.send(reason, &written(text)?).await
     }
@@ -135,15 +136,15 @@ impl<'a, P: Ports> Burial<'a, P> {
         if !sent {
             let key = self.key(fallback::DEAD_LETTERS);
             // (3) If the process dies in here, the message comes again, and the same key is written again.
-            self.put(&key, text).await?;
+            self.put(&key, text, self.settings.fallback_ttl_seconds())
+                .await?;
         }
         self.tally.dead_letters.add(reason);
         Ok(())
     }
 
-    async fn put(&mut self, key: &str, value: &str) -> Result<(), Refused> {
-        let ttl = self.settings.fallback_ttl_seconds();
-        let kept = self.ports.kv().put(key, value, ttl).await;
+    async fn put(&mut self, key: &str, value: &str, ttl_seconds: u64) -> Result<(), Refused> {
+        let kept = self.ports.kv().put(key, value, ttl_seconds).await;
         match kept {
             Ok(()) => self.tally.fallback_writes += 1,
             Err(_) => self.tally.kv_refusals += 1,

@@ -1,6 +1,6 @@
 //! The Worker's settings, read from its vars. A bad value is a warning and the default, never a refusal to start.
 
-use log_record::limits::{RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MAX};
+use log_record::limits::{QUEUE_RETENTION_SECONDS_MAX, RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MAX};
 
 /// Where dead letters go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,13 @@ impl Settings {
     #[must_use]
     pub fn fallback_ttl_seconds(&self) -> u64 {
         (u64::from(self.retention_days) + 1) * 24 * 60 * 60
+    }
+
+    /// How long KV keeps the body that a dead letter names, in seconds: the letter may lie in KV itself before it comes to
+    /// its queue, and without its body it is lost.
+    #[must_use]
+    pub fn body_ttl_seconds(&self) -> u64 {
+        self.fallback_ttl_seconds() + QUEUE_RETENTION_SECONDS_MAX
     }
 
     /// How long a message that was delivered `attempts` times stays away, in seconds; eight times as long, as if it had

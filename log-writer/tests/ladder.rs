@@ -316,8 +316,29 @@ fn when_the_dead_letter_queue_refuses_kv_keeps_the_letter_beyond_the_retention()
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].0, "dead-letter/2026-11-23T17:59:59.000Z-message1-0");
     assert!(kept[0].1.contains("no JSON"));
-    assert!(world.kv.ttls.borrow().iter().all(|ttl| *ttl >= 7 * 86_400));
+    let outlives = |ttl: &u64| *ttl >= 7 * 86_400;
+    assert!(world.kv.ttls.borrow().values().all(outlives));
     assert_eq!((tally.fallback_writes, tally.queue_refusals), (1, 1));
+}
+
+#[test]
+fn a_body_in_kv_outlives_the_letter_that_names_it() {
+    let world = world();
+    world.queue.faults.always("queue is down");
+    let settings = Settings {
+        retention_days: 1,
+        ..settings()
+    };
+    let body = "\"".repeat(MESSAGE_BODY_BYTES);
+    let (verdicts, _) = consumed(&world, &settings, &[message(1, 1, body)]);
+    assert_eq!(verdicts, [Ack]);
+    let ttls = world.kv.ttls.borrow();
+    let ttl = |prefix| {
+        let mut found = ttls.iter().filter(|(key, _)| key.starts_with(prefix));
+        *found.next().unwrap().1
+    };
+    // It may come to the queue on its last day in KV, and stay there for as long as a queue keeps anything.
+    assert!(ttl(BODIES) >= ttl(DEAD_LETTERS) + 14 * 86_400);
 }
 
 #[test]

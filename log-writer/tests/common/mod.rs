@@ -4,7 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -231,7 +231,8 @@ impl DeadLetterQueue for Letters {
 #[derive(Debug, Default)]
 pub struct Kv {
     pub values: RefCell<BTreeMap<String, String>>,
-    pub ttls: RefCell<BTreeSet<u64>>,
+    /// By key.
+    pub ttls: RefCell<BTreeMap<String, u64>>,
     pub faults: Faults,
 }
 
@@ -241,7 +242,7 @@ impl Fallback for Kv {
             self.values
                 .borrow_mut()
                 .insert(key.to_owned(), value.to_owned());
-            self.ttls.borrow_mut().insert(ttl_seconds);
+            self.ttls.borrow_mut().insert(key.to_owned(), ttl_seconds);
             Ok(())
         };
         self.faults.around(work).await.map_err(Refused)
