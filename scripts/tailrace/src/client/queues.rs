@@ -1,6 +1,7 @@
 //! Queues: finding one by name, publishing, pulling and settling. (Cloudflare: Queues REST API, pull consumers.)
 
 use std::collections::BTreeMap;
+use std::string::FromUtf8Error;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -36,8 +37,8 @@ pub struct Message {
     pub id: String,
     /// For settling this delivery.
     pub lease_id: String,
-    /// The body; `None` where it is no UTF-8 text.
-    pub body: Option<String>,
+    /// The body; its bytes where it is no UTF-8 text.
+    pub body: Result<String, Vec<u8>>,
     /// Deliveries so far, this one included.
     pub attempts: u32,
     /// When it was published, in milliseconds since 1970.
@@ -237,17 +238,18 @@ impl<'a> Queue<'a> {
 
 /// A body as text: `json` and `bytes` bodies come in base64, `text` plain. A `json` body that is itself a string is
 /// that string.
-fn text(body: String, kind: Option<&str>) -> Option<String> {
+fn text(body: String, kind: Option<&str>) -> Result<String, Vec<u8>> {
     if !matches!(kind, Some("json" | "bytes" | "v8")) {
-        return Some(body);
+        return Ok(body);
     }
-    let decoded = String::from_utf8(STANDARD.decode(&body).ok()?).ok()?;
+    let bytes = STANDARD.decode(&body).map_err(|_| body.into_bytes())?;
+    let decoded = String::from_utf8(bytes).map_err(FromUtf8Error::into_bytes)?;
     if kind == Some("json")
         && let Ok(Value::String(inner)) = serde_json::from_str(&decoded)
     {
-        return Some(inner);
+        return Ok(inner);
     }
-    Some(decoded)
+    Ok(decoded)
 }
 
 /// A JSON number that counts something.
@@ -263,17 +265,16 @@ mod tests {
     #[test]
     fn bodies_are_text_however_they_came() {
         let encoded = |bytes: &[u8]| STANDARD.encode(bytes);
-        assert_eq!(text("plain".into(), Some("text")).as_deref(), Some("plain"));
-        assert_eq!(text("plain".into(), None).as_deref(), Some("plain"));
-        assert_eq!(
-            text(encoded(b"{\"v\":1}"), Some("json")).as_deref(),
-            Some("{\"v\":1}")
-        );
-        assert_eq!(
-            text(encoded(b"\"{}\""), Some("json")).as_deref(),
-            Some("{}")
-        );
-        assert_eq!(text(encoded(b"raw"), Some("bytes")).as_deref(), Some("raw"));
-        assert_eq!(text(encoded(&[0xff, 0xfe]), Some("bytes")), None);
+        for (body, kind, expected) in [
+            ("plain".to_owned(), Some("text"), "plain"),
+            ("plain".to_owned(), None, "plain"),
+            (encoded(b"{\"v\":1}"), Some("json"), "{\"v\":1}"),
+            (encoded(b"\"{}\""), Some("json"), "{}"),
+            (encoded(b"raw"), Some("bytes"), "raw"),
+        ] {
+            assert_eq!(text(body, kind), Ok(expected.to_owned()));
+        }
+        let bytes = vec![0xff, 0xfe];
+        assert_eq!(text(encoded(&bytes), Some("bytes")), Err(bytes));
     }
 }

@@ -138,6 +138,27 @@ async fn every_letter_seen_is_exported_before_it_is_taken_away() {
     assert_eq!(left(&cloud), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_text_is_exported_in_base64() {
+    let cloud = cloud_of(0).await;
+    cloud.state().enqueue_as(DLQ, "//79", "bytes", 0);
+    put(&cloud, "envelope/2026-11-22T00:00:00.000Z-u", "");
+    for value in cloud.state().kv.values_mut() {
+        *value = vec![0xff, 0xfe, 0xfd];
+    }
+    for from in ["queue", "kv"] {
+        let ran = cloud
+            .run(&["replay", "--dry-run", "--from", from, "--export", "-"])
+            .await;
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(ran.json()[0]["body_base64"], "//79");
+        // It cannot be sent, whatever is asked for.
+        let ran = cloud.run(&["replay", "--from", from]).await;
+        assert_eq!(ran.code, 1, "{ran:?}");
+        ran.says("left 1: not text");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_exported_is_not_taken_away_and_given_back_at_once() {

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use log_record::{LogRecord, RecordView};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -36,6 +38,8 @@ struct Line<'a> {
     records: Vec<Record>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body_key: Option<&'a str>,
 }
@@ -114,6 +118,10 @@ impl Export {
             records,
             body: match &letter.content {
                 Content::Body(body) => Some(body),
+                _ => None,
+            },
+            body_base64: match &letter.content {
+                Content::Bytes(bytes) => Some(STANDARD.encode(bytes)),
                 _ => None,
             },
             body_key: match &letter.content {

@@ -3,6 +3,7 @@
 //! is published.
 
 use std::future::ready;
+use std::string::FromUtf8Error;
 
 use chrono::TimeDelta;
 use futures_util::{StreamExt as _, stream};
@@ -221,7 +222,10 @@ async fn read(
         let Some(value) = namespace.get(key).await? else {
             continue;
         };
-        let mut letter = Letter::read(String::from_utf8(value).ok(), origin);
+        let mut letter = Letter::read(
+            String::from_utf8(value).map_err(FromUtf8Error::into_bytes),
+            origin,
+        );
         let mut body_key = None;
         if let (Content::BodyKey(apart), false) = (&letter.content, dry_run)
             && let Some(body) = namespace.get(apart).await?

@@ -21,7 +21,7 @@ pub enum Content {
     /// The KV key of a body that was too large for a dead letter.
     BodyKey(String),
     /// Bytes that are no text.
-    Bytes,
+    Bytes(Vec<u8>),
 }
 
 /// How something became a dead letter.
@@ -116,9 +116,9 @@ impl Left {
 
 impl Letter {
     /// Reads a message of the dead-letter queue, or a value of KV; `origin` is where it is from if it is no report.
-    /// `None` is a body that is no text.
+    /// A body that is no text comes as bytes.
     #[must_use]
-    pub fn read(body: Option<String>, origin: Origin) -> Self {
+    pub fn read(body: Result<String, Vec<u8>>, origin: Origin) -> Self {
         let message = |reason, detail: String, content| Self {
             reason,
             origin,
@@ -127,8 +127,12 @@ impl Letter {
             failed_ms: None,
             content,
         };
-        let Some(body) = body else {
-            return message(Reason::Undecodable, "not text".to_owned(), Content::Bytes);
+        let body = match body {
+            Ok(body) => body,
+            Err(bytes) => {
+                let content = Content::Bytes(bytes);
+                return message(Reason::Undecodable, "not text".to_owned(), content);
+            }
         };
         if let Ok(letter) = DeadLetter::decode(&body) {
             return Self {
@@ -172,8 +176,8 @@ impl Letter {
     pub fn left(&self, asked: &[Reason]) -> Option<Left> {
         let named = asked.contains(&self.reason);
         match &self.content {
-            Content::Body(_) | Content::Bytes if !named => Some(Left::NoEnvelope),
-            Content::Bytes => Some(Left::NotText),
+            Content::Bytes(_) => Some(Left::NotText),
+            Content::Body(_) if !named => Some(Left::NoEnvelope),
             Content::Body(body) | Content::Envelope(body) => {
                 (body.len() > MESSAGE_BODY_BYTES).then_some(Left::TooLarge)
             }

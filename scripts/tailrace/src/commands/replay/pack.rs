@@ -44,7 +44,7 @@ pub fn pack<'a>(
                     packer.finish();
                 }
             }
-            Content::BodyKey(_) | Content::Bytes => {}
+            Content::BodyKey(_) | Content::Bytes(_) => {}
         }
     }
     packer.finish();

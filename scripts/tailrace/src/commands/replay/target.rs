@@ -51,7 +51,7 @@ impl Target<'_> {
         let mut sent = Sent {
             published: contents
                 .iter()
-                .map(|content| !matches!(content, Content::BodyKey(_) | Content::Bytes))
+                .map(|content| !matches!(content, Content::BodyKey(_) | Content::Bytes(_)))
                 .collect(),
             too_large,
             failure: None,

@@ -100,7 +100,10 @@ impl Held {
         let leased = Leased {
             lease: message.lease_id,
             deliveries,
-            body: message.body.filter(|_| deliveries < Deliveries::Enough),
+            body: message
+                .body
+                .ok()
+                .filter(|_| deliveries < Deliveries::Enough),
             _alone: alone,
         };
         self.messages.insert(message.id, leased);
@@ -114,6 +117,7 @@ impl Held {
         let known = message
             .body
             .as_ref()
+            .ok()
             .and_then(|body| self.copies.get_mut(body));
         match known {
             Some(unmet) => {
@@ -182,7 +186,7 @@ impl Held {
         if bytes > 0 {
             output::note(&format!(
                 "{} on the last delivery and no text, which is all that can be put back over this API: the platform will \
-                 delete what is in there",
+                 delete what is in there (--export keeps a copy)",
                 letters(bytes)
             ));
         }

@@ -21,7 +21,7 @@ impl Run<'_, '_> {
             .into_iter()
             .map(|message| {
                 let spent = self.held.deliveries(message.attempts) == Deliveries::Spent;
-                let alone = (spent && message.body.is_some()).then(|| self.job.stop.alone());
+                let alone = (spent && message.body.is_ok()).then(|| self.job.stop.alone());
                 (message, alone)
             })
             .collect();
