@@ -29,6 +29,22 @@ async fn a_body_that_was_kept_in_kv_is_fetched_from_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_in_kv_that_is_no_text_is_said_to_be_that() {
+    let cloud = cloud_of_one_apart().await;
+    let letter = letter_apart(Reason::UnsupportedVersion, "body/1");
+    put(&cloud, "dead-letter/2026-11-22T00:00:00.000Z-u", &letter);
+    cloud
+        .state()
+        .kv
+        .insert("body/1".to_owned(), vec![0xff, 0xfe]);
+    for from in ["queue", "kv"] {
+        let ran = cloud.run(&["replay", "--from", from]).await;
+        assert_eq!(ran.code, 1, "{ran:?}");
+        ran.says("left 1: not text");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_body_in_kv_outlives_an_ack_that_was_not_taken() {
     let cloud = cloud_of_one_apart().await;
     cloud.state().refuse_acks = 1;

@@ -26,8 +26,6 @@ struct Taken {
     letter: Letter,
     /// Why it stays, if it does.
     left: Option<Left>,
-    /// The key of its body, if that was apart.
-    body_key: Option<String>,
     /// Whether it was published, and its keys are deleted.
     published: bool,
     deleted: bool,
@@ -126,10 +124,10 @@ async fn chunks(
         unread -= asked;
         let (asked_for, others): (Vec<_>, Vec<_>) = letters
             .into_iter()
-            .partition(|(_, letter, _)| letter.is_asked_for(&args.reason));
+            .partition(|(_, letter)| letter.is_asked_for(&args.reason));
         tally.leave_many(Left::NotAsked, others.len() as u64);
         let mut letters = Vec::new();
-        for (key, letter, body_key) in asked_for {
+        for (key, letter) in asked_for {
             if *room == 0 {
                 tally.unseen += 1;
                 continue;
@@ -145,7 +143,6 @@ async fn chunks(
                 key,
                 letter,
                 left,
-                body_key,
                 published: false,
                 deleted: false,
             });
@@ -215,7 +212,7 @@ async fn read(
     keys: &[String],
     origin: Origin,
     dry_run: bool,
-) -> Result<(usize, Vec<(String, Letter, Option<String>)>), Error> {
+) -> Result<(usize, Vec<(String, Letter)>), Error> {
     let mut letters = Vec::new();
     for key in keys {
         // A key without a value was drained by log-writer meanwhile.
@@ -226,15 +223,12 @@ async fn read(
             String::from_utf8(value).map_err(FromUtf8Error::into_bytes),
             origin,
         );
-        let mut body_key = None;
         if let (Content::BodyKey(apart), false) = (&letter.content, dry_run)
             && let Some(body) = namespace.get(apart).await?
-            && let Ok(body) = String::from_utf8(body)
         {
-            body_key = Some(apart.clone());
-            letter.content = Content::of(body);
+            letter.fetched(body);
         }
-        letters.push((key.clone(), letter, body_key));
+        letters.push((key.clone(), letter));
     }
     Ok((keys.len(), letters))
 }
@@ -271,7 +265,7 @@ async fn settle(
             continue;
         }
         // (2) If the process dies in here, the same. The letter goes before the body it names.
-        let keys = std::iter::once(&taken.key).chain(&taken.body_key);
+        let keys = std::iter::once(&taken.key).chain(&taken.letter.body_key);
         taken.deleted = true;
         for key in keys {
             if let Err(error) = namespace.delete(key).await {

@@ -62,6 +62,8 @@ pub struct Letter {
     pub failed_ms: Option<i64>,
     /// What it holds.
     pub content: Content,
+    /// The KV key of its body, once that was fetched from there.
+    pub body_key: Option<String>,
 }
 
 /// Why a letter stays where it is.
@@ -126,6 +128,7 @@ impl Letter {
             attempts: None,
             failed_ms: None,
             content,
+            body_key: None,
         };
         let body = match body {
             Ok(body) => body,
@@ -146,6 +149,7 @@ impl Letter {
                     DeadLetterPayload::Body(body) => Content::of(body),
                     DeadLetterPayload::BodyKey(key) => Content::BodyKey(key),
                 },
+                body_key: None,
             };
         }
         match Envelope::decode(&body) {
@@ -161,6 +165,17 @@ impl Letter {
                 };
                 message(reason, error.to_string(), Content::Body(body))
             }
+        }
+    }
+
+    /// Puts its body, which was fetched from KV, in the place of the key.
+    pub fn fetched(&mut self, body: Vec<u8>) {
+        let content = match String::from_utf8(body) {
+            Ok(body) => Content::of(body),
+            Err(error) => Content::Bytes(error.into_bytes()),
+        };
+        if let Content::BodyKey(key) = std::mem::replace(&mut self.content, content) {
+            self.body_key = Some(key);
         }
     }
 

@@ -14,8 +14,6 @@ pub(super) struct Taken {
     pub(super) message: Message,
     pub(super) alone: Option<Alone>,
     pub(super) letter: Letter,
-    /// The key of its body in KV, if it was there.
-    pub(super) body_key: Option<String>,
 }
 
 /// A second delivery of a message in flight.
@@ -77,7 +75,7 @@ impl Run<'_, '_> {
                     id: id.clone(),
                     lease: again.lease,
                 }));
-                if let Some(key) = taken.body_key {
+                if let Some(key) = taken.letter.body_key {
                     self.bodies.insert(id.clone(), key);
                 }
                 self.states.insert(id, State::Published);

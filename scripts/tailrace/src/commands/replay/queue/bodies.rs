@@ -24,8 +24,7 @@ impl Run<'_, '_> {
             };
             let left = match body {
                 Ok(Some(body)) => {
-                    taken.letter.content = Content::of(body);
-                    taken.body_key = Some(key);
+                    taken.letter.fetched(body);
                     taken.letter.left(&self.job.args.reason)
                 }
                 Ok(None) => Some(Left::BodyGone),
@@ -45,15 +44,12 @@ impl Run<'_, '_> {
     }
 
     /// The body that a letter left in KV.
-    async fn body(&mut self, key: &str) -> Result<Option<String>, Error> {
+    async fn body(&mut self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         if self.kv.is_none() {
             self.kv = Some(fallback(self.job.client, self.job.place).await?);
         }
         let Some(kv) = &self.kv else { return Ok(None) };
-        Ok(kv
-            .get(key)
-            .await?
-            .and_then(|body| String::from_utf8(body).ok()))
+        kv.get(key).await
     }
 
     /// Deletes bodies in KV whose letters are gone.

@@ -121,7 +121,6 @@ impl Run<'_, '_> {
             message,
             alone,
             letter,
-            body_key: None,
         }))
     }
 
