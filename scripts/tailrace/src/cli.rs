@@ -235,12 +235,17 @@ Examples:
   tailrace replay --local                         dead letters of a running `cargo xtask dev`
 
 Exit codes: 0 nothing was left behind, or a --dry-run has counted; 1 something was left behind (beyond --limit or of \
-another --reason, too), or failed; 2 the command line cannot be used; 130 stopped by a second Ctrl-C.
+another --reason, too), or failed, or the export lacks a body; 2 the command line cannot be used; 130 stopped by a second Ctrl-C.
 
 A message is acknowledged only after its records were published; what was published twice is stored once, because every \
 record keeps its id. Messages with a body that is no envelope are left where they are unless --reason names them: sent \
 as they came, they would be dead letters again. Letters that come (back) to the queue after the replay began are left as \
 well.
+
+A line of --export holds what the letter does: records by name, or else the body as it came (body), in base64 where it is \
+no text (body_base64). A body too large for a dead letter is in KV, under the key in body_key; it is read from there and \
+exported as well. Where that fails, the line holds the key alone: the letter stays, and the summary, of a --dry-run too, \
+says how many bodies the export lacks.
 
 Looking at a message counts as a delivery, and the platform deletes a message that was delivered too often (as \
 `cargo xtask deploy` sets the consumer up, after 100). A message with few deliveries left (10, or half of them where \
@@ -264,8 +269,8 @@ pub struct Replay {
     /// Only letters of this reason; may be given several times
     #[arg(long, value_name = "REASON", value_parser = REASONS)]
     pub reason: Vec<Reason>,
-    /// Also write every letter seen (with --reason, those of it) to this file, one JSON object per line (- is standard
-    /// output)
+    /// Also write every letter seen (with --reason, those of it) to this file, with its body where that is in KV, one JSON
+    /// object per line (- is standard output)
     #[arg(long, value_name = "FILE")]
     pub export: Option<PathBuf>,
     /// Where to take dead letters from [default: queue, with --local kv]

@@ -219,7 +219,7 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
         super::note_below(out, "stopped before the end; run it again to go on")?;
         return Ok(ExitCode::from(error::FAILED));
     }
-    let clean = args.dry_run || tally.remaining() == 0;
+    let clean = !tally.is_lacking() && (args.dry_run || tally.remaining() == 0);
     Ok(ExitCode::from(if clean {
         error::DONE
     } else {

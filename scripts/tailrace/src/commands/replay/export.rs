@@ -124,9 +124,10 @@ impl Export {
                 Content::Bytes(bytes) => Some(STANDARD.encode(bytes)),
                 _ => None,
             },
+            // Also beside what was fetched from there.
             body_key: match &letter.content {
                 Content::BodyKey(key) => Some(key),
-                _ => None,
+                _ => letter.body_key.as_deref(),
             },
         };
         let mut write = || {

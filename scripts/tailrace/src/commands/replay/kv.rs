@@ -7,6 +7,7 @@ use std::string::FromUtf8Error;
 
 use chrono::TimeDelta;
 use futures_util::{StreamExt as _, stream};
+use log_record::Reason;
 use log_record::fallback::{DEAD_LETTERS, ENVELOPES};
 
 use super::letter::{Content, Left, Letter, Origin};
@@ -29,6 +30,16 @@ struct Taken {
     /// Whether it was published, and its keys are deleted.
     published: bool,
     deleted: bool,
+}
+
+/// What some keys hold.
+struct Read {
+    /// How many keys that are.
+    keys: usize,
+    /// What those hold that are still there, and why a letter among it has no body, if so.
+    letters: Vec<(String, Letter, Option<Left>)>,
+    /// Why a body could not be read, if so.
+    failure: Option<Error>,
 }
 
 /// Replays, or counts, what the fallback holds.
@@ -100,9 +111,10 @@ async fn chunks(
     let stop = job.stop.clone();
     let mut unread = keys.len();
     let mut go_on = true;
+    let bodies = target.is_some() || job.export.is_some();
     let mut reading = stream::iter(keys.chunks(CHUNK_KEYS))
         .take_while(|_| ready(!stop.is_asked()))
-        .map(|keys| read(namespace, keys, origin, args.dry_run))
+        .map(|keys| read(namespace, keys, origin, bodies.then_some(&args.reason)))
         .buffered(usize::from(args.concurrency));
     // Values are read ahead; publishing and deleting are done in order, a chunk at a time.
     loop {
@@ -113,7 +125,7 @@ async fn chunks(
         let Some(chunk) = reading.next().await else {
             break;
         };
-        let (asked, letters) = match chunk {
+        let chunk = match chunk {
             Ok(chunk) => chunk,
             Err(error) => {
                 tally.failure.get_or_insert(error);
@@ -121,21 +133,29 @@ async fn chunks(
                 break;
             }
         };
-        unread -= asked;
-        let (asked_for, others): (Vec<_>, Vec<_>) = letters
+        unread -= chunk.keys;
+        if let Some(error) = chunk.failure {
+            // What was read is worked on first.
+            tally.failure.get_or_insert(error);
+            go_on = false;
+        }
+        let (asked_for, others): (Vec<_>, Vec<_>) = chunk
+            .letters
             .into_iter()
-            .partition(|(_, letter)| letter.is_asked_for(&args.reason));
+            .partition(|(_, letter, _)| letter.is_asked_for(&args.reason));
         tally.leave_many(Left::NotAsked, others.len() as u64);
         let mut letters = Vec::new();
-        for (key, letter) in asked_for {
+        for (key, letter, lacks) in asked_for {
             if *room == 0 {
                 tally.unseen += 1;
                 continue;
             }
+            if let (Some(why), true) = (lacks, job.export.is_some()) {
+                tally.lack(why);
+            }
             let left = match (&letter.content, target) {
                 (Content::Body(_), Some(Target::Database(_))) => Some(Left::NoQueue),
-                (Content::BodyKey(_), Some(_)) => Some(Left::BodyGone),
-                (_, Some(_)) => letter.left(&args.reason),
+                (_, Some(_)) => lacks.or_else(|| letter.left(&args.reason)),
                 (_, None) => None,
             };
             *room -= usize::from(left.is_none());
@@ -172,7 +192,7 @@ async fn chunks(
         }
         if let Some((error, others_may_fare_better)) = failure {
             tally.failure.get_or_insert(error);
-            go_on = others_may_fare_better;
+            go_on &= others_may_fare_better;
         }
         if !go_on {
             break;
@@ -205,15 +225,15 @@ fn age_ms(job: &Job<'_>, taken: &Taken) -> Option<i64> {
     Some(job.now.timestamp_millis() - since_ms)
 }
 
-/// Reads the values of `keys`: how many were asked for, and what those held that are still there, with the body that a
-/// letter keeps apart.
+/// Reads the values of `keys`, and, where asked for, the bodies that letters of these reasons keep apart.
 async fn read(
     namespace: &Namespace<'_>,
     keys: &[String],
     origin: Origin,
-    dry_run: bool,
-) -> Result<(usize, Vec<(String, Letter)>), Error> {
+    bodies: Option<&Vec<Reason>>,
+) -> Result<Read, Error> {
     let mut letters = Vec::new();
+    let mut failure = None;
     for key in keys {
         // A key without a value was drained by log-writer meanwhile.
         let Some(value) = namespace.get(key).await? else {
@@ -223,14 +243,31 @@ async fn read(
             String::from_utf8(value).map_err(FromUtf8Error::into_bytes),
             origin,
         );
-        if let (Content::BodyKey(apart), false) = (&letter.content, dry_run)
-            && let Some(body) = namespace.get(apart).await?
+        let mut lacks = None;
+        if let Content::BodyKey(apart) = &letter.content
+            && bodies.is_some_and(|reasons| letter.is_asked_for(reasons))
         {
-            letter.fetched(body);
+            // After one call that failed for good, the next would too.
+            let body = match &failure {
+                None => namespace.get(apart).await.map_err(Some),
+                Some(_) => Err(None),
+            };
+            match body {
+                Ok(Some(body)) => letter.fetched(body),
+                Ok(None) => lacks = Some(Left::BodyGone),
+                Err(error) => {
+                    failure = failure.or(error);
+                    lacks = Some(Left::BodyNotRead);
+                }
+            }
         }
-        letters.push((key.clone(), letter));
+        letters.push((key.clone(), letter, lacks));
     }
-    Ok((keys.len(), letters))
+    Ok(Read {
+        keys: keys.len(),
+        letters,
+        failure,
+    })
 }
 
 /// Publishes what is to be replayed, then deletes its keys. A failure comes with whether to go on.

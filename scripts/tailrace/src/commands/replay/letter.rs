@@ -83,6 +83,8 @@ pub enum Left {
     TooLarge,
     /// Its body was in KV and is gone.
     BodyGone,
+    /// Its body is in KV and was not read.
+    BodyNotRead,
     /// It was published after the run began: what was replayed came back.
     CameBack,
     /// It could not be published, or the database rejected it again.
@@ -105,6 +107,7 @@ impl Left {
             Self::NoRecord => "holds a record that cannot be read (see it with --export)",
             Self::TooLarge => "too large for a message (see it with --export)",
             Self::BodyGone => "its body was kept in KV and has expired there",
+            Self::BodyNotRead => "its body was kept in KV and could not be read there",
             Self::CameBack => {
                 "came to the queue after the replay began: what rejected them has not been mended"
             }
@@ -166,6 +169,12 @@ impl Letter {
                 message(reason, error.to_string(), Content::Body(body))
             }
         }
+    }
+
+    /// Whether its body is in KV and was not fetched yet.
+    #[must_use]
+    pub fn is_apart(&self) -> bool {
+        matches!(self.content, Content::BodyKey(_))
     }
 
     /// Puts its body, which was fetched from KV, in the place of the key.

@@ -22,6 +22,8 @@ pub struct Tally {
     records: u64,
     /// Letters left, by why.
     left: BTreeMap<Left, u64>,
+    /// Letters that were exported without their bodies, by why.
+    lacking: BTreeMap<Left, u64>,
     /// Letters seen, by reason and origin.
     reasons: BTreeMap<(String, Origin), u64>,
     /// Letters seen, by the age in hours below which they are.
@@ -75,6 +77,7 @@ impl Tally {
             replayed: 0,
             records: 0,
             left: BTreeMap::new(),
+            lacking: BTreeMap::new(),
             reasons: BTreeMap::new(),
             ages: BTreeMap::new(),
             workers: BTreeMap::new(),
@@ -133,6 +136,17 @@ impl Tally {
             *self.left.entry(why).or_default() += count;
         }
         self.progress();
+    }
+
+    /// Counts a letter that was exported without its body, which KV has not, or did not give.
+    pub fn lack(&mut self, why: Left) {
+        *self.lacking.entry(why).or_default() += 1;
+    }
+
+    /// Whether a letter was exported without its body.
+    #[must_use]
+    pub fn is_lacking(&self) -> bool {
+        !self.lacking.is_empty()
     }
 
     #[allow(clippy::disallowed_methods)] // a clock of this machine, for progress alone
@@ -196,6 +210,14 @@ impl Tally {
                 "not delivered to this run (leased elsewhere, delayed, or not reached); run it again in some minutes"
             };
             lines.push(format!("left {}: {why}", output::grouped(self.unseen)));
+        }
+        for (why, count) in &self.lacking {
+            let bodies = output::counted(*count, "body", "bodies");
+            let why = match why {
+                Left::BodyGone => "gone from KV",
+                _ => "not read from KV",
+            };
+            lines.push(format!("the export lacks {bodies}: {why}"));
         }
         if self.renewed > 0 {
             lines.push(format!(

@@ -1,50 +1,89 @@
-//! Bodies that letters left in KV: fetched before they are published, and deleted when their letters are gone.
+//! Bodies that letters left in KV: fetched before they are exported and published, and deleted when their letters are
+//! gone.
 
 use super::Run;
 use super::batch::Taken;
 use crate::commands::replay::fallback;
-use crate::commands::replay::letter::{Content, Left};
+use crate::commands::replay::letter::{Content, Left, Letter};
 use crate::{Error, output};
 
+/// A letter that stays, by the id of its message, and is to be exported with its body.
+pub(super) type Staying = (String, Letter);
+
 impl Run<'_, '_> {
-    /// Fetches the bodies that letters left in KV; a letter without one stays.
-    pub(super) async fn fetch(&mut self, batch: Vec<Taken>) -> Vec<Taken> {
+    /// Fetches the bodies that letters left in KV, and exports these letters. Of a batch, one without its body stays.
+    pub(super) async fn fetch(&mut self, batch: Vec<Taken>, staying: Vec<Staying>) -> Vec<Taken> {
+        for (id, mut letter) in staying {
+            // It stays whatever becomes of this, and what the export lacks is counted.
+            let _ = self.complete(&id, &mut letter).await;
+        }
         let mut fetched = Vec::new();
         for mut taken in batch {
-            let Content::BodyKey(key) = &taken.letter.content else {
+            if !taken.letter.is_apart() {
                 fetched.push(taken);
                 continue;
-            };
-            let key = key.clone();
-            // After one call that failed for good, the next would too.
-            let body = if self.stopped {
-                Err(None)
-            } else {
-                self.body(&key).await.map_err(Some)
-            };
-            let left = match body {
-                Ok(Some(body)) => {
-                    taken.letter.fetched(body);
-                    taken.letter.left(&self.job.args.reason)
-                }
-                Ok(None) => Some(Left::BodyGone),
-                Err(error) => {
-                    if let Some(error) = error {
-                        self.fail(error);
-                    }
-                    Some(Left::NotPublished)
-                }
+            }
+            let completed = self.complete(&taken.message.id, &mut taken.letter).await;
+            let left = match completed {
+                Ok(()) => taken.letter.left(&self.job.args.reason),
+                Err(left) => Some(left),
             };
             match left {
                 Some(left) => self.leave(taken, left),
                 None => fetched.push(taken),
             }
         }
+        if let Some(export) = &mut self.job.export
+            && let Err(error) = export.flush()
+        {
+            self.fail(error);
+            for taken in std::mem::take(&mut fetched) {
+                self.leave(taken, Left::NotPublished);
+            }
+        }
         fetched
     }
 
-    /// The body that a letter left in KV.
-    async fn body(&mut self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+    /// Gives a letter the body that it left in KV, and exports it. The error is why it stays.
+    async fn complete(&mut self, id: &str, letter: &mut Letter) -> Result<(), Left> {
+        let fetched = self.body(letter).await;
+        if let Some(export) = &mut self.job.export {
+            if let Err(why) = fetched {
+                self.tally.lack(why);
+            }
+            // Also without its body: that there is such a letter, and by which key.
+            if let Err(error) = export.write(id, letter) {
+                self.fail(error);
+                return Err(Left::NotPublished);
+            }
+        }
+        fetched
+    }
+
+    /// Fetches the body that a letter left in KV. The error is why it has none.
+    async fn body(&mut self, letter: &mut Letter) -> Result<(), Left> {
+        let Content::BodyKey(key) = &letter.content else {
+            return Ok(());
+        };
+        // After one call that failed for good, the next would too.
+        if self.stopped {
+            return Err(Left::BodyNotRead);
+        }
+        match self.value(key).await {
+            Ok(Some(body)) => {
+                letter.fetched(body);
+                Ok(())
+            }
+            Ok(None) => Err(Left::BodyGone),
+            Err(error) => {
+                self.fail(error);
+                Err(Left::BodyNotRead)
+            }
+        }
+    }
+
+    /// The value of a key in KV.
+    async fn value(&mut self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         if self.kv.is_none() {
             self.kv = Some(fallback(self.job.client, self.job.place).await?);
         }

@@ -1,6 +1,7 @@
 //! What was pulled: which messages to replay, which are settled already, and which stay.
 
 use super::batch::{Again, Taken};
+use super::bodies::Staying;
 use super::held::Deliveries;
 use super::unconfirmed::Ack;
 use super::{Run, State};
@@ -15,6 +16,7 @@ impl Run<'_, '_> {
     pub(super) async fn sort(&mut self, messages: Vec<Message>) -> Vec<Taken> {
         let mut batch = Vec::new();
         let mut acks = Vec::new();
+        let mut staying = Vec::new();
         let mut exported = Ok(());
         // First of all, what a second Ctrl-C must spare.
         let messages: Vec<_> = messages
@@ -56,7 +58,7 @@ impl Run<'_, '_> {
                 self.put_aside(message, alone);
                 continue;
             }
-            match self.take(message, alone) {
+            match self.take(message, alone, &mut staying) {
                 Ok(taken) => batch.extend(taken),
                 Err(error) => exported = Err(error),
             }
@@ -67,6 +69,7 @@ impl Run<'_, '_> {
         }
         if let Err(error) = exported {
             self.fail(error);
+            staying.clear();
             for taken in std::mem::take(&mut batch) {
                 self.leave(taken, Left::NotPublished);
             }
@@ -76,12 +79,17 @@ impl Run<'_, '_> {
             self.renew(Deliveries::Spent).await;
         }
         self.acknowledge(acks).await;
-        self.fetch(batch).await
+        self.fetch(batch, staying).await
     }
 
     /// Looks at a message that is met for the first time: exports and counts it, and takes it to be replayed unless it
-    /// stays. The error is that of the export.
-    fn take(&mut self, message: Message, alone: Option<Alone>) -> Result<Option<Taken>, Error> {
+    /// stays. What left its body in KV is exported later, with that. The error is that of the export.
+    fn take(
+        &mut self,
+        message: Message,
+        alone: Option<Alone>,
+        staying: &mut Vec<Staying>,
+    ) -> Result<Option<Taken>, Error> {
         let asked = &self.job.args.reason;
         let letter = Letter::read(message.body.clone(), Origin::Platform);
         if !letter.is_asked_for(asked) {
@@ -90,6 +98,7 @@ impl Run<'_, '_> {
             return Ok(None);
         }
         if let Some(export) = &mut self.job.export
+            && !letter.is_apart()
             && let Err(error) = export.write(&message.id, &letter)
         {
             self.put_aside(message, alone);
@@ -98,24 +107,28 @@ impl Run<'_, '_> {
         let since_ms = letter.failed_ms.unwrap_or(message.timestamp_ms);
         self.tally
             .see(&letter, Some(self.job.now.timestamp_millis() - since_ms));
-        if self.job.args.dry_run {
-            self.taken += 1;
-            self.hold(message, alone);
-            return Ok(None);
-        }
+        let dry_run = self.job.args.dry_run;
         // Cloudflare's clock, which counts in whole seconds here.
         let begun_ms = self.queue.found_at.timestamp_millis() + 999;
-        let left = if message.timestamp_ms > begun_ms {
+        let left = if dry_run {
+            None
+        } else if message.timestamp_ms > begun_ms {
             Some(Left::CameBack)
         } else {
             letter.left(asked)
         };
         if let Some(left) = left {
             self.tally.leave(left);
+        } else {
+            self.taken += 1;
+        }
+        if dry_run || left.is_some() {
+            if letter.is_apart() && self.job.export.is_some() {
+                staying.push((message.id.clone(), letter));
+            }
             self.hold(message, alone);
             return Ok(None);
         }
-        self.taken += 1;
         self.states.insert(message.id.clone(), State::InFlight);
         Ok(Some(Taken {
             message,
