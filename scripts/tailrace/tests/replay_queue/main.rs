@@ -13,6 +13,7 @@ mod support;
 
 mod bodies;
 mod choice;
+mod copies;
 mod ctrl_c;
 mod export;
 mod faults;

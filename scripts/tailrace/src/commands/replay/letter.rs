@@ -188,6 +188,14 @@ impl Letter {
         }
     }
 
+    /// Takes its body for published, with another letter that names the same key: nothing of it is left to publish.
+    pub fn spare(&mut self) {
+        let nothing = Content::Records(Vec::new());
+        if let Content::BodyKey(key) = std::mem::replace(&mut self.content, nothing) {
+            self.body_key = Some(key);
+        }
+    }
+
     /// Whether it is of one of the reasons `asked` for: none is all.
     #[must_use]
     pub fn is_asked_for(&self, asked: &[Reason]) -> bool {

@@ -37,6 +37,7 @@ use crate::client::queues::{Message, Pulled, Queue};
 use crate::{Error, output};
 
 use batch::{Again, Done, Taken, send};
+use bodies::Body;
 use held::{Deliveries, Held};
 use unconfirmed::Unconfirmed;
 
@@ -76,9 +77,8 @@ struct Run<'r, 'a> {
     backlog: Option<u64>,
     /// Published messages whose ack was not confirmed.
     unconfirmed: Unconfirmed,
-    /// The bodies in KV of what is published, by message id: a letter that is pulled again, maybe by the next run, needs
-    /// its body, so that goes when the letter is known to be gone.
-    bodies: HashMap<String, String>,
+    /// The bodies in KV that were met, by key.
+    bodies: HashMap<String, Body>,
     /// Letters taken, against the limit.
     taken: usize,
     /// Of the held messages, those that nobody looked at: more than was asked for, or after a failure.

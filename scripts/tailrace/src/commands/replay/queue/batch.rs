@@ -75,8 +75,9 @@ impl Run<'_, '_> {
                     id: id.clone(),
                     lease: again.lease,
                 }));
-                if let Some(key) = taken.letter.body_key {
-                    self.bodies.insert(id.clone(), key);
+                let key = taken.letter.body_key;
+                if let Some(body) = key.and_then(|key| self.bodies.get_mut(&key)) {
+                    body.published = true;
                 }
                 self.states.insert(id, State::Published);
             } else {

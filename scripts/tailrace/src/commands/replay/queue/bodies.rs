@@ -1,8 +1,8 @@
 //! Bodies that letters left in KV: fetched before they are exported and published, and deleted when their letters are
 //! gone.
 
-use super::Run;
 use super::batch::Taken;
+use super::{Run, State};
 use crate::commands::replay::fallback;
 use crate::commands::replay::letter::{Content, Left, Letter};
 use crate::{Error, output};
@@ -10,7 +10,30 @@ use crate::{Error, output};
 /// A letter that stays, by the id of its message, and is to be exported with its body.
 pub(super) type Staying = (String, Letter);
 
+/// A body in KV. A message that is given up twice leaves two letters that name the same one.
+#[derive(Default)]
+pub(super) struct Body {
+    /// The messages that name it, as far as they were met. Empty once it is deleted.
+    messages: Vec<String>,
+    /// Whether this run has published it.
+    pub(super) published: bool,
+}
+
 impl Run<'_, '_> {
+    /// Notes which body a message names. Answers whether that was published with another message, which leaves nothing
+    /// to publish of this one.
+    pub(super) fn spare(&mut self, id: &str, letter: &mut Letter) -> bool {
+        let Content::BodyKey(key) = &letter.content else {
+            return false;
+        };
+        let body = self.bodies.entry(key.clone()).or_default();
+        body.messages.push(id.to_owned());
+        if body.published {
+            letter.spare();
+        }
+        body.published
+    }
+
     /// Fetches the bodies that letters left in KV, and exports these letters. Of a batch, one without its body stays.
     pub(super) async fn fetch(&mut self, batch: Vec<Taken>, staying: Vec<Staying>) -> Vec<Taken> {
         for (id, mut letter) in staying {
@@ -91,12 +114,19 @@ impl Run<'_, '_> {
         kv.get(key).await
     }
 
-    /// Deletes bodies in KV whose letters are gone.
+    /// Deletes bodies in KV whose letters are known to be gone: one that is pulled again, maybe by the next run, needs its
+    /// body.
     pub(super) async fn drop_bodies(&mut self) {
         let Some(kv) = &self.kv else { return };
-        let unconfirmed = &self.unconfirmed;
-        for (_, key) in self.bodies.extract_if(|id, _| !unconfirmed.holds(id)) {
-            if let Err(error) = kv.delete(&key).await {
+        let gone = |id: &String| {
+            self.states.get(id) == Some(&State::Published) && !self.unconfirmed.holds(id)
+        };
+        for (key, body) in &mut self.bodies {
+            if body.messages.is_empty() || !body.messages.iter().all(gone) {
+                continue;
+            }
+            body.messages.clear();
+            if let Err(error) = kv.delete(key).await {
                 // It expires by itself.
                 output::note(&format!("a body that is replayed stays in KV: {error}"));
             }

@@ -91,13 +91,17 @@ impl Run<'_, '_> {
         staying: &mut Vec<Staying>,
     ) -> Result<Option<Taken>, Error> {
         let asked = &self.job.args.reason;
-        let letter = Letter::read(message.body.clone(), Origin::Platform);
+        let mut letter = Letter::read(message.body.clone(), Origin::Platform);
         if !letter.is_asked_for(asked) {
             self.tally.leave(Left::NotAsked);
             self.hold(message, alone);
             return Ok(None);
         }
+        let dry_run = self.job.args.dry_run;
+        // What is exported and published already.
+        let spared = !dry_run && self.spare(&message.id, &mut letter);
         if let Some(export) = &mut self.job.export
+            && !spared
             && !letter.is_apart()
             && let Err(error) = export.write(&message.id, &letter)
         {
@@ -107,10 +111,9 @@ impl Run<'_, '_> {
         let since_ms = letter.failed_ms.unwrap_or(message.timestamp_ms);
         self.tally
             .see(&letter, Some(self.job.now.timestamp_millis() - since_ms));
-        let dry_run = self.job.args.dry_run;
         // Cloudflare's clock, which counts in whole seconds here.
         let begun_ms = self.queue.found_at.timestamp_millis() + 999;
-        let left = if dry_run {
+        let left = if dry_run || spared {
             None
         } else if message.timestamp_ms > begun_ms {
             Some(Left::CameBack)
