@@ -411,7 +411,7 @@ fn the_documented_reasons_for_leaving_a_letter_are_those_of_the_summary() {
         );
         count += 1;
     }
-    assert_eq!(count, 4);
+    assert_eq!(count, 6);
 }
 
 #[test]

@@ -21,7 +21,7 @@ async fn a_body_that_was_kept_in_kv_is_fetched_from_there() {
     let body = envelope(&[row("from kv")]);
     assert_eq!(cloud.state().queues["tail-logs"].published, [body]);
     ran.says("left 1: a body that is no envelope");
-    ran.says("left 1: its body was kept in KV and has expired");
+    ran.says("left 1: its body was kept in KV and is gone from there");
     assert_eq!(
         kv_keys(&cloud),
         ["body/2"],

@@ -106,7 +106,9 @@ impl Left {
             Self::NotText => "not text, which is all that can be sent",
             Self::NoRecord => "holds a record that cannot be read (see it with --export)",
             Self::TooLarge => "too large for a message (see it with --export)",
-            Self::BodyGone => "its body was kept in KV and has expired there",
+            Self::BodyGone => {
+                "its body was kept in KV and is gone from there: expired, or replayed with a copy of this letter"
+            }
             Self::BodyNotRead => "its body was kept in KV and could not be read there",
             Self::CameBack => {
                 "came to the queue after the replay began: what rejected them has not been mended"
