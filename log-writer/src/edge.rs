@@ -114,7 +114,9 @@ fn adapters(env: &JsValue) -> Adapters<D1, Dlq, Kv, RuntimeClock> {
 }
 
 fn settings(env: &JsValue) -> Settings {
-    let (settings, bad) = Settings::read(|name| property(env, name)?.as_string());
+    // A number may stand without quotes.
+    let text = |var: JsValue| var.as_string().unwrap_or_else(|| json(&var));
+    let (settings, bad) = Settings::read(|name| property(env, name).map(text));
     for name in bad {
         console_warn(&format!(r#"{{"event":"bad_setting","name":"{name}"}}"#));
     }

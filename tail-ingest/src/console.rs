@@ -83,7 +83,7 @@ fn id(value: Judged<'_>) -> Option<Cow<'_, str>> {
 
 impl<'i, 'a> Console<'i, 'a> {
     /// One line of `item`, whose lines begin with `prefix` where the local runtime says which Worker logs; to be
-    /// [`read`](Self::read), in its place: it is large, and moving it costs a tenth of all that is done with it.
+    /// [`read`](Self::read) where it stays, since it is large to be moved.
     pub(crate) fn new(
         item: &'i TraceItem<'a>,
         log: &'i TraceLog<'a>,

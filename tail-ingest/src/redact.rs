@@ -345,5 +345,7 @@ mod tests {
         ] {
             assert_eq!(url(from, &names), to);
         }
+        let added = Names::new(["iban".to_owned()], true);
+        assert_eq!(url("?x=1&iban=abc", &added), "?x=1&iban=REDACTED");
     }
 }

@@ -61,14 +61,14 @@ impl WorkerConfig {
             .is_some_and(|databases| databases.iter().any(|it| it.contains_key("migrations_dir")))
     }
 
-    /// Sets a variable of the Worker.
-    pub fn var(&mut self, name: &str, text: &str) -> &mut Self {
+    /// Sets a variable of the Worker: a text, or what else a configuration can hold.
+    pub fn var(&mut self, name: &str, content: impl Into<Value>) -> &mut Self {
         let vars = self
             .document
             .entry("vars")
             .or_insert_with(|| Item::Table(toml_edit::Table::new()));
         if let Some(vars) = vars.as_table_like_mut() {
-            vars.insert(name, value(text));
+            vars.insert(name, value(content));
         }
         self
     }

@@ -135,7 +135,7 @@ fn a_locked_database_delays_records_and_loses_none() {
 fn past_the_last_attempt_the_records_are_dead_letters() {
     let mut builder = SystemBuilder::probed().unwrap();
     builder.vary("log-writer", |config| {
-        config.var("MAX_ATTEMPTS", "2");
+        config.var("MAX_ATTEMPTS", 2); // without quotes, as one may well write it
     });
     let system = builder.start().unwrap();
     let lock = system.database().unwrap().another_connection().unwrap();

@@ -243,7 +243,9 @@ fn malformed_settings_are_named_and_the_defaults_stand() {
         config.var("MIN_LEVEL", "loud");
     });
     builder.vary("log-writer", |config| {
-        config.var("MAX_ATTEMPTS", "many");
+        config
+            .var("MAX_ATTEMPTS", "many")
+            .var("RETENTION_DAYS", true);
     });
     let system = builder.start().unwrap();
     for tag in ["trace-one", "trace-two"] {
@@ -260,6 +262,7 @@ fn malformed_settings_are_named_and_the_defaults_stand() {
     };
     assert_eq!(naming("MIN_LEVEL"), 1, "{output}");
     assert!(naming("MAX_ATTEMPTS") >= 1, "{output}");
+    assert!(naming("RETENTION_DAYS") >= 1, "{output}");
 }
 
 #[test]
