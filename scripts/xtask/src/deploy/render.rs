@@ -47,7 +47,7 @@ pub(crate) fn render(
     if base == "tail-ingest" && environment.suffix().is_some() {
         // It must know its own pipeline under the names it has here: recording itself would be an endless loop.
         let own = ["tail-ingest", "log-writer"].map(|worker| environment.name(worker));
-        config.var("PIPELINE_WORKERS", &own.join(" "));
+        config.var("PIPELINE_WORKERS", own.join(" "));
     }
     let main = config
         .document
