@@ -44,8 +44,8 @@ pub(crate) fn all(workspace: &Workspace) -> Result<()> {
         .try_for_each(|(name, folder)| worker(workspace, name, folder))
 }
 
-/// How wasm-opt goes over the Wasm that worker-build leaves. The features are those that
-/// worker-build allows, no more: the runtime must know them.
+/// How wasm-opt goes over the Wasm that worker-build leaves. The features are those that worker-build allows, and the SIMD
+/// that `.cargo/config.toml` turns on; no more, since the runtime must know them.
 const WASM_OPT: [&str; 10] = [
     "--enable-mutable-globals",
     "--enable-sign-ext",
