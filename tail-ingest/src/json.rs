@@ -329,7 +329,7 @@ pub(crate) fn write_escaped(out: &mut Vec<u8>, text: &str) {
 /// Appends a whole number.
 pub(crate) fn write_whole(out: &mut Vec<u8>, mut number: u64) {
     if let Ok(small @ 0..=99) = u8::try_from(number) {
-        // Most are. A byte that is pushed costs a tenth of a piece of unknown length.
+        // Most are: positions of lines, and times of a few milliseconds.
         if small > 9 {
             out.push(b'0' + small / 10);
         }

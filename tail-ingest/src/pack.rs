@@ -10,7 +10,8 @@ use crate::normalize::Sink;
 /// One message body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {
-    /// An envelope: JSON text in UTF-8, as which JavaScript decodes it. Checking that here as well would be 3% of the Worker.
+    /// An envelope: JSON text in UTF-8, as which JavaScript decodes it. Checking that here as well would be 3% of the
+    /// Worker.
     pub bytes: Vec<u8>,
     /// How many records it holds.
     pub records: usize,

@@ -70,7 +70,7 @@ export function send(queue, body, bytes, records, refused) {
   return full === undefined ? own : Promise.all([full, own]);
 }
 
-// The same with a body as it lies in Wasm memory.
+// `send` of a body as it lies in Wasm memory.
 export function sendEncoded(queue, body, records, refused) {
   return send(queue, decode(body), body.length, records, refused);
 }
