@@ -1,0 +1,145 @@
+//! Reads a Worker's settings (wrangler `vars`). Blank is not set; a malformed value keeps the default and is named, so
+//! that no setting can stop a Worker.
+
+use std::ops::RangeInclusive;
+
+use log_record::Level;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::LogLine;
+
+/// A setting that was not understood, and the value that is used instead.
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize)]
+#[error("setting {setting} is not {expected}: {used} is used instead")]
+pub struct Malformed {
+    /// The setting's name.
+    pub setting: &'static str,
+    /// A description of good values, to stand after "is not".
+    pub expected: String,
+    /// The value that is used instead.
+    pub used: String,
+}
+
+impl Malformed {
+    /// Returns the warning. The value itself is not in it: it could be a secret in the wrong place.
+    #[must_use]
+    pub fn to_line(&self) -> LogLine {
+        LogLine::new(Level::Warn, "malformed_setting", &self.to_string(), self)
+    }
+}
+
+/// Reads settings one after the other and collects those that are malformed.
+#[derive(Debug)]
+pub struct SettingsReader<F> {
+    find: F,
+    malformed: Vec<Malformed>,
+}
+
+impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
+    /// Returns a reader over `find`, which returns the text of a var by its name, or `None` where it is not set.
+    pub fn new(find: F) -> Self {
+        Self {
+            find,
+            malformed: Vec::new(),
+        }
+    }
+
+    /// Returns the setting `name` as `parse` understands it; `default` where it is not set or malformed. `expected`
+    /// describes good values, `used` the default.
+    pub fn read<T>(
+        &mut self,
+        name: &'static str,
+        default: T,
+        (expected, used): (&str, &str),
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> T {
+        let Some(text) = (self.find)(name) else {
+            return default;
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            return default;
+        }
+        parse(text).unwrap_or_else(|| {
+            self.malformed.push(Malformed {
+                setting: name,
+                expected: expected.to_owned(),
+                used: used.to_owned(),
+            });
+            default
+        })
+    }
+
+    /// Returns the setting `name`, a whole number within `range`.
+    pub fn read_number(
+        &mut self,
+        name: &'static str,
+        range: RangeInclusive<u32>,
+        default: u32,
+    ) -> u32 {
+        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        self.read(name, default, (&expected, &default.to_string()), |text| {
+            text.parse().ok().filter(|number| range.contains(number))
+        })
+    }
+
+    /// Returns the setting `name`, which is on or off.
+    pub fn read_switch(&mut self, name: &'static str, default: bool) -> bool {
+        let used = if default { "on" } else { "off" };
+        self.read(name, default, ("on or off", used), |text| {
+            match text.to_ascii_lowercase().as_str() {
+                "on" | "true" | "yes" | "1" => Some(true),
+                "off" | "false" | "no" | "0" => Some(false),
+                _ => None,
+            }
+        })
+    }
+
+    /// Returns the settings that were malformed, in the order of reading.
+    #[must_use]
+    pub fn finish(self) -> Vec<Malformed> {
+        self.malformed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader(value: Option<&str>) -> SettingsReader<impl Fn(&str) -> Option<String>> {
+        let value = value.map(str::to_owned);
+        SettingsReader::new(move |_| value.clone())
+    }
+
+    #[test]
+    fn blank_is_not_set() {
+        for value in [None, Some(""), Some("  ")] {
+            let mut reader = reader(value);
+            assert_eq!(reader.read_number("N", 1..=9, 5), 5);
+            assert_eq!(reader.finish(), []);
+        }
+    }
+
+    #[test]
+    fn numbers_and_switches_are_read() {
+        assert_eq!(reader(Some(" 9 ")).read_number("N", 1..=9, 5), 9);
+        for (text, on) in [("ON", true), ("true", true), ("0", false), ("off", false)] {
+            assert_eq!(reader(Some(text)).read_switch("S", !on), on, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_value_keeps_the_default_and_is_named() {
+        for text in ["0", "10", "-1", "7.5", "week"] {
+            let mut reader = reader(Some(text));
+            assert_eq!(reader.read_number("N", 1..=9, 5), 5);
+            let malformed = reader.finish();
+            assert_eq!(
+                malformed[0].to_string(),
+                "setting N is not a whole number from 1 to 9: 5 is used instead"
+            );
+            assert!(!malformed[0].to_line().json.contains("week"));
+        }
+    }
+}
