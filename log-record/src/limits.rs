@@ -53,3 +53,7 @@ pub const RETENTION_DAYS_DEFAULT: u32 = 7;
 
 /// The longest retention an operator may ask for, in days.
 pub const RETENTION_DAYS_MAX: u32 = 365;
+
+/// How long KV keeps what neither a queue nor D1 took, in days: twice the longest that a queue keeps a message, and time
+/// for a person to act when the drain cannot.
+pub const FALLBACK_DAYS: u32 = 30;
