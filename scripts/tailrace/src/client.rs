@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode, header};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use crate::credentials::Token;
 use crate::retry::{Failure, Policy, retry};
@@ -84,7 +84,7 @@ impl<'a> Call<'a> {
 #[derive(Deserialize)]
 struct Frame<T> {
     success: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     errors: Vec<Message>,
     result: Option<T>,
     #[serde(default)]
@@ -98,6 +98,17 @@ struct ResultInfo {
     cursor: Option<String>,
     #[serde(default)]
     total_pages: Option<u64>,
+    #[serde(default)]
+    total_count: Option<u64>,
+}
+
+/// Reads an explicit `null` as a member that is absent: the API sends either.
+fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// A successful answer.
@@ -190,6 +201,16 @@ impl Client {
             result,
             info: answer.info,
             date: answer.date,
+        })
+    }
+
+    /// Makes a call that is answered with a list; with no result where the list is empty.
+    async fn list<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<Answer<Vec<T>>, Error> {
+        let Answer { result, info, date } = self.answer::<Vec<T>>(call).await?;
+        Ok(Answer {
+            result: result.unwrap_or_default(),
+            info,
+            date,
         })
     }
 

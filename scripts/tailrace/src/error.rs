@@ -73,6 +73,12 @@ pub enum Error {
         /// The queue's name.
         queue: String,
     },
+    /// Somebody paused the deliveries of the queue.
+    #[error("the deliveries of the queue \"{queue}\" are paused")]
+    QueuePaused {
+        /// The queue's name.
+        queue: String,
+    },
     /// Any other refusal by the API.
     #[error("could not {what} ({status}: {message})")]
     Api {
@@ -144,6 +150,9 @@ impl Error {
             Self::NoPullConsumer { queue } => format!(
                 "run `cargo xtask deploy`, or `npx wrangler queues consumer http add {queue} --message-retries 100`"
             ),
+            Self::QueuePaused { queue } => {
+                format!("resume them: `npx wrangler queues resume-delivery {queue}`")
+            }
             Self::Api { message, .. } if message.contains("no such table") => {
                 "the database has no tables yet: run `cargo xtask deploy` (or `cargo xtask dev` for --local), which \
                  applies the migrations"

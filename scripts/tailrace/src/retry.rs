@@ -2,7 +2,8 @@
 //! crate is to rewrite `Policy::delays`.
 //!
 //! Every call this tool makes may be made twice: reads change nothing, acks and deletes are idempotent, and what is
-//! published twice meets `ON CONFLICT(log_id) DO NOTHING`.
+//! published twice meets `ON CONFLICT DO NOTHING` (the key is the timestamp and the log id). A pull alone has a price: one
+//! whose answer is lost is a delivery of messages that nobody sees until their lease is over.
 
 use std::future::Future;
 use std::time::Duration;

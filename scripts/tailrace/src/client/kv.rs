@@ -6,6 +6,9 @@ use serde::Deserialize;
 use super::{Answer, Call, Client, encode};
 use crate::Error;
 
+/// Namespaces of one page. (Cloudflare API: at most 1,000.)
+const PAGE_NAMESPACES: usize = 100;
+
 /// A namespace.
 #[derive(Debug)]
 pub struct Namespace<'a> {
@@ -43,7 +46,8 @@ impl<'a> Namespace<'a> {
             if !client.is_local() {
                 call = call.query("per_page", "100").query("page", &number);
             }
-            let Answer { result, info, date }: Answer<Vec<Listed>> = client.call(&call).await?;
+            let Answer { result, info, date } = client.list::<Listed>(&call).await?;
+            let listed_now = result.len();
             for listed in result {
                 let meant = listed.title == title
                     || (client.is_local()
@@ -59,7 +63,13 @@ impl<'a> Namespace<'a> {
                 }
                 seen.push(listed.title);
             }
-            if page >= info.total_pages.unwrap_or(1) {
+            // Neither count is promised; without both, only a full page has another one behind it.
+            let more = match (info.total_pages, info.total_count) {
+                (Some(pages), _) => page < pages,
+                (None, Some(count)) => listed_now > 0 && (seen.len() as u64) < count,
+                (None, None) => listed_now >= PAGE_NAMESPACES,
+            };
+            if client.is_local() || !more {
                 break;
             }
         }
@@ -89,7 +99,7 @@ impl<'a> Namespace<'a> {
         if let Some(cursor) = cursor {
             call = call.query("cursor", cursor);
         }
-        let Answer { result, info, .. }: Answer<Vec<Key>> = self.client.call(&call).await?;
+        let Answer { result, info, .. } = self.client.list::<Key>(&call).await?;
         Ok(Keys {
             names: result.into_iter().map(|key| key.name).collect(),
             cursor: info.cursor.filter(|cursor| !cursor.is_empty()),

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, Client, encode};
+use super::{Call, Client, encode, null_is_default};
 use crate::Error;
 
 /// A queue.
@@ -74,32 +74,25 @@ impl<'a> Queue<'a> {
             queue_id: String,
             queue_name: String,
         }
-        let mut seen = Vec::new();
-        for page in 1_u64.. {
-            let number = page.to_string();
-            let call = Call::get("find the queue", "/queues")
-                .query("per_page", "100")
-                .query("page", &number);
-            let answer: Answer<Vec<Listed>> = client.call(&call).await?;
-            for listed in answer.result {
-                if listed.queue_name == name {
-                    return Ok(Self {
-                        client,
-                        id: listed.queue_id,
-                        name: listed.queue_name,
-                        found_at: answer.date.unwrap_or_else(Utc::now),
-                    });
-                }
-                seen.push(listed.queue_name);
-            }
-            if page >= answer.info.total_pages.unwrap_or(1) {
-                break;
-            }
+        let list = Call::get("find the queue", "/queues");
+        let named = client.list::<Listed>(&list.query("name", name)).await?;
+        let found_at = named.date.unwrap_or_else(Utc::now);
+        if let Some(listed) = named.result.into_iter().find(|one| one.queue_name == name) {
+            return Ok(Self {
+                client,
+                id: listed.queue_id,
+                name: listed.queue_name,
+                found_at,
+            });
         }
+        // The names that there are, for the error: a filtered list holds none of them.
+        let all = client
+            .list::<Listed>(&Call::get("list the queues", "/queues"))
+            .await?;
         Err(Error::Missing {
             kind: "queue",
             name: name.to_owned(),
-            available: seen,
+            available: all.result.into_iter().map(|one| one.queue_name).collect(),
             option,
         })
     }
@@ -114,7 +107,7 @@ impl<'a> Queue<'a> {
     /// [`Error::NoPullConsumer`] where it has none.
     pub async fn pull_consumer(&self) -> Result<PullConsumer, Error> {
         let call = Call::get("read the queue's consumers", self.path("consumers"));
-        let answer: Answer<Vec<Value>> = self.client.call(&call).await?;
+        let answer = self.client.list::<Value>(&call).await?;
         let consumer = answer
             .result
             .iter()
@@ -133,52 +126,38 @@ impl<'a> Queue<'a> {
     /// Leases up to `count` messages for `lease_ms`.
     ///
     /// # Errors
-    /// As the API has them.
+    /// [`Error::QueuePaused`], and as the API has them.
     pub async fn pull(&self, count: usize, lease_ms: u64) -> Result<Pulled, Error> {
-        #[derive(Deserialize)]
-        struct Answered {
-            #[serde(default)]
-            messages: Vec<Raw>,
-            #[serde(default)]
-            message_backlog_count: Option<f64>,
-        }
-        #[derive(Deserialize)]
-        struct Raw {
-            id: String,
-            lease_id: String,
-            body: String,
-            #[serde(default)]
-            attempts: f64,
-            #[serde(default)]
-            timestamp_ms: f64,
-            #[serde(default)]
-            metadata: Value,
-        }
         let call = Call::post(
             "pull from the queue",
             self.path("messages/pull"),
             json!({"batch_size": count, "visibility_timeout_ms": lease_ms}),
         );
-        let answer: Answer<Answered> = self.client.call(&call).await?;
-        let messages = answer
-            .result
-            .messages
-            .into_iter()
-            .map(|raw| {
-                let kind = raw.metadata.get("CF-Content-Type").and_then(Value::as_str);
-                Message {
-                    body: text(raw.body, kind),
-                    id: raw.id,
-                    lease_id: raw.lease_id,
-                    attempts: whole(raw.attempts).try_into().unwrap_or(u32::MAX),
-                    timestamp_ms: whole(raw.timestamp_ms).try_into().unwrap_or(i64::MAX),
-                }
-            })
-            .collect();
+        let answer: Listing = self.listing(&call).await?;
         Ok(Pulled {
-            messages,
-            backlog: answer.result.message_backlog_count.map(whole),
+            backlog: answer.message_backlog_count.map(whole),
+            messages: answer
+                .messages
+                .into_iter()
+                .filter_map(Raw::message)
+                .collect(),
         })
+    }
+
+    /// Makes a call that is answered with messages; with nothing at all where there are none.
+    async fn listing(&self, call: &Call<'_>) -> Result<Listing, Error> {
+        match self.client.answer::<Listing>(call).await {
+            Ok(answer) => Ok(answer.result.unwrap_or_default()),
+            // Cloudflare: "queue_delivery_paused".
+            Err(Error::Api {
+                status: 409,
+                message,
+                ..
+            }) if message.contains("paused") => Err(Error::QueuePaused {
+                queue: self.name.clone(),
+            }),
+            Err(error) => Err(error),
+        }
     }
 
     /// Publishes text messages in one call: all of them, or none that counts.
@@ -203,10 +182,10 @@ impl<'a> Queue<'a> {
     /// # Errors
     /// As the API has them; some of it may have been done nevertheless.
     pub async fn settle(&self, acks: &[&str], releases: &[&str]) -> Result<Settled, Error> {
-        #[derive(Deserialize)]
+        #[derive(Default, Deserialize)]
         struct Answered {
             #[serde(default, rename = "ackCount")]
-            acked: f64,
+            acked: Option<f64>,
             #[serde(default)]
             warnings: Value,
         }
@@ -220,29 +199,86 @@ impl<'a> Queue<'a> {
             self.path("messages/ack"),
             json!({"acks": taken, "retries": given_back}),
         );
-        let answer: Answer<Answered> = self.client.call(&call).await?;
-        let count = usize::try_from(whole(answer.result.acked)).unwrap_or(usize::MAX);
-        let warnings = match answer.result.warnings {
+        let answer = self.client.answer::<Answered>(&call).await?;
+        let answered = answer.result.unwrap_or_default();
+        let warnings: BTreeMap<_, _> = match answered.warnings {
             Value::Object(map) => map
                 .into_iter()
                 .map(|(lease, words)| (lease, words.as_str().unwrap_or_default().to_owned()))
                 .collect(),
             _ => BTreeMap::new(),
         };
-        Ok(Settled {
-            acked: count,
-            warnings,
+        // The number is not promised; without it, what is not warned of was taken.
+        let acked = answered.acked.map_or_else(
+            || {
+                acks.iter()
+                    .filter(|lease| !warnings.contains_key(**lease))
+                    .count()
+            },
+            |count| usize::try_from(whole(count)).unwrap_or(usize::MAX),
+        );
+        Ok(Settled { acked, warnings })
+    }
+}
+
+/// Messages as the API lists them. Nothing in here is promised to be there.
+#[derive(Default, Deserialize)]
+struct Listing {
+    #[serde(default, deserialize_with = "null_is_default")]
+    messages: Vec<Raw>,
+    #[serde(default)]
+    message_backlog_count: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    lease_id: Option<String>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    body: String,
+    #[serde(default)]
+    attempts: Option<f64>,
+    #[serde(default)]
+    timestamp_ms: Option<f64>,
+    #[serde(default)]
+    metadata: Value,
+}
+
+impl Raw {
+    /// The message; `None` where there is no lease to settle it by: it comes back by itself.
+    fn message(self) -> Option<Message> {
+        let lease_id = self.lease_id?;
+        let kind = self.metadata.get("CF-Content-Type").and_then(Value::as_str);
+        Some(Message {
+            body: text(self.body, kind),
+            id: self.id.unwrap_or_else(|| lease_id.clone()),
+            lease_id,
+            attempts: self
+                .attempts
+                .map_or(1, whole)
+                .try_into()
+                .unwrap_or(u32::MAX),
+            timestamp_ms: self
+                .timestamp_ms
+                .map_or(0, whole)
+                .try_into()
+                .unwrap_or(i64::MAX),
         })
     }
 }
 
-/// A body as text: `json` and `bytes` bodies come in base64, `text` plain. A `json` body that is itself a string is
-/// that string.
+/// A body as text: `json` and `bytes` bodies come in base64, `text` plain. (An example in Cloudflare's documentation
+/// has a `json` body in plain text as well: what is not base64 stays as it came.) A `json` body that is itself a
+/// string is that string.
 fn text(body: String, kind: Option<&str>) -> Result<String, Vec<u8>> {
     if !matches!(kind, Some("json" | "bytes" | "v8")) {
         return Ok(body);
     }
-    let bytes = STANDARD.decode(&body).map_err(|_| body.into_bytes())?;
+    let Ok(bytes) = STANDARD.decode(&body) else {
+        return Ok(body);
+    };
     let decoded = String::from_utf8(bytes).map_err(FromUtf8Error::into_bytes)?;
     if kind == Some("json")
         && let Ok(Value::String(inner)) = serde_json::from_str(&decoded)
@@ -271,6 +307,8 @@ mod tests {
             (encoded(b"{\"v\":1}"), Some("json"), "{\"v\":1}"),
             (encoded(b"\"{}\""), Some("json"), "{}"),
             (encoded(b"raw"), Some("bytes"), "raw"),
+            ("hello".to_owned(), Some("json"), "hello"),
+            ("{\"v\":1}".to_owned(), Some("json"), "{\"v\":1}"),
         ] {
             assert_eq!(text(body, kind), Ok(expected.to_owned()));
         }

@@ -53,6 +53,10 @@ pub struct State {
     pub surplus: usize,
     /// Keys of one page.
     pub kv_page: usize,
+    /// Namespaces that are listed before the fallback.
+    pub other_namespaces: usize,
+    /// Whether answers leave out, or give as null, whatever the API does not promise.
+    pub sparse: bool,
     pub(super) next: u64,
 }
 
@@ -82,6 +86,8 @@ impl Default for State {
             never_acked: Vec::new(),
             surplus: 0,
             kv_page: 1000,
+            other_namespaces: 1,
+            sparse: false,
             next: 0,
         }
     }
@@ -92,12 +98,6 @@ pub fn failure(status: u16, code: u64, message: &str) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_json(json!({
         "success": false, "errors": [{"code": code, "message": message}], "messages": [], "result": null
     }))
-}
-
-pub(super) fn success(result: &Value, info: &Value) -> ResponseTemplate {
-    ResponseTemplate::new(200).set_body_json(
-        json!({"success": true, "errors": [], "messages": [], "result": result, "result_info": info}),
-    )
 }
 
 pub(super) struct Api(pub(super) Arc<Mutex<State>>);
@@ -148,6 +148,20 @@ impl Respond for Api {
 }
 
 impl State {
+    /// An answer of success; a sparse one has null for every list that is empty, and nothing beside the result but a
+    /// cursor.
+    pub(super) fn success(&self, result: &Value, info: &Value) -> ResponseTemplate {
+        let body = if self.sparse {
+            let empty = result.as_array().is_some_and(Vec::is_empty) || *result == json!({});
+            let result = if empty { &Value::Null } else { result };
+            json!({"success": true, "errors": null, "messages": null, "result": result,
+                "result_info": info.get("cursor").map(|cursor| json!({"cursor": cursor}))})
+        } else {
+            json!({"success": true, "errors": [], "messages": [], "result": result, "result_info": info})
+        };
+        ResponseTemplate::new(200).set_body_json(body)
+    }
+
     fn serve(&mut self, request: &Request, path: &str) -> ResponseTemplate {
         let rest = if let Some(rest) = path.strip_prefix(EXPLORER) {
             if rest.starts_with("/queues") {
@@ -164,7 +178,7 @@ impl State {
                 return failure(401, 10000, "Authentication error");
             }
             if path == "/client/v4/accounts" {
-                return success(&json!([{"id": ACCOUNT, "name": "Acme"}]), &json!({}));
+                return self.success(&json!([{"id": ACCOUNT, "name": "Acme"}]), &json!({}));
             }
             let Some(rest) = path.strip_prefix(&format!("/client/v4/accounts/{ACCOUNT}")) else {
                 return failure(
@@ -182,7 +196,7 @@ impl State {
         match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["d1", "database"]) => {
                 let name = if local { "DB" } else { "tailrace" };
-                success(&json!([{"uuid": "db-id", "name": name}]), &json!({}))
+                self.success(&json!([{"uuid": "db-id", "name": name}]), &json!({}))
             }
             ("POST", ["d1", "database", "db-id", "raw"]) => self.query(&body),
             ("GET", ["storage", "kv", "namespaces"]) => {
@@ -191,10 +205,7 @@ impl State {
                 } else {
                     "tailrace-fallback"
                 };
-                success(
-                    &json!([{"id": "other", "title": "other"}, {"id": "kv-id", "title": title}]),
-                    &json!({"total_pages": 1}),
-                )
+                self.namespaces(title, &query)
             }
             ("GET", ["storage", "kv", "namespaces", "kv-id", "keys"]) => self.keys(&query),
             (method, ["storage", "kv", "namespaces", "kv-id", "values", key]) => {
@@ -206,18 +217,21 @@ impl State {
                     ),
                     "DELETE" => {
                         self.kv.remove(&key);
-                        success(&json!({}), &json!({}))
+                        self.success(&json!({}), &json!({}))
                     }
                     _ => ResponseTemplate::new(405),
                 }
             }
             ("GET", ["queues"]) => {
+                let named = query.get("name");
                 let queues: Vec<_> = self
                     .queues
                     .keys()
+                    .filter(|name| named.is_none_or(|named| named == *name))
+                    .take(100)
                     .map(|name| json!({"queue_id": format!("id-{name}"), "queue_name": name}))
                     .collect();
-                success(&json!(queues), &json!({"total_pages": 1}))
+                self.success(&json!(queues), &json!({}))
             }
             ("GET", ["queues", id, "consumers"]) => {
                 let Some(queue) = self.queues.get(id.trim_start_matches("id-")) else {
@@ -228,11 +242,12 @@ impl State {
                 } else {
                     json!([{"type": "worker", "script_name": "log-writer"}])
                 };
-                success(&consumers, &json!({}))
+                self.success(&consumers, &json!({}))
             }
             ("POST", ["queues", id, "messages", action]) => {
                 let name = id.trim_start_matches("id-").to_owned();
                 match *action {
+                    "pull" if self.queues[&name].paused => failure(409, 0, "queue_delivery_paused"),
                     "pull" => self.pull(&name, &body),
                     "ack" => self.ack(&name, &body),
                     "batch" => self.publish(&name, &body),
@@ -269,9 +284,21 @@ impl State {
             )
         };
         match run() {
-            Ok(result) => success(&result, &json!({})),
+            Ok(result) => self.success(&result, &json!({})),
             Err(error) => failure(400, 7500, &error.to_string()),
         }
+    }
+
+    fn namespaces(&self, title: &str, query: &BTreeMap<String, String>) -> ResponseTemplate {
+        let mut all: Vec<_> = (0..self.other_namespaces)
+            .map(|n| json!({"id": format!("other-{n}"), "title": format!("other {n}")}))
+            .collect();
+        all.push(json!({"id": "kv-id", "title": title}));
+        // How many pages there are is not promised.
+        let number = |name, absent| query.get(name).map_or(absent, |text| text.parse().unwrap());
+        let (page, size) = (number("page", 1), number("per_page", 1000));
+        let page: Vec<_> = all.into_iter().skip((page - 1) * size).take(size).collect();
+        self.success(&json!(page), &json!({}))
     }
 
     fn keys(&self, query: &BTreeMap<String, String>) -> ResponseTemplate {
@@ -292,7 +319,7 @@ impl State {
         } else {
             ""
         };
-        success(
+        self.success(
             &json!(page),
             &json!({"count": page.len(), "cursor": cursor}),
         )

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use super::api::{State, failure, success};
+use super::api::{State, failure};
 
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -26,6 +26,7 @@ pub struct Queue {
     pub deleted: Vec<Message>,
     pub pull_consumer: bool,
     pub max_retries: u32,
+    pub paused: bool,
 }
 
 impl State {
@@ -70,12 +71,12 @@ impl State {
         }
     }
 
-    pub(super) fn pull(&mut self, queue: &str, body: &Value) -> ResponseTemplate {
+    pub(super) fn pull(&mut self, name: &str, body: &Value) -> ResponseTemplate {
         let count = usize::try_from(body["batch_size"].as_u64().unwrap()).unwrap();
         assert!(count <= 100, "the platform takes at most 100");
         let count = count + self.surplus;
         let first = self.number();
-        let queue = self.queues.get_mut(queue).unwrap();
+        let queue = self.queues.get_mut(name).unwrap();
         if !queue.pull_consumer {
             return failure(405, 11003, "queue does not have http_pull enabled");
         }
@@ -101,8 +102,20 @@ impl State {
                 "timestamp_ms": message.timestamp_ms, "metadata": {"CF-Content-Type": message.content_type},
             }));
         }
-        success(
-            &json!({"messages": pulled, "message_backlog_count": queue.messages.len()}),
+        if self.sparse {
+            for message in &mut pulled {
+                message["metadata"].take();
+            }
+            let result = if pulled.is_empty() {
+                json!({})
+            } else {
+                json!({"messages": pulled})
+            };
+            return self.success(&result, &json!({}));
+        }
+        let backlog = self.queues[name].messages.len();
+        self.success(
+            &json!({"messages": pulled, "message_backlog_count": backlog}),
             &json!({}),
         )
     }
@@ -144,7 +157,10 @@ impl State {
                 message.lease = None;
             }
         }
-        success(
+        if self.sparse {
+            return self.success(&json!({}), &json!({}));
+        }
+        self.success(
             &json!({"ackCount": acks.len(), "retryCount": retries.len(), "warnings": warnings}),
             &json!({}),
         )
@@ -171,6 +187,6 @@ impl State {
                 .push(body.to_owned());
             self.enqueue_as(queue, body, "text", chrono::Utc::now().timestamp_millis());
         }
-        success(&json!({}), &json!({}))
+        self.success(&json!({}), &json!({}))
     }
 }
