@@ -1,7 +1,7 @@
 //! The tail Worker: trace events in, queue messages out. It normalizes and publishes; storing is log-writer's work.
 //!
-//! Nothing here loses an event: what cannot be read is kept as it came, what cannot be sent goes down the ladder to KV,
-//! and what is lost all the same is counted.
+//! Nothing here loses an event: what cannot be read is kept as it came, what the queue does not take goes down the ladder
+//! to KV, and what KV does not confirm is counted.
 //!
 //! In reading order:
 //! - `frame`: trace events as the Worker's glue hands them over;
@@ -14,8 +14,9 @@
 //! - [`redact`], `clean`: what must not be stored, and JSON without it;
 //! - `cut`: records too large for a message;
 //! - `pack`: records into message bodies;
-//! - [`send`], [`retry`]: bodies to the queue, else to KV, else counted;
-//! - [`report`]: what the Worker says about itself;
+//! - [`mod@deliver`]: bodies to the queue, else to KV, else counted;
+//! - [`ports`]: the queue, KV and the clock, as `deliver` needs them;
+//! - [`report`]: the line about a delivery that went wrong;
 //! - [`settings`]: what an operator can set;
 //! - `json`: tokens of JSON text; `scan`: the usual text in one pass;
 //! - `edge`: the Worker itself, on Wasm only.
@@ -23,6 +24,7 @@
 mod clean;
 mod console;
 mod cut;
+pub mod deliver;
 #[cfg(target_arch = "wasm32")]
 pub mod edge;
 mod event;
@@ -32,11 +34,10 @@ pub mod input;
 mod json;
 pub mod normalize;
 mod pack;
+pub mod ports;
 pub mod redact;
 pub mod report;
-pub mod retry;
 mod scan;
-pub mod send;
 pub mod settings;
 mod timestamp;
 mod trace;

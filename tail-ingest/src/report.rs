@@ -1,90 +1,53 @@
-//! What the Worker says about itself: one structured line, only when something went wrong. Never a payload.
+//! The line that the Worker writes about a delivery: one, and only when something went wrong. Never a payload.
 
-use crate::json;
-use crate::send::Delivery;
-use crate::settings::Malformed;
+use log_record::Level;
+use serde::Serialize;
+use worker_runtime::{CallError, LogLine};
 
-/// A line and how loud it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
-    /// Every record found a place, but not the first one.
-    Warn(String),
-    /// Records were lost, or will be unless someone acts.
-    Error(String),
+use crate::deliver::Delivery;
+
+#[derive(Serialize)]
+struct Fields {
+    queued: usize,
+    fallback: usize,
+    not_confirmed: usize,
+    queue_error: Option<String>,
+    fallback_error: Option<String>,
 }
 
-/// The line for a delivery; none if the queue took everything at once or after a retry.
+/// Returns the line for a delivery; `None` where the queue took everything, at once or after a retry.
 #[must_use]
-pub fn delivery(delivery: &Delivery) -> Option<Line> {
-    let queue_error = delivery.queue_error.as_deref()?;
-    let mut out = Vec::new();
-    let lost = delivery.lost > 0;
-    let error = lost || delivery.misconfigured;
-    begin(
-        &mut out,
-        if error { "error" } else { "warn" },
-        &if lost {
-            format!(
-                "{} log records lost: neither the queue nor KV took them",
-                delivery.lost
-            )
-        } else {
-            format!(
-                "the queue refused {} log records: kept in KV",
-                delivery.kept
-            )
-        },
-    );
-    for (name, count) in [
-        ("queued", delivery.queued),
-        ("kept", delivery.kept),
-        ("lost", delivery.lost),
-    ] {
-        key(&mut out, name);
-        json::write_whole(&mut out, u64::try_from(count).unwrap_or(u64::MAX));
+pub fn delivery_line(delivery: &Delivery) -> Option<LogLine> {
+    if delivery.fallback == 0 && delivery.not_confirmed == 0 {
+        return None;
     }
-    key(&mut out, "queue_error");
-    json::write_string(&mut out, queue_error);
-    if let Some(error) = &delivery.kv_error {
-        key(&mut out, "kv_error");
-        json::write_string(&mut out, error);
-    }
-    let line = end(out);
-    Some(if error {
-        Line::Error(line)
-    } else {
-        Line::Warn(line)
-    })
-}
-
-/// The warning for a malformed setting.
-#[must_use]
-pub fn malformed(malformed: &Malformed) -> String {
-    let mut out = Vec::new();
-    begin(&mut out, "warn", &malformed.to_string());
-    key(&mut out, "setting");
-    json::write_string(&mut out, malformed.name);
-    end(out)
-}
-
-fn begin(out: &mut Vec<u8>, level: &str, message: &str) {
-    out.extend_from_slice(b"{\"level\":");
-    json::write_string(out, level);
-    out.extend_from_slice(b",\"message\":");
-    json::write_string(out, message);
-    out.extend_from_slice(b",\"context\":{\"worker\":\"tail-ingest\"");
-}
-
-fn key(out: &mut Vec<u8>, name: &str) {
-    out.push(b',');
-    json::write_string(out, name);
-    out.push(b':');
-}
-
-fn end(mut out: Vec<u8>) -> String {
-    out.extend_from_slice(b"}}");
-    // Made of text only.
-    String::from_utf8(out).unwrap_or_default()
+    // A missing binding is an error even where KV took everything: only a person can mend it.
+    let missing = matches!(delivery.queue_error, Some(CallError::MissingBinding(_)));
+    let (level, message) = match delivery.not_confirmed {
+        0 => {
+            let level = if missing { Level::Error } else { Level::Warn };
+            let records = delivery.fallback;
+            (
+                level,
+                format!("the queue did not take {records} log records: KV keeps them"),
+            )
+        }
+        records => (
+            Level::Error,
+            format!(
+                "{records} log records not confirmed: neither the queue nor KV said that it took them"
+            ),
+        ),
+    };
+    let text = |error: &Option<CallError>| error.as_ref().map(ToString::to_string);
+    let fields = Fields {
+        queued: delivery.queued,
+        fallback: delivery.fallback,
+        not_confirmed: delivery.not_confirmed,
+        queue_error: text(&delivery.queue_error),
+        fallback_error: text(&delivery.fallback_error),
+    };
+    Some(LogLine::new(level, "delivery", &message, &fields))
 }
 
 #[cfg(test)]
@@ -92,41 +55,53 @@ mod tests {
     use super::*;
 
     #[test]
-    fn silence_unless_the_queue_refused_for_good() {
+    fn a_queue_that_takes_everything_gets_no_line() {
         let fine = Delivery {
             queued: 5,
+            queue_error: Some(CallError::Refused("once".to_owned())),
             ..Delivery::default()
         };
-        assert_eq!(super::delivery(&fine), None);
+        assert_eq!(delivery_line(&fine), None);
     }
 
     #[test]
-    fn lines_are_json_and_say_what_became_of_the_records() {
+    fn a_line_says_where_the_records_are() {
         let kept = Delivery {
-            kept: 5,
-            queue_error: Some("down \"now\"".to_owned()),
+            fallback: 5,
+            queue_error: Some(CallError::Refused("down \"now\"".to_owned())),
             ..Delivery::default()
         };
-        let Some(Line::Warn(line)) = super::delivery(&kept) else {
-            panic!("no warning")
-        };
-        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let line = delivery_line(&kept).unwrap();
+        assert_eq!(line.level, Level::Warn);
         assert_eq!(
-            read["message"],
-            "the queue refused 5 log records: kept in KV"
+            line.json,
+            r#"{"level":"warn","event":"delivery","message":"the queue did not take 5 log records: KV keeps them","queued":0,"fallback":5,"not_confirmed":0,"queue_error":"down \"now\"","fallback_error":null}"#
         );
-        assert_eq!(read["context"]["queue_error"], "down \"now\"");
 
-        let lost = Delivery {
-            lost: 2,
-            kv_error: Some("full".to_owned()),
+        let missing = Delivery {
+            queue_error: Some(CallError::MissingBinding("TAIL_LOGS")),
             ..kept
         };
-        let Some(Line::Error(line)) = super::delivery(&lost) else {
-            panic!("no error")
+        assert_eq!(delivery_line(&missing).unwrap().level, Level::Error);
+    }
+
+    #[test]
+    fn records_not_confirmed_are_counted_in_an_error() {
+        let lost = Delivery {
+            not_confirmed: 2,
+            queue_error: Some(CallError::TimedOut { limit_ms: 5_000 }),
+            fallback_error: Some(CallError::Refused("full".to_owned())),
+            ..Delivery::default()
         };
-        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(read["context"]["lost"], 2);
-        assert_eq!(read["context"]["kv_error"], "full");
+        let line = delivery_line(&lost).unwrap();
+        assert_eq!(line.level, Level::Error);
+        let read: serde_json::Value = serde_json::from_str(&line.json).unwrap();
+        assert_eq!(
+            read["message"],
+            "2 log records not confirmed: neither the queue nor KV said that it took them"
+        );
+        assert_eq!(read["not_confirmed"], 2);
+        assert_eq!(read["queue_error"], "no answer within 5000 ms");
+        assert_eq!(read["fallback_error"], "full");
     }
 }

@@ -2,8 +2,7 @@
 //! warning; none stops the Worker.
 
 use log_record::Level;
-use log_record::limits::{RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MAX};
-use thiserror::Error;
+use worker_runtime::{Malformed, SettingsReader};
 
 use crate::redact::Names;
 
@@ -24,12 +23,32 @@ pub struct Settings {
     /// `KEEP_HEADERS`: the request headers that are stored: `all`, `none`, or their names. Default `all`; secrets are
     /// redacted in any case.
     pub keep_headers: Headers,
-    /// `REDACT`: further parts of names that mark a secret, in headers, query parameters and logged data. And
-    /// `REDACT_FIELDS`: whether logged data is searched for secrets by name at all, `on` (default) or `off`.
+    /// `CORRELATION_HEADERS`: the request headers that may hold a correlation id, the best first, in lower case. Default
+    /// [`CORRELATION_HEADERS`].
+    pub correlation_headers: Vec<String>,
+    /// `REDACT`: further parts of names that mark a secret, in headers, query parameters and logged data. Default none.
+    pub redact_names: Vec<String>,
+    /// `REDACT_FIELDS`: whether logged data is searched for secrets by name. Default on.
+    pub redact_fields: bool,
+    /// `REDACT_SHAPES`: whether text is searched for secrets by their shape, such as tokens. Default on.
+    pub redact_shapes: bool,
+    /// The judge of names that `redact_names` and `redact_fields` make.
     pub names: Names,
-    /// `RETENTION_DAYS`: how long logs are kept, in days; what waits in the KV fallback expires a day later. Default 7.
-    pub retention_days: u32,
 }
+
+/// The request headers that may hold a correlation id unless `CORRELATION_HEADERS` says otherwise, the best first.
+pub const CORRELATION_HEADERS: [&str; 10] = [
+    "x-correlation-id",
+    "traceparent",
+    "b3",
+    "x-b3-traceid",
+    "sentry-trace",
+    "x-datadog-trace-id",
+    "x-cloud-trace-context",
+    "x-amzn-trace-id",
+    "x-trace-id",
+    "x-request-id",
+];
 
 /// Which request headers are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +60,15 @@ pub enum Headers {
 }
 
 impl Headers {
-    /// Whether the header `name` is stored.
+    fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "all" | "*" => Some(Self::All),
+            "none" => Some(Self::Only(Vec::new())),
+            names => split_list(names, is_token).map(Self::Only),
+        }
+    }
+
+    /// Returns whether the header `name` is stored.
     #[must_use]
     pub fn keeps(&self, name: &str) -> bool {
         match self {
@@ -59,135 +86,95 @@ impl Default for Settings {
             excluded_workers: Vec::new(),
             pipeline_workers: vec!["tail-ingest".to_owned(), "log-writer".to_owned()],
             keep_headers: Headers::All,
+            correlation_headers: CORRELATION_HEADERS.map(str::to_owned).to_vec(),
+            redact_names: Vec::new(),
+            redact_fields: true,
+            redact_shapes: true,
             names: Names::default(),
-            retention_days: RETENTION_DAYS_DEFAULT,
         }
     }
 }
 
-/// A setting that was not understood. What is used instead stands in `used`.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("setting {name} is malformed ({problem}): {used} is used instead")]
-pub struct Malformed {
-    /// The setting's name.
-    pub name: &'static str,
-    /// What was expected.
-    pub problem: &'static str,
-    /// What is used instead.
-    pub used: &'static str,
-}
-
 /// The names of all settings.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 9] = [
     "MIN_LEVEL",
     "SAMPLE_RATE",
     "EXCLUDED_WORKERS",
     "PIPELINE_WORKERS",
     "KEEP_HEADERS",
+    "CORRELATION_HEADERS",
     "REDACT",
     "REDACT_FIELDS",
-    "RETENTION_DAYS",
+    "REDACT_SHAPES",
 ];
 
 impl Settings {
-    /// Reads the settings through `get`, which gives the text of a variable, or `None` where it is not set. Blank is not
-    /// set.
-    pub fn read(get: impl Fn(&str) -> Option<String>) -> (Self, Vec<Malformed>) {
-        let mut settings = Self::default();
-        let mut malformed = Vec::new();
-        let get = |name: &str| {
-            get(name)
-                .map(|text| text.trim().to_owned())
-                .filter(|text| !text.is_empty())
+    /// Reads the settings through `find`, which returns the text of a var, or `None` where it is not set. Blank is not
+    /// set. Returns the malformed ones as well.
+    pub fn read(find: impl Fn(&str) -> Option<String>) -> (Self, Vec<Malformed>) {
+        let default = Self::default();
+        let mut reader = SettingsReader::new(find);
+        let min_level = reader.read(
+            "MIN_LEVEL",
+            default.min_level,
+            ("debug, info, warn or error", "debug"),
+            Level::from_alias,
+        );
+        let sample_rate = reader.read(
+            "SAMPLE_RATE",
+            default.sample_rate,
+            ("a number from 0 to 1", "1"),
+            |text| text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate)),
+        );
+        let workers = "a list of Worker names";
+        let excluded_workers = reader.read(
+            "EXCLUDED_WORKERS",
+            default.excluded_workers,
+            (workers, "none"),
+            |text| split_list(text, is_worker_pattern),
+        );
+        let pipeline_workers = reader.read(
+            "PIPELINE_WORKERS",
+            default.pipeline_workers,
+            (workers, "tail-ingest log-writer"),
+            |text| split_list(text, is_worker_pattern),
+        );
+        let keep_headers = reader.read(
+            "KEEP_HEADERS",
+            default.keep_headers,
+            ("all, none or a list of header names", "all"),
+            Headers::parse,
+        );
+        let correlation_headers = reader.read(
+            "CORRELATION_HEADERS",
+            default.correlation_headers,
+            ("a list of header names", "the built-in list"),
+            |text| split_list(&text.to_ascii_lowercase(), is_token),
+        );
+        let redact_names = reader.read(
+            "REDACT",
+            default.redact_names,
+            ("a list of names", "the built-in list"),
+            |text| split_list(text, is_token),
+        );
+        let redact_fields = reader.read_switch("REDACT_FIELDS", default.redact_fields);
+        let redact_shapes = reader.read_switch("REDACT_SHAPES", default.redact_shapes);
+        let settings = Self {
+            min_level,
+            sample_rate,
+            excluded_workers,
+            pipeline_workers,
+            keep_headers,
+            correlation_headers,
+            names: Names::new(redact_names.clone(), redact_fields),
+            redact_names,
+            redact_fields,
+            redact_shapes,
         };
-        let mut complain = |name, problem, used| {
-            malformed.push(Malformed {
-                name,
-                problem,
-                used,
-            });
-        };
-
-        if let Some(text) = get("MIN_LEVEL") {
-            match Level::from_alias(&text) {
-                Some(level) => settings.min_level = level,
-                None => complain("MIN_LEVEL", "not debug, info, warn or error", "debug"),
-            }
-        }
-        if let Some(text) = get("SAMPLE_RATE") {
-            match text.parse() {
-                Ok(rate) if (0.0..=1.0).contains(&rate) => settings.sample_rate = rate,
-                _ => complain("SAMPLE_RATE", "not a number from 0 to 1", "1"),
-            }
-        }
-        if let Some(text) = get("EXCLUDED_WORKERS") {
-            match list(&text, is_worker_pattern) {
-                Some(workers) => settings.excluded_workers = workers,
-                None => complain("EXCLUDED_WORKERS", "not a list of Worker names", "none"),
-            }
-        }
-        if let Some(text) = get("PIPELINE_WORKERS") {
-            match list(&text, is_worker_pattern) {
-                Some(workers) => settings.pipeline_workers = workers,
-                None => complain(
-                    "PIPELINE_WORKERS",
-                    "not a list of Worker names",
-                    "tail-ingest log-writer",
-                ),
-            }
-        }
-        if let Some(text) = get("KEEP_HEADERS") {
-            match text.to_ascii_lowercase().as_str() {
-                "all" | "*" => settings.keep_headers = Headers::All,
-                "none" => settings.keep_headers = Headers::Only(Vec::new()),
-                text => match list(text, is_token) {
-                    Some(names) => settings.keep_headers = Headers::Only(names),
-                    None => complain(
-                        "KEEP_HEADERS",
-                        "not all, none or a list of header names",
-                        "all",
-                    ),
-                },
-            }
-        }
-        let added = get("REDACT").and_then(|text| {
-            let names = list(&text, is_token);
-            if names.is_none() {
-                complain("REDACT", "not a list of names", "the built-in names");
-            }
-            names
-        });
-        let fields = match get("REDACT_FIELDS").map(|text| text.to_ascii_lowercase()) {
-            None => true,
-            Some(text) => match text.as_str() {
-                "on" | "true" | "yes" | "1" => true,
-                "off" | "false" | "no" | "0" => false,
-                _ => {
-                    complain("REDACT_FIELDS", "not on or off", "on");
-                    true
-                }
-            },
-        };
-        settings.names = Names::new(added.unwrap_or_default(), fields);
-        if let Some(text) = get("RETENTION_DAYS") {
-            match text.parse() {
-                Ok(days) if (1..=RETENTION_DAYS_MAX).contains(&days) => {
-                    settings.retention_days = days;
-                }
-                _ => complain("RETENTION_DAYS", "not a whole number from 1 to 365", "7"),
-            }
-        }
-        (settings, malformed)
+        (settings, reader.finish())
     }
 
-    /// How long KV keeps what the queue refused, in days: a day longer than logs are kept, so that nothing expires that
-    /// could still be brought back in time.
-    #[must_use]
-    pub fn keep_days(&self) -> u32 {
-        self.retention_days + 1
-    }
-
-    /// Whether `worker` is one of the pipeline's own, or excluded.
+    /// Returns whether `worker` is one of the pipeline's own, or excluded.
     #[must_use]
     pub fn excludes(&self, worker: &str) -> bool {
         self.pipeline_workers
@@ -200,8 +187,8 @@ impl Settings {
     }
 }
 
-/// The parts of `text`, divided by commas or white space, if each is `valid` and there is one.
-fn list(text: &str, valid: fn(&str) -> bool) -> Option<Vec<String>> {
+/// Returns the parts of `text`, divided by commas or white space, if each is `valid` and there is one.
+fn split_list(text: &str, valid: fn(&str) -> bool) -> Option<Vec<String>> {
     let parts: Vec<_> = text
         .split(|c: char| c == ',' || c.is_whitespace())
         .filter(|part| !part.is_empty())
@@ -210,7 +197,7 @@ fn list(text: &str, valid: fn(&str) -> bool) -> Option<Vec<String>> {
     (!parts.is_empty() && parts.iter().all(|part| valid(part))).then_some(parts)
 }
 
-/// A Worker's name, or the beginning of one and `*`. A lone `*` would store nothing at all: no one means that.
+/// Returns whether `text` is a Worker's name, or the beginning of one and `*`. A lone `*` would store nothing at all: no one means that.
 fn is_worker_pattern(text: &str) -> bool {
     let name = text.strip_suffix('*').unwrap_or(text);
     !name.is_empty()
@@ -219,7 +206,7 @@ fn is_worker_pattern(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
-/// A header's or parameter's name: a token of HTTP.
+/// Returns whether `text` can name a header or a parameter: a token of HTTP.
 fn is_token(text: &str) -> bool {
     text.bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~[]".contains(&byte))
@@ -252,9 +239,10 @@ mod tests {
             ("EXCLUDED_WORKERS", "noisy, test-*"),
             ("PIPELINE_WORKERS", "my-ingest my-writer"),
             ("KEEP_HEADERS", "User-Agent, accept"),
+            ("CORRELATION_HEADERS", "X-Trace-Id, x-request-id"),
             ("REDACT", "iban"),
             ("REDACT_FIELDS", "off"),
-            ("RETENTION_DAYS", "30"),
+            ("REDACT_SHAPES", "off"),
         ]);
         assert_eq!(malformed, []);
         assert_eq!(settings.min_level, Level::Warn);
@@ -272,7 +260,9 @@ mod tests {
         assert!(!settings.keep_headers.keeps("host"));
         assert!(settings.names.marks("x-iban"));
         assert!(!settings.names.marks_field("password"));
-        assert_eq!(settings.retention_days, 30);
+        assert_eq!(settings.correlation_headers, ["x-trace-id", "x-request-id"]);
+        assert_eq!(settings.redact_names, ["iban"]);
+        assert!(!settings.redact_fields && !settings.redact_shapes);
     }
 
     #[test]
@@ -283,18 +273,22 @@ mod tests {
             ("EXCLUDED_WORKERS", "*"),
             ("PIPELINE_WORKERS", ","),
             ("KEEP_HEADERS", "a:b"),
+            ("CORRELATION_HEADERS", "x y:z"),
             ("REDACT", "\"x\""),
             ("REDACT_FIELDS", "perhaps"),
-            ("RETENTION_DAYS", "0"),
+            ("REDACT_SHAPES", "JWT"),
         ]);
         assert_eq!(settings, Settings::default());
         assert_eq!(
-            malformed.iter().map(|each| each.name).collect::<Vec<_>>(),
+            malformed
+                .iter()
+                .map(|each| each.setting)
+                .collect::<Vec<_>>(),
             NAMES
         );
         assert_eq!(
             malformed[1].to_string(),
-            "setting SAMPLE_RATE is malformed (not a number from 0 to 1): 1 is used instead"
+            "setting SAMPLE_RATE is not a number from 0 to 1: 1 is used instead"
         );
     }
 }

@@ -73,12 +73,6 @@ fn digit(number: u32) -> u8 {
     b'0' + u8::try_from(number % 10).unwrap_or_default()
 }
 
-/// `ms` since 1970 as text.
-#[cfg(target_arch = "wasm32")] // only the edge asks for one time alone
-pub(crate) fn text(ms: u64) -> String {
-    String::from_utf8_lossy(&Clock::default().text(ms)).into_owned()
-}
-
 /// A JSON number token of milliseconds since 1970 as whole milliseconds, if it names a time that can be stored.
 pub(crate) fn from_token(token: &str) -> Option<u64> {
     let whole = if let Some(whole) = digits(token) {

@@ -239,7 +239,7 @@ proptest! {
             .finish()
             .bodies
             .iter()
-            .flat_map(|body| Envelope::decode(str::from_utf8(&body.bytes).unwrap()).unwrap().records)
+            .flat_map(|body| Envelope::decode(&body.text).unwrap().records)
             .map(|view| serde_json::to_value(view.to_record().unwrap()).unwrap())
             .collect();
         let whole: Vec<Value> = records(&json!([item]))
@@ -265,7 +265,7 @@ proptest! {
         let normalized = frames.finish();
         let mut count = 0;
         for body in &normalized.bodies {
-            let envelope = Envelope::decode(str::from_utf8(&body.bytes).unwrap()).unwrap();
+            let envelope = Envelope::decode(&body.text).unwrap();
             for view in &envelope.records {
                 view.to_record().unwrap();
                 count += 1;
@@ -290,8 +290,8 @@ proptest! {
         let normalized = normalize_and_pack(&input, &Settings::default(), 7, NOW_MS).unwrap();
         let mut seq = 0;
         for body in &normalized.bodies {
-            prop_assert!(body.bytes.len() <= MESSAGE_BODY_BYTES);
-            let envelope = Envelope::decode(str::from_utf8(&body.bytes).unwrap()).unwrap();
+            prop_assert!(body.text.len() <= MESSAGE_BODY_BYTES);
+            let envelope = Envelope::decode(&body.text).unwrap();
             prop_assert_eq!(envelope.records.len(), body.records);
             for view in &envelope.records {
                 prop_assert!(view.raw().len() <= RECORD_BYTES);

@@ -14,7 +14,7 @@ fn stored(input: &str) -> Vec<(String, String)> {
         .bodies
         .iter()
         .flat_map(|body| {
-            let envelope = Envelope::decode(str::from_utf8(&body.bytes).unwrap()).unwrap();
+            let envelope = Envelope::decode(&body.text).unwrap();
             let mut statement = database
                 .prepare("SELECT r.value->>5, r.value->>6, json_valid(r.value->>6) FROM json_each(?1) r ORDER BY r.key")
                 .unwrap();

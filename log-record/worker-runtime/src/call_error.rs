@@ -14,6 +14,9 @@ pub enum CallError {
         /// The time that the call had, in milliseconds.
         limit_ms: u64,
     },
+    /// The call was not made: its time was used up before.
+    #[error("not tried: no time was left")]
+    OutOfTime,
     /// The Worker's configuration has no such binding: no later call can succeed.
     #[error("binding {0} is missing")]
     MissingBinding(&'static str),

@@ -1,4 +1,4 @@
-//! From a request to the last of its rows: the same producer under the same load, with four designs behind it, in turn.
+//! From a request to the last of its rows: the same producer under the same load, with three designs behind it, in turn.
 //! All run at once, but only the one under measurement has anything to do.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,8 +19,6 @@ use crate::report::{Better, Report, Table};
 pub const STORY: &str = "story: TypeScript tail Worker, batch() of 100";
 /// Tailrace's architecture.
 pub const TUNED: &str = "Tailrace's architecture in tuned TypeScript";
-/// The same, with Tailrace's group commit.
-pub const GROUPED: &str = "the same, with Tailrace's group commit";
 /// Tailrace.
 pub const RUST: &str = "Tailrace";
 
@@ -104,8 +102,7 @@ fn start(workspace: &Workspace) -> Result<Vec<Design>> {
     // The consumers are set as in wrangler/log-writer.toml.
     let consumers =
         json!({ "tail-logs": { "maxBatchSize": 100, "maxBatchTimeout": 5, "maxRetries": 100 } });
-    let (plain, plain_ports) = tuned(workspace, "baselines/tuned/tail.ts", &consumers)?;
-    let (grouped, grouped_ports) = tuned(workspace, "baselines/tuned/tail-grouped.ts", &consumers)?;
+    let (tuned, tuned_ports) = tuned(workspace, &consumers)?;
 
     let mut rust = Builder::new(workspace)?;
     let rust_port = producer(&mut rust, "tail-ingest")?;
@@ -125,8 +122,7 @@ fn start(workspace: &Workspace) -> Result<Vec<Design>> {
 
     [
         (STORY, story, (story_port, None), first),
-        (TUNED, plain, plain_ports, &migrations),
-        (GROUPED, grouped, grouped_ports, &migrations),
+        (TUNED, tuned, tuned_ports, &migrations),
         (RUST, rust, (rust_port, Some(rust_fill)), &migrations),
     ]
     .into_iter()
@@ -146,17 +142,15 @@ fn start(workspace: &Workspace) -> Result<Vec<Design>> {
     .collect()
 }
 
-/// Tailrace's architecture in TypeScript, with the tail Worker `tail`; and the ports of its producer and of what fills up
-/// its queue's batch.
+/// Tailrace's architecture in TypeScript; and the ports of its producer and of what fills up its queue's batch.
 fn tuned<'w>(
     workspace: &'w Workspace,
-    tail: &str,
     consumers: &Value,
 ) -> Result<(Builder<'w>, (u16, Option<u16>))> {
     let mut builder = Builder::new(workspace)?;
     let port = producer(&mut builder, "tuned-tail")?;
     let options = json!({ "queueProducers": { "TAIL_LOGS": "tail-logs" } });
-    builder.script("tuned-tail", tail, options)?;
+    builder.script("tuned-tail", "baselines/tuned/tail.ts", options)?;
     let options = json!({ "queueConsumers": consumers, "d1Databases": { "DB": "DB" } });
     builder.script("tuned-writer", "baselines/tuned/writer.ts", options)?;
     let fill = fill(&mut builder)?;

@@ -108,7 +108,7 @@ fn a_call_is_one_message_until_it_does_not_fit() {
         let records: usize = made.bodies.iter().map(|body| body.records).sum();
         assert_eq!(records, lines + 1);
         assert_eq!(made.bodies.len(), messages, "{lines} lines");
-        let bytes: usize = made.bodies.iter().map(|body| body.bytes.len()).sum();
+        let bytes: usize = made.bodies.iter().map(|body| body.text.len()).sum();
         assert!(
             bytes / lines <= bytes_per_log,
             "{} bytes a log at {lines} lines",

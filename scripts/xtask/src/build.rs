@@ -103,8 +103,12 @@ fn strip(workspace: &Workspace, build: &Path) -> Result<()> {
 /// Everything that can change what a Worker compiles to.
 fn sources(workspace: &Workspace, folder: &Path) -> Vec<PathBuf> {
     let root = workspace.root();
-    let shared =
-        ["log-record", "producers/producer-log"].map(|crate_folder| root.join(crate_folder));
+    let shared = [
+        "log-record",
+        "log-record/worker-runtime",
+        "producers/producer-log",
+    ]
+    .map(|crate_folder| root.join(crate_folder));
     let crates = shared.iter().map(PathBuf::as_path).chain([folder]);
     crates
         .flat_map(|folder| [folder.join("src"), folder.join("Cargo.toml")])

@@ -309,7 +309,7 @@ fn compare(row: &Row, read: Read) {
 fn every_documented_default_and_bound_is_the_codes() {
     let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
     let workers: [(_, Read, _); 2] = [
-        ("## tail-ingest", tail_ingest_reads, 8),
+        ("## tail-ingest", tail_ingest_reads, 9),
         ("## log-writer", log_writer_reads, 5),
     ];
     for (section, read, count) in workers {

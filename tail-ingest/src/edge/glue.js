@@ -2,7 +2,6 @@
 // Nothing here throws because of what an event holds: what cannot be read is replaced by a note that says so.
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 // What is read by name of one class of the runtime's objects, and the prototype whose instances were seen to have no
 // other properties: what an instance has, its class decides, so it is enough to look at one. A plain object can hold
@@ -49,7 +48,7 @@ const DEPTH = 200; // nesting beyond this is noted, not copied
 
 const note = (problem, error) => `[${problem}: ${text(error)}]`;
 
-export function text(value) {
+function text(value) {
   try {
     return String(value?.message ?? value).slice(0, 500);
   } catch {
@@ -297,45 +296,4 @@ export function again(memory, start, length) {
   const { written } = encoder.encodeInto(waiting, new Uint8Array(memory.buffer, start, length));
   waiting = "";
   return written;
-}
-
-export function decode(bytes) {
-  return decoder.decode(bytes);
-}
-
-// Offers several bodies to the queue at once.
-export function sendBatch(queue, bodies) {
-  return queue.sendBatch(bodies.map((body) => ({ body, contentType: "text" })));
-}
-
-export function put(kv, key, value, expirationTtl) {
-  return kv.put(key, value, { expirationTtl });
-}
-
-export function describe(error) {
-  return text(error);
-}
-
-// A variable as text: numbers and booleans as they are written, lists with commas. Secrets and bindings are none.
-export function variable(env, name) {
-  const value = read(env, name);
-  if (value === undefined || value === null) return undefined;
-  if (Array.isArray(value)) return value.map(text).join(",");
-  return typeof value === "object" ? json(value) : text(value);
-}
-
-export function binding(env, name) {
-  const value = read(env, name);
-  return isObject(value) ? value : undefined;
-}
-
-export function answer(request) {
-  const read = request.method === "GET" || request.method === "HEAD";
-  return read ? new Response("OK") : new Response("GET only", { status: 405, headers: { allow: "GET, HEAD" } });
-}
-
-// 53 random bits.
-export function random() {
-  const [high, low] = crypto.getRandomValues(new Uint32Array(2));
-  return (high >>> 11) * 4294967296 + low;
 }
