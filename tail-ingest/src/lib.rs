@@ -12,6 +12,7 @@
 //! - [`normalize`]: records out of these, with their correlation ids, levels and order;
 //! - `ids`, `timestamp`: what a record is called and when it was;
 //! - [`redact`], `clean`: what must not be stored, and JSON without it;
+//! - [`redaction`]: the judge of names and text that takes the place of these two;
 //! - `cut`: records too large for a message;
 //! - `pack`: records into message bodies;
 //! - [`mod@deliver`]: bodies to the queue, else to KV, else counted;
@@ -36,6 +37,7 @@ pub mod normalize;
 mod pack;
 pub mod ports;
 pub mod redact;
+pub mod redaction;
 pub mod report;
 mod scan;
 pub mod settings;

@@ -1,0 +1,155 @@
+//! Secrets that stand beside a name in text: parameters of queries and forms, and the passwords of
+//! URLs.
+
+use std::ops::Range;
+
+use super::{REDACTED, Redactor, Verdict};
+
+/// Characters that percent escapes hide, if a query stands within a parameter of another.
+const ESCAPED_SEPARATORS: [&[u8; 2]; 4] = [b"3F", b"26", b"3B", b"23"];
+
+/// Escapes that end a value whose `=` was escaped.
+const ESCAPED_ENDS: [&[u8; 2]; 3] = [b"26", b"23", b"22"];
+
+/// Text before the name of a parameter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// `?`, `&`, `;` or `#`: this is a query.
+    Separator,
+    /// Nothing, a space or a quote: this may be a form.
+    Space,
+    /// Anything else.
+    Text,
+}
+
+/// Returns the value to redact of the parameter whose `=` or `%3D` is at `at`.
+///
+/// Reads backwards to the `=`, separator or space before it, and forwards only if the name is
+/// secret: to the end of a value, which is then taken out, or holds no further name that this
+/// function would read on from. So no byte is read more than a few times.
+pub(super) fn find_parameter(redactor: &Redactor, text: &str, at: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let is_escaped = bytes.get(at) == Some(&b'%');
+    let (name_start, before) = find_name(bytes, at);
+    let name = text.get(name_start..at)?;
+    if name.is_empty() {
+        return None;
+    }
+    let verdict = redactor.judge_parameter(name);
+    let is_bare = before != Before::Separator;
+    if verdict == Verdict::Keep
+        || is_bare && verdict != Verdict::TextAndNumbers && before != Before::Space
+    {
+        return None;
+    }
+    let start = at + if is_escaped { 3 } else { 1 };
+    if is_bare && matches!(bytes.get(start), Some(b'=' | b'>')) {
+        return None; // a comparison, or an arrow
+    }
+    let value = match bytes.get(start) {
+        Some(&quote @ (b'"' | b'\'')) => {
+            let quoted = bytes.get(start + 1..)?;
+            let len = memchr::memchr(quote, quoted).unwrap_or(0);
+            start + 1..start + 1 + len
+        }
+        _ => start..find_value_end(bytes, start, is_escaped),
+    };
+    let is_form = || bytes.get(value.end) == Some(&b'&');
+    if is_bare && verdict != Verdict::TextAndNumbers && !is_form() {
+        return None;
+    }
+    let harmless = ["", "true", "false", "null", "undefined", REDACTED];
+    (!harmless.contains(&text.get(value.clone())?)).then_some(value)
+}
+
+/// Returns where the name begins that ends at `at`, and what is before it.
+fn find_name(bytes: &[u8], at: usize) -> (usize, Before) {
+    let mut start = at;
+    loop {
+        let Some(before) = start.checked_sub(1) else {
+            return (start, Before::Space);
+        };
+        let byte = bytes.get(before).copied().unwrap_or_default();
+        match byte {
+            b'?' | b'&' | b';' | b'#' => return (start, Before::Separator),
+            b'%' if is_escape(bytes, before, &ESCAPED_SEPARATORS) && start + 2 <= at => {
+                return (start + 2, Before::Separator);
+            }
+            b'\\' => {
+                // `&` in JSON text that was written for HTML.
+                let is_ampersand = bytes
+                    .get(start..at)
+                    .is_some_and(|name| name.starts_with(b"u0026"));
+                return if is_ampersand {
+                    (start + 5, Before::Separator)
+                } else {
+                    (start, Before::Text)
+                };
+            }
+            b'"' | b'\'' | b'`' => return (start, Before::Space),
+            _ if byte.is_ascii_whitespace() => return (start, Before::Space),
+            b'=' | b'<' | b'>' | b'(' | b')' | b'{' | b'}' | b',' | b'/' | b':' | b'|' => {
+                return (start, Before::Text);
+            }
+            _ => start = before,
+        }
+    }
+}
+
+/// Returns where the value ends that begins at `start`.
+fn find_value_end(bytes: &[u8], start: usize, is_escaped: bool) -> usize {
+    let mut at = start;
+    while let Some(&byte) = bytes.get(at) {
+        let ends = match byte {
+            b'&' | b'#' | b'"' | b'`' | b'<' | b'>' | b'\\' => true,
+            // A value may hold these two, too.
+            b';' => starts_parameter(bytes, at + 1),
+            b'\'' => !bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric),
+            b'%' => is_escaped && is_escape(bytes, at, &ESCAPED_ENDS),
+            _ => byte.is_ascii_whitespace() || byte.is_ascii_control(),
+        };
+        if ends {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// Returns whether `name=`, a space or the end of the text is at `at`.
+fn starts_parameter(bytes: &[u8], at: usize) -> bool {
+    let is_name = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']' | b'%')
+    };
+    let rest = bytes.get(at..).unwrap_or_default();
+    let len = rest.iter().take_while(|byte| is_name(byte)).count();
+    match rest.get(len) {
+        Some(b'=') => true,
+        Some(byte) => len == 0 && byte.is_ascii_whitespace(),
+        None => len == 0,
+    }
+}
+
+/// Returns whether a percent escape of one of `codes` is at `at`.
+fn is_escape(bytes: &[u8], at: usize, codes: &[&[u8; 2]]) -> bool {
+    bytes
+        .get(at + 1..at + 3)
+        .is_some_and(|code| codes.iter().any(|known| code.eq_ignore_ascii_case(*known)))
+}
+
+/// Returns the password of the URL whose `://` is at `at`.
+pub(super) fn find_url_password(text: &str, at: usize) -> Option<Range<usize>> {
+    let start = at + 3;
+    let rest = text.get(start..)?;
+    let authority = rest
+        .split(|char: char| {
+            matches!(char, '/' | '?' | '#' | '"' | '\'' | '`' | '<' | '>' | '\\')
+                || char.is_ascii_whitespace()
+        })
+        .next()?;
+    let (user, _) = authority.rsplit_once('@')?;
+    let (name, password) = user.split_once(':')?;
+    let password_start = start + name.len() + 1;
+    (!password.is_empty() && password != REDACTED)
+        .then(|| password_start..password_start + password.len())
+}
