@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use toml_edit::{DocumentMut, Item, Value, value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Value, value};
 
 /// One Worker's wrangler configuration.
 #[derive(Clone, Debug)]
@@ -70,6 +70,21 @@ impl WorkerConfig {
         if let Some(vars) = vars.as_table_like_mut() {
             vars.insert(name, value(content));
         }
+        self
+    }
+
+    /// Binds `name` to the entrypoint `entrypoint` of the Worker `service`, in place of other services.
+    pub fn service(&mut self, name: &str, service: &str, entrypoint: &str) -> &mut Self {
+        let mut binding = InlineTable::new();
+        for (key, text) in [
+            ("binding", name),
+            ("service", service),
+            ("entrypoint", entrypoint),
+        ] {
+            binding.insert(key, text.into());
+        }
+        self.document
+            .insert("services", value(Array::from_iter([binding])));
         self
     }
 

@@ -150,18 +150,17 @@ impl DevServer {
             .join("\n")
     }
 
-    /// log-writer's own lines about `event`, oldest first.
+    /// Returns the pipeline's own lines about `event`, oldest first.
     #[must_use]
     pub fn lines(&self, event: &str) -> Vec<Value> {
-        let begin = format!(r#"{{"event":"{event}""#);
         let output = self.output();
         output
             .lines()
             .filter_map(|line| {
-                let from = line.find(&begin)?;
-                let to = line.rfind('}')?;
+                let (from, to) = (line.find("{\"")?, line.rfind('}')?);
                 serde_json::from_str(line.get(from..=to)?).ok()
             })
+            .filter(|line: &Value| line["event"] == event)
             .collect()
     }
 
