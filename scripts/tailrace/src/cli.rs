@@ -1,6 +1,7 @@
 //! Commands, options and their help. Nothing is checked here beyond its form; `commands` does the rest. [`place`] says
 //! which installation is meant, `values` reads words of which there are few.
 
+mod normalize;
 pub mod place;
 mod values;
 
@@ -12,6 +13,7 @@ use log_record::{Level, Reason};
 
 use crate::credentials::variable;
 
+pub use normalize::Normalize;
 pub use place::{Color, Place};
 use values::{LEVELS, REASONS};
 
@@ -282,25 +284,6 @@ pub struct Replay {
     /// Seconds that pulled messages are leased for
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=43_200))]
     pub lease: u64,
-}
-
-/// `tailrace normalize`.
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  tailrace normalize events.json
-  npx wrangler tail my-worker --format json | tailrace normalize -
-  tailrace normalize --pretty events.json
-
-Reads a JSON array of trace events, a single one, or one per line, and runs the code of tail-ingest on them.
-
-Exit codes: 0 done; 2 the input cannot be used.")]
-pub struct Normalize {
-    /// A file, or - for standard input
-    pub file: PathBuf,
-    /// Indent the JSON
-    #[arg(long)]
-    pub pretty: bool,
 }
 
 /// The command line; does not return where clap has to say something.

@@ -33,7 +33,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Logs(args) => logs::run(&args, place, &mut out).await,
         Command::Trace(args) => trace::run(&args, place, &mut out).await,
         Command::Stats(args) => stats::run(&args, place, &mut out).await,
-        Command::Normalize(args) => normalize::run(&args, &mut out),
+        Command::Normalize(args) => normalize::run(&args, place.env.as_deref(), &mut out).await,
         Command::Completions { shell } => completions::run(shell, &mut out),
         Command::Replay(args) => replay::run(&args, place, &mut out).await,
     };

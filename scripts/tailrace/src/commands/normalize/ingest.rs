@@ -1,0 +1,24 @@
+//! The one place that names tail-ingest's own code.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
+use chrono::Utc;
+use log_record::LogRecord;
+use tail_ingest::{Counts, Settings, normalize_json};
+
+/// The names of tail-ingest's settings.
+pub(super) const SETTINGS: &[&str] = &tail_ingest::settings::NAMES;
+
+/// Returns the records that tail-ingest would store for one trace event.
+///
+/// # Errors
+/// Why the event cannot be read.
+pub(super) fn records(
+    event: &[u8],
+    settings: &Settings,
+) -> Result<(Vec<LogRecord>, Counts), String> {
+    // Ids are random but for their time.
+    let seed = RandomState::new().build_hasher().finish();
+    let now_ms = u64::try_from(Utc::now().timestamp_millis()).unwrap_or_default();
+    normalize_json(event, settings, seed, now_ms).map_err(|error| error.to_string())
+}
