@@ -95,7 +95,7 @@ fn send_text(
     sender: &mpsc::Sender<Arrival>,
 ) -> Result<(), Arrival> {
     match head {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, ..] | [0, _, ..] => {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'{' | b'[', 0, ..] | [0, b'{' | b'[', ..] => {
             return Err(Arrival::Fault {
                 reason: "it is UTF-16 text, and only UTF-8 is read".to_owned(),
                 hint: "write it as UTF-8: iconv -f UTF-16 -t UTF-8 FILE | tailrace normalize -",
