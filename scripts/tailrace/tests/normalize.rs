@@ -272,6 +272,8 @@ async fn what_is_not_a_trace_event_is_refused_by_name() {
         let ran = normalize(format!("{input}\n{EVENT}"), &[]).await;
         assert_eq!(lines(&ran), ["hello"], "{input}: {}", ran.stderr);
     }
+    let ran = normalize("GET /orders 200\n", &[]).await;
+    ran.warns("hint: trace events are JSON");
     let ran = normalize("", &[]).await;
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
     ran.warns("0 trace events");

@@ -215,6 +215,10 @@ impl Splitter {
     /// Returns whether the `[` here begins an array rather than a line of text (`[wrangler:warn] …`); `None` where
     /// more input must tell.
     fn begins_array(&self) -> Option<bool> {
+        // Within an array it cannot be text.
+        if matches!(self.containers.last(), Some(Container::Array)) {
+            return Some(true);
+        }
         let within = self.rest().get(1..).unwrap_or_default();
         match within.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(byte) => Some(matches!(byte, b'{' | b'[' | b']' | b'"')),

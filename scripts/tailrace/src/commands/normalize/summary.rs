@@ -81,6 +81,12 @@ impl Summary {
             counted(self.stored, "record", "records"),
             self.dropped(applied)
         ));
+        if self.events + self.broken + self.refused == 0 && self.other_lines > 0 {
+            lines.push(
+                "hint: trace events are JSON: `npx wrangler tail NAME --format json` prints them"
+                    .to_owned(),
+            );
+        }
         lines
     }
 

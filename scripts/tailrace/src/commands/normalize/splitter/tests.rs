@@ -55,6 +55,7 @@ fn every_form_of_input_gives_its_objects() {
             "{\"events\":[{\"a\":1}],\"traces\":[{\"b\":2}]}",
             vec!["1 {\"a\":1}", "1 {\"b\":2}"],
         ),
+        ("[[\n 1,2],{}]", vec!["2 1", "2 2", "2 {}"]),
         // A trace event is never a wrapper, whatever it holds.
         (
             "{\"outcome\":\"ok\",\"events\":[{\"a\":1}]}",
