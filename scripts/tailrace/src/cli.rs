@@ -229,31 +229,33 @@ pub enum Source {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  tailrace replay --dry-run                       count by reason, age and Worker; change nothing
+  tailrace replay --dry-run                       count the first 100 by reason, age and Worker
   tailrace replay                                 bring everything back that can be stored now
   tailrace replay --reason retries_exhausted      only what D1 did not take in time
-  tailrace replay --dry-run --export letters.ndjson
+  tailrace replay --dry-run --all --export letters.ndjson
+  tailrace replay --message ID                    one dead letter, whatever its reason
   tailrace replay --from kv                       what lies in the KV fallback
   tailrace replay --local                         dead letters of a running `cargo xtask dev`
 
-Exit codes: 0 nothing was left behind, or a --dry-run has counted; 1 something was left behind (beyond --limit or of \
-another --reason, too), or failed, or the export lacks a body; 2 the command line cannot be used; 130 stopped by a second Ctrl-C.
+Exit codes: 0 nothing was left behind, or a --dry-run has seen all there is; 1 something was left behind (beyond --limit, of \
+another --reason or beside --message, too) or not seen, or failed, or the export lacks a body; 2 the command line cannot be \
+used; 130 stopped by a second Ctrl-C. They are the same where nobody reads the summary.
 
 A message is acknowledged only after its records were published; what was published twice is stored once, because every \
-record keeps its id. Messages with a body that is no envelope are left where they are unless --reason names them: sent \
-as they came, they would be dead letters again. Letters that come (back) to the queue after the replay began are left as \
-well.
+record keeps its id. Messages with a body that is not an envelope are left where they are unless --reason or --message names \
+them: sent as they came, they would be dead letters again. Letters that come (back) to the queue after the replay began are \
+left as well.
 
 A line of --export holds what the letter does: records by name, or else the body as it came (body), in base64 where it is \
-no text (body_base64). A body too large for a dead letter is in KV, under the key in body_key; it is read from there and \
+not text (body_base64). A body too large for a dead letter is in KV, under the key in body_key; it is read from there and \
 exported as well. Where that fails, the line holds the key alone: the letter stays, and the summary, of a --dry-run too, \
 says how many bodies the export lacks.
 
-Looking at a message counts as a delivery, and the platform deletes a message that was delivered too often (as \
-`cargo xtask deploy` sets the consumer up, after 100). A message with few deliveries left (10, or half of them where \
-there are fewer than 20) that is to be left is therefore put at the end of the dead-letter queue anew, --dry-run or not. \
-It is lost only where a process is killed while it has the message on its very last delivery, which takes ten runs that \
-were killed before: see docs/operations.md.
+A pull is a delivery, and the platform deletes a message that was delivered too often (as `cargo xtask deploy` sets the \
+consumer up, after 100). So replay looks at the head of the queue first, which is not a delivery, and pulls only where \
+something would be replayed, or with --dry-run --all. A message that stays with few deliveries left (10, or half of them \
+where there are fewer than 20) is given back at once and named in the summary: --message takes it. One that stays on its very \
+last delivery is put back as a new message: see docs/operations.md.
 
 With --local there is no queue to publish to: records go straight into the local database, with the statement that \
 log-writer itself uses.
@@ -262,10 +264,16 @@ Ctrl-C finishes the batch in hand. A second one stops at once: what is leased co
 --lease is over. Only messages on their last delivery, which would not come back, are published or put back first; a third \
 Ctrl-C does not wait for that.")]
 pub struct Replay {
-    /// Only count, by reason, age and Worker; everything stays where it is
+    /// Count by reason, age and Worker; everything stays where it is
     #[arg(long)]
     pub dry_run: bool,
-    /// Take at most so many dead letters
+    /// With --dry-run, lease every dead letter of the queue (a delivery of each) instead of a look at the first 100
+    #[arg(long, requires = "dry_run")]
+    pub all: bool,
+    /// Take the dead letter of this id alone (of --from kv: this key), whatever its reason
+    #[arg(long, value_name = "ID")]
+    pub message: Option<String>,
+    /// Take at most COUNT dead letters
     #[arg(long, short = 'n', value_name = "COUNT")]
     pub limit: Option<usize>,
     /// Only letters of this reason; may be given several times
@@ -278,7 +286,7 @@ pub struct Replay {
     /// Where to take dead letters from [default: queue, with --local kv]
     #[arg(long, value_name = "SOURCE")]
     pub from: Option<Source>,
-    /// How many batches to work on at once
+    /// Work on COUNT hundreds of messages at once
     #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=32))]
     pub concurrency: u16,
     /// Seconds that pulled messages are leased for

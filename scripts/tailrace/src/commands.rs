@@ -29,6 +29,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
     choice.write_global();
     let mut out = output::stdout();
     let place = &cli.place;
+    // Whoever reads records has seen enough: `tailrace logs | head`. The exit code of a replay says what is left.
+    let may_break = !matches!(cli.command, Command::Replay(_));
     let result = match cli.command {
         Command::Logs(args) => logs::run(&args, place, &mut out).await,
         Command::Trace(args) => trace::run(&args, place, &mut out).await,
@@ -37,13 +39,14 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Completions { shell } => completions::run(shell, &mut out),
         Command::Replay(args) => replay::run(&args, place, &mut out).await,
     };
-    let flushed = out.flush().map_err(Error::io("standard output"));
-    match result.and_then(|code| flushed.map(|()| code)) {
-        // Whoever read us has seen enough: `tailrace logs | head`.
-        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => {
+    let is_broken = |source: &std::io::Error| source.kind() == std::io::ErrorKind::BrokenPipe;
+    match (result, out.flush()) {
+        (Err(Error::Io { source, .. }), _) if may_break && is_broken(&source) => {
             Ok(ExitCode::SUCCESS)
         }
-        result => result,
+        (Ok(code), Err(source)) if is_broken(&source) => Ok(code),
+        (Ok(_), Err(source)) => Err(Error::io("standard output")(source)),
+        (result, _) => result,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::Error;
 const PAGE_NAMESPACES: usize = 100;
 
 /// A namespace.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Namespace<'a> {
     client: &'a Client,
     id: String,

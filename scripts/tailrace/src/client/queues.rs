@@ -1,7 +1,6 @@
-//! Queues: finding one by name, publishing, pulling and settling. (Cloudflare: Queues REST API, pull consumers.)
+//! Queues: finding one by name, publishing, peeking, pulling, and taking messages away. (Cloudflare: Queues REST API, pull consumers.)
 
-use std::collections::BTreeMap;
-use std::string::FromUtf8Error;
+use std::collections::HashSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -30,19 +29,34 @@ pub struct PullConsumer {
     pub max_retries: u32,
 }
 
-/// A pulled message.
+/// What a message holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageBody {
+    /// Text, however it travelled.
+    Text(String),
+    /// Bytes that are not UTF-8.
+    Bytes(Vec<u8>),
+}
+
+impl From<Vec<u8>> for MessageBody {
+    fn from(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes).map_or_else(|error| Self::Bytes(error.into_bytes()), Self::Text)
+    }
+}
+
+/// A message that was pulled, or peeked at.
 #[derive(Clone, Debug)]
 pub struct Message {
     /// The same at each delivery.
     pub id: String,
-    /// For settling this delivery.
-    pub lease_id: String,
-    /// The body; its bytes where it is no UTF-8 text.
-    pub body: Result<String, Vec<u8>>,
+    /// The lease of this delivery, for [`Queue::ack`]; of a peeked message the reference for [`Queue::purge`].
+    pub handle: String,
+    /// What it holds.
+    pub body: MessageBody,
     /// Deliveries so far, this one included.
     pub attempts: u32,
     /// When it was published, in milliseconds since 1970.
-    pub timestamp_ms: i64,
+    pub timestamp_ms: Option<i64>,
 }
 
 /// One pull.
@@ -54,15 +68,6 @@ pub struct Pulled {
     pub backlog: Option<u64>,
 }
 
-/// How a settling call went.
-#[derive(Debug, Default)]
-pub struct Settled {
-    /// How many acks were taken.
-    pub acked: usize,
-    /// Lease ids that were not taken, with the platform's words.
-    pub warnings: BTreeMap<String, String>,
-}
-
 impl<'a> Queue<'a> {
     /// The queue of `name`; `option` is the command-line option that names another.
     ///
@@ -70,12 +75,12 @@ impl<'a> Queue<'a> {
     /// [`Error::Missing`] with the names there are.
     pub async fn find(client: &'a Client, name: &str, option: &'static str) -> Result<Self, Error> {
         #[derive(Deserialize)]
-        struct Listed {
+        struct Named {
             queue_id: String,
             queue_name: String,
         }
         let list = Call::get("find the queue", "/queues");
-        let named = client.list::<Listed>(&list.query("name", name)).await?;
+        let named = client.list::<Named>(&list.query("name", name)).await?;
         let found_at = named.date.unwrap_or_else(Utc::now);
         if let Some(listed) = named.result.into_iter().find(|one| one.queue_name == name) {
             return Ok(Self {
@@ -87,7 +92,7 @@ impl<'a> Queue<'a> {
         }
         // The names that there are, for the error: a filtered list holds none of them.
         let all = client
-            .list::<Listed>(&Call::get("list the queues", "/queues"))
+            .list::<Named>(&Call::get("list the queues", "/queues"))
             .await?;
         Err(Error::Missing {
             kind: "queue",
@@ -123,7 +128,7 @@ impl<'a> Queue<'a> {
         Ok(PullConsumer { max_retries })
     }
 
-    /// Leases up to `count` messages for `lease_ms`.
+    /// Leases up to `count` messages for `lease_ms`. Each is a delivery.
     ///
     /// # Errors
     /// [`Error::QueuePaused`], and as the API has them.
@@ -133,21 +138,36 @@ impl<'a> Queue<'a> {
             self.path("messages/pull"),
             json!({"batch_size": count, "visibility_timeout_ms": lease_ms}),
         );
-        let answer: Listing = self.listing(&call).await?;
-        Ok(Pulled {
-            backlog: answer.message_backlog_count.map(whole),
-            messages: answer
-                .messages
-                .into_iter()
-                .filter_map(Raw::message)
-                .collect(),
-        })
+        self.list(&call).await
+    }
+
+    /// Returns up to `count` messages from the head of the queue. They stay where they are, and it is not a delivery.
+    ///
+    /// # Errors
+    /// As [`Queue::pull`].
+    pub async fn peek(&self, count: usize) -> Result<Vec<Message>, Error> {
+        let call = Call::post(
+            "look at the queue",
+            self.path("messages/peek"),
+            json!({"batch_size": count}),
+        );
+        Ok(self.list(&call).await?.messages)
     }
 
     /// Makes a call that is answered with messages; with nothing at all where there are none.
-    async fn listing(&self, call: &Call<'_>) -> Result<Listing, Error> {
+    async fn list(&self, call: &Call<'_>) -> Result<Pulled, Error> {
         match self.client.answer::<Listing>(call).await {
-            Ok(answer) => Ok(answer.result.unwrap_or_default()),
+            Ok(answer) => {
+                let listing = answer.result.unwrap_or_default();
+                Ok(Pulled {
+                    messages: listing
+                        .messages
+                        .into_iter()
+                        .filter_map(Listed::message)
+                        .collect(),
+                    backlog: listing.message_backlog_count.map(whole),
+                })
+            }
             // Cloudflare: "queue_delivery_paused".
             Err(Error::Api {
                 status: 409,
@@ -177,64 +197,102 @@ impl<'a> Queue<'a> {
         self.client.done(&call).await
     }
 
-    /// Acknowledges `acks` and gives `releases` back at once.
+    /// Acknowledges leased messages, which deletes them. Returns the leases whose message is not known to be gone;
+    /// acknowledging them again does no harm.
     ///
     /// # Errors
-    /// As the API has them; some of it may have been done nevertheless.
-    pub async fn settle(&self, acks: &[&str], releases: &[&str]) -> Result<Settled, Error> {
-        #[derive(Default, Deserialize)]
-        struct Answered {
-            #[serde(default, rename = "ackCount")]
-            acked: Option<f64>,
-            #[serde(default)]
-            warnings: Value,
-        }
-        let taken: Vec<_> = acks.iter().map(|id| json!({"lease_id": id})).collect();
-        let given_back: Vec<_> = releases
-            .iter()
-            .map(|id| json!({"lease_id": id, "delay_seconds": 0}))
-            .collect();
+    /// As the API has them; some of the messages may be gone nevertheless.
+    pub async fn ack(&self, leases: &[&str]) -> Result<HashSet<String>, Error> {
+        let acks: Vec<_> = leases.iter().map(|id| json!({"lease_id": id})).collect();
         let call = Call::post(
             "acknowledge to the queue",
             self.path("messages/ack"),
-            json!({"acks": taken, "retries": given_back}),
+            json!({"acks": acks, "retries": []}),
         );
-        let answer = self.client.answer::<Answered>(&call).await?;
-        let answered = answer.result.unwrap_or_default();
-        let warnings: BTreeMap<_, _> = match answered.warnings {
-            Value::Object(map) => map
-                .into_iter()
-                .map(|(lease, words)| (lease, words.as_str().unwrap_or_default().to_owned()))
-                .collect(),
-            _ => BTreeMap::new(),
-        };
-        // The number is not promised; without it, what is not warned of was taken.
-        let acked = answered.acked.map_or_else(
-            || {
-                acks.iter()
-                    .filter(|lease| !warnings.contains_key(**lease))
-                    .count()
-            },
-            |count| usize::try_from(whole(count)).unwrap_or(usize::MAX),
-        );
-        Ok(Settled { acked, warnings })
+        self.remove(&call, leases).await
     }
+
+    /// Deletes peeked messages. Returns the references whose message is not known to be gone.
+    ///
+    /// # Errors
+    /// As [`Queue::ack`].
+    pub async fn purge(&self, refs: &[&str]) -> Result<HashSet<String>, Error> {
+        let list: Vec<_> = refs.iter().map(|id| json!({"ref": id})).collect();
+        let call = Call::post(
+            "delete from the queue",
+            self.path("messages/purge"),
+            json!({"refs": list}),
+        );
+        self.remove(&call, refs).await
+    }
+
+    async fn remove(&self, call: &Call<'_>, handles: &[&str]) -> Result<HashSet<String>, Error> {
+        let answer = self.client.answer::<Removed>(call).await?;
+        let removed = answer.result.unwrap_or_default();
+        let named = |handle: &str| match &removed.warnings {
+            Value::Object(map) => map.contains_key(handle),
+            // Older types have a list of texts.
+            Value::Array(texts) => texts
+                .iter()
+                .any(|text| text.as_str().is_some_and(|text| text.contains(handle))),
+            _ => false,
+        };
+        let unnamed = handles.iter().filter(|handle| !named(handle)).count();
+        // The number is not promised. Where it is too low and says not of which, any of them may be there.
+        let short = removed
+            .acked
+            .is_some_and(|acked| whole(acked) < unnamed as u64);
+        let doubtful = short || !removed.errors.is_empty();
+        Ok(handles
+            .iter()
+            .filter(|handle| doubtful || named(handle))
+            .map(|handle| (*handle).to_owned())
+            .collect())
+    }
+
+    /// Gives leased messages back, to be delivered again after `delay_seconds`.
+    ///
+    /// # Errors
+    /// As the API has them.
+    pub async fn release(&self, leases: &[&str], delay_seconds: u64) -> Result<(), Error> {
+        let retries: Vec<_> = leases
+            .iter()
+            .map(|id| json!({"lease_id": id, "delay_seconds": delay_seconds}))
+            .collect();
+        let call = Call::post(
+            "give messages back to the queue",
+            self.path("messages/ack"),
+            json!({"acks": [], "retries": retries}),
+        );
+        self.client.done(&call).await
+    }
+}
+
+/// The answer to acks and to a purge. Nothing in here is promised to be there.
+#[derive(Default, Deserialize)]
+struct Removed {
+    #[serde(default, rename = "ackCount")]
+    acked: Option<f64>,
+    #[serde(default)]
+    warnings: Value,
+    #[serde(default, deserialize_with = "null_is_default")]
+    errors: Vec<Value>,
 }
 
 /// Messages as the API lists them. Nothing in here is promised to be there.
 #[derive(Default, Deserialize)]
 struct Listing {
     #[serde(default, deserialize_with = "null_is_default")]
-    messages: Vec<Raw>,
+    messages: Vec<Listed>,
     #[serde(default)]
     message_backlog_count: Option<f64>,
 }
 
 #[derive(Deserialize)]
-struct Raw {
+struct Listed {
     #[serde(default)]
     id: Option<String>,
-    #[serde(default)]
+    #[serde(default, alias = "ref")]
     lease_id: Option<String>,
     #[serde(default, deserialize_with = "null_is_default")]
     body: String,
@@ -246,15 +304,15 @@ struct Raw {
     metadata: Value,
 }
 
-impl Raw {
-    /// The message; `None` where there is no lease to settle it by: it comes back by itself.
+impl Listed {
+    /// Returns the message; `None` where nothing can take it away: it comes back by itself.
     fn message(self) -> Option<Message> {
-        let lease_id = self.lease_id?;
+        let handle = self.lease_id?;
         let kind = self.metadata.get("CF-Content-Type").and_then(Value::as_str);
         Some(Message {
-            body: text(self.body, kind),
-            id: self.id.unwrap_or_else(|| lease_id.clone()),
-            lease_id,
+            body: read_body(self.body, kind),
+            id: self.id.unwrap_or_else(|| handle.clone()),
+            handle,
             attempts: self
                 .attempts
                 .map_or(1, whole)
@@ -262,34 +320,35 @@ impl Raw {
                 .unwrap_or(u32::MAX),
             timestamp_ms: self
                 .timestamp_ms
-                .map_or(0, whole)
-                .try_into()
-                .unwrap_or(i64::MAX),
+                .map(|ms| whole(ms).try_into().unwrap_or(i64::MAX)),
         })
     }
 }
 
-/// A body as text: `json` and `bytes` bodies come in base64, `text` plain. (An example in Cloudflare's documentation
-/// has a `json` body in plain text as well: what is not base64 stays as it came.) A `json` body that is itself a
-/// string is that string.
-fn text(body: String, kind: Option<&str>) -> Result<String, Vec<u8>> {
+/// Reads a body: `json` and `bytes` bodies come in base64, `text` plain. (An example in Cloudflare's documentation has
+/// a `json` body in plain text as well: what is not base64 stays as it came.) A `json` body that is itself a string is
+/// that string.
+fn read_body(body: String, kind: Option<&str>) -> MessageBody {
     if !matches!(kind, Some("json" | "bytes" | "v8")) {
-        return Ok(body);
+        return MessageBody::Text(body);
     }
     let Ok(bytes) = STANDARD.decode(&body) else {
-        return Ok(body);
+        return MessageBody::Text(body);
     };
-    let decoded = String::from_utf8(bytes).map_err(FromUtf8Error::into_bytes)?;
-    if kind == Some("json")
-        && let Ok(Value::String(inner)) = serde_json::from_str(&decoded)
-    {
-        return Ok(inner);
+    match MessageBody::from(bytes) {
+        MessageBody::Text(text) if kind == Some("json") => {
+            MessageBody::Text(serde_json::from_str::<String>(&text).unwrap_or(text))
+        }
+        other => other,
     }
-    Ok(decoded)
 }
 
-/// A JSON number that counts something.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates, and counts are small
+/// Reads a JSON number that counts something.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it saturates, and counts are small"
+)]
 fn whole(number: f64) -> u64 {
     number as u64
 }
@@ -310,9 +369,15 @@ mod tests {
             ("hello".to_owned(), Some("json"), "hello"),
             ("{\"v\":1}".to_owned(), Some("json"), "{\"v\":1}"),
         ] {
-            assert_eq!(text(body, kind), Ok(expected.to_owned()));
+            assert_eq!(
+                read_body(body, kind),
+                MessageBody::Text(expected.to_owned())
+            );
         }
         let bytes = vec![0xff, 0xfe];
-        assert_eq!(text(encoded(&bytes), Some("bytes")), Err(bytes));
+        assert_eq!(
+            read_body(encoded(&bytes), Some("bytes")),
+            MessageBody::Bytes(bytes)
+        );
     }
 }

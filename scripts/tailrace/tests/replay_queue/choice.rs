@@ -73,7 +73,7 @@ async fn what_cannot_be_stored_again_stays_unless_it_is_named() {
     let ran = cloud.run(&["replay"]).await;
     assert_eq!(ran.code, 1, "{ran:?}");
     ran.says("replayed 2 dead letters");
-    ran.says("left 3: a body that is no envelope");
+    ran.says("left 3: a body that is not an envelope");
     ran.says("left 1: not text");
     assert_eq!((left(&cloud), leased(&cloud)), (4, 0));
     each_once(&cloud, 2);
@@ -160,7 +160,9 @@ async fn more_messages_than_asked_for_are_neither_lost_nor_taken() {
     ran.says("left 230: beyond --limit");
     assert_eq!((left(&cloud), leased(&cloud)), (230, 0));
     each_once(&cloud, 20);
-    let ran = cloud.run(&["replay", "--dry-run", "--limit", "20"]).await;
+    let dry = ["replay", "--dry-run", "--limit", "20"];
+    let ran = cloud.run(&[&dry[..], &["--all"]].concat()).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.stdout.starts_with("20 dead letters"), "{}", ran.stdout);
     ran.says("left 210: beyond --limit");
     let ran = cloud.run(&["replay"]).await;

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::support::letters::{
     DLQ, cloud_of, envelope, leased, left, letter, published, put, records, row,
 };
-use crate::support::{When, failure};
+use crate::support::{Cloud, When, failure};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_counts_by_reason_age_and_worker_and_changes_nothing() {
@@ -27,11 +27,24 @@ async fn a_dry_run_counts_by_reason_age_and_worker_and_changes_nothing() {
         state.enqueue(DLQ, &recent.encode().unwrap());
         state.enqueue(DLQ, &envelope(&[row("m1"), row("m2")]));
     }
+    // A look costs no delivery, and shows no more than the head of the queue.
     let ran = cloud.run(&["replay", "--dry-run"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    ran.says("100 dead letters at");
+    ran.says("nothing was changed; saw only the first 100");
+    let attempts = |cloud: &Cloud| -> Vec<u32> {
+        let state = cloud.state();
+        let messages = state.queues[DLQ].messages.iter();
+        messages.map(|message| message.attempts).collect()
+    };
+    assert_eq!(attempts(&cloud), [0; 152]);
+    // All of them are leased only where that is asked for, and it is said.
+    let ran = cloud.run(&["replay", "--dry-run", "--all"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(attempts(&cloud), [1; 152]);
     for expected in [
         "152 dead letters",
-        "nothing was changed",
+        "each was leased and given back, which is a delivery",
         "150  retries_exhausted (given up by log-writer)",
         "1  retries_exhausted (moved by the platform)",
         "1  rejected",

@@ -13,10 +13,12 @@ mod support;
 
 mod answers;
 mod bodies;
+mod broken_pipe;
 mod choice;
 mod copies;
 mod ctrl_c;
 mod export;
 mod faults;
 mod last_delivery;
+mod peek;
 mod redelivery;

@@ -35,13 +35,12 @@ async fn acks_that_are_taken_in_part_are_made_up_for() {
     let ran = cloud.run(&["replay", "--concurrency", "1"]).await;
     assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
     each_once(&cloud, 130);
-    // And where they do not, it is said.
+    // Where they do not, the acks are sent again: that does no harm.
     let cloud = cloud_of(10).await;
     cloud.state().refuse_acks = 3;
     let ran = cloud.run(&["replay"]).await;
-    assert_eq!((ran.code, left(&cloud)), (1, 3), "{ran:?}");
-    ran.says("replayed 10 dead letters");
-    ran.says("left 3: replayed, but not taken away yet");
+    assert_eq!((ran.code, left(&cloud)), (0, 0), "{ran:?}");
+    each_once(&cloud, 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -249,6 +249,8 @@ impl State {
                 match *action {
                     "pull" if self.queues[&name].paused => failure(409, 0, "queue_delivery_paused"),
                     "pull" => self.pull(&name, &body),
+                    "peek" => self.peek(&name, &body),
+                    "purge" => self.purge(&name, &body),
                     "ack" => self.ack(&name, &body),
                     "batch" => self.publish(&name, &body),
                     _ => ResponseTemplate::new(404),

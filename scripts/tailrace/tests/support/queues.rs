@@ -120,6 +120,42 @@ impl State {
         )
     }
 
+    /// Shows what could be pulled, without a delivery.
+    pub(super) fn peek(&mut self, name: &str, body: &Value) -> ResponseTemplate {
+        let count = usize::try_from(body["batch_size"].as_u64().unwrap()).unwrap();
+        assert!(count <= 100, "as many as a pull gives at most");
+        let shown: Vec<_> = self.queues[name]
+            .messages
+            .iter()
+            .filter(|message| message.lease.is_none())
+            .take(count)
+            .map(|message| {
+                json!({
+                    "id": message.id, "body": message.body, "attempts": message.attempts,
+                    "ref": format!("ref-of-{}", message.id), "timestamp_ms": message.timestamp_ms,
+                    "metadata": {"CF-Content-Type": message.content_type},
+                })
+            })
+            .collect();
+        self.success(&json!({"messages": shown}), &json!({}))
+    }
+
+    /// Deletes what was peeked at.
+    pub(super) fn purge(&mut self, name: &str, body: &Value) -> ResponseTemplate {
+        let mut warnings = BTreeMap::new();
+        for entry in body["refs"].as_array().unwrap() {
+            let reference = entry["ref"].as_str().unwrap();
+            let id = reference.strip_prefix("ref-of-").unwrap();
+            if self.never_acked.iter().any(|never| never == id) {
+                warnings.insert(reference.to_owned(), "not purged");
+                continue;
+            }
+            let messages = &mut self.queues.get_mut(name).unwrap().messages;
+            messages.retain(|message| message.id != id);
+        }
+        self.success(&json!({"errors": [], "warnings": warnings}), &json!({}))
+    }
+
     pub(super) fn ack(&mut self, queue: &str, body: &Value) -> ResponseTemplate {
         let leases = |name: &str| -> Vec<String> {
             body[name]
@@ -149,13 +185,13 @@ impl State {
             .messages
             .retain(|message| !acks.iter().any(|lease| of(lease) == message.id));
         for message in &mut queue.messages {
-            if message
-                .lease
-                .as_ref()
-                .is_some_and(|lease| retries.contains(lease))
-            {
-                message.lease = None;
-            }
+            let Some(lease) = message.lease.clone().filter(|one| retries.contains(one)) else {
+                continue;
+            };
+            // A retry with a delay stays out of sight as a lease does.
+            let mut entries = body["retries"].as_array().unwrap().iter();
+            let entry = entries.find(|entry| entry["lease_id"] == *lease).unwrap();
+            message.lease = (entry["delay_seconds"] != 0).then(|| "delayed".to_owned());
         }
         if self.sparse {
             return self.success(&json!({}), &json!({}));

@@ -40,7 +40,7 @@ pub(crate) fn pull_consumer(wrangler: &Wrangler, queue: &str) -> Result<Outcome>
     };
     match consumers.iter().map(kind).collect::<Vec<_>>().as_slice() {
         [] => {
-            // The platform's maximum: looking at a message is a delivery, and after the last one it is deleted.
+            // The platform's maximum: each pull of a message is a delivery, and after the last one it is deleted.
             wrangler.run(&[
                 "queues",
                 "consumer",

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use log_record::{LogRecord, RecordView};
+use log_record::LogRecord;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -15,7 +15,7 @@ use crate::Error;
 use crate::commands::logs::search::stored_ms;
 
 /// The file.
-pub struct Export {
+pub(super) struct Export {
     name: String,
     out: Box<dyn Write + Send>,
     /// A file that may hold an earlier export: emptied only once there is something to put in its place.
@@ -54,10 +54,7 @@ enum Record {
 
 impl Export {
     /// Makes the file anew; `-` is standard output.
-    ///
-    /// # Errors
-    /// Where it cannot be made.
-    pub fn create(path: &Path) -> Result<Self, Error> {
+    pub(super) fn create(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
         let mut earlier = None;
         let out: Box<dyn Write + Send> = if name == "-" {
@@ -80,10 +77,7 @@ impl Export {
 
     /// Begins anew, now that it is known what there is to export: an earlier export may be the only copy of what it holds,
     /// and a run that cannot begin leaves it.
-    ///
-    /// # Errors
-    /// Where the file cannot be emptied.
-    pub fn begin(&mut self) -> Result<(), Error> {
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
         match self.earlier.take() {
             Some(file) => file
                 .set_len(0)
@@ -93,21 +87,21 @@ impl Export {
     }
 
     /// Writes a letter.
-    ///
-    /// # Errors
-    /// Where the file cannot be written.
-    pub fn write(&mut self, id: &str, letter: &Letter) -> Result<(), Error> {
+    pub(super) fn write(&mut self, id: &str, letter: &Letter) -> Result<(), Error> {
         self.begin()?;
         let records = letter
             .records()
             .into_iter()
-            .map(
-                |raw| match RecordView::new(&raw).and_then(|view| view.to_record()) {
-                    Ok(record) => Record::Read(Box::new(record)),
-                    Err(_) => Record::Raw(raw),
-                },
-            )
+            .map(|raw| match serde_json::from_str(raw.get()) {
+                Ok(record) => Record::Read(record),
+                Err(_) => Record::Raw(raw),
+            })
             .collect();
+        let (body, body_base64) = match &letter.content {
+            Content::Body(body) => (Some(body.as_str()), None),
+            Content::Bytes(bytes) => (None, Some(STANDARD.encode(bytes))),
+            _ => (None, None),
+        };
         let line = Line {
             id,
             reason: letter.reason.as_str(),
@@ -116,19 +110,10 @@ impl Export {
             attempts: letter.attempts,
             failed_at: letter.failed_ms.map(stored_ms),
             records,
-            body: match &letter.content {
-                Content::Body(body) => Some(body),
-                _ => None,
-            },
-            body_base64: match &letter.content {
-                Content::Bytes(bytes) => Some(STANDARD.encode(bytes)),
-                _ => None,
-            },
+            body,
+            body_base64,
             // Also beside what was fetched from there.
-            body_key: match &letter.content {
-                Content::BodyKey(key) => Some(key),
-                _ => letter.body_key.as_deref(),
-            },
+            body_key: letter.body_key.as_deref(),
         };
         let mut write = || {
             serde_json::to_writer(&mut self.out, &line)?;
@@ -138,10 +123,7 @@ impl Export {
     }
 
     /// Writes through to the file, before anything is taken away.
-    ///
-    /// # Errors
-    /// Where the file cannot be written.
-    pub fn flush(&mut self) -> Result<(), Error> {
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
         self.out
             .flush()
             .map_err(Error::io(format!("--export {}", self.name)))

@@ -1,47 +1,24 @@
-//! Letters from the dead-letter queue: pull, publish, acknowledge.
+//! Letters from the dead-letter queue: peek, pull, publish, acknowledge. [`super::table`] has the states.
 //!
-//! One loop pulls; batches of at most 100 messages are published and acknowledged beside it, `--concurrency` at once.
-//! Every message is in one of four states, by its id, so that a second delivery of it (its lease ran out, or its ack
-//! was lost) is known:
-//!
-//! - *in flight*: being published. A second delivery's lease is kept and used once that is settled.
-//! - *published*: a second delivery is acknowledged, and not published again.
-//! - *held*: it stays. It is kept leased, so that the run does not meet it again and again, and given back at the end.
-//! - *renewed*: it was put back as another message, since it had few deliveries left (see `held`). A second delivery is
-//!   acknowledged.
-//!
-//! A process that dies leaves leases that run out: what was not acknowledged comes back. Only what was on its last
-//! delivery does not, so this is put back or published before anything else, and a second Ctrl-C waits for that.
-//!
-//! The loop is here. In reading order: `sort` (what to do with each message that was pulled), `bodies` (what letters left
-//! in KV), `batch` (publishing and acknowledging), `held` (what stays) and `unconfirmed` (whose ack was not taken).
+//! Peeking is not a delivery, and shows the head of the queue: enough for a dry run, for one letter by its id, and where
+//! nothing would be replayed. Else rounds of pulls lease up to `--concurrency` times 100 messages, publish and acknowledge
+//! them; between two rounds nothing is in flight, so that the queue's count of messages can be compared with the table.
 
-mod batch;
-mod bodies;
-mod held;
-mod sort;
-mod unconfirmed;
-
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
+use futures_util::future::{join_all, try_join_all};
 
-use super::letter::Left;
-use super::tally::Tally;
-use super::target::Target;
-use super::{Alone, Job};
-use crate::client::kv::Namespace;
-use crate::client::queues::{Message, Pulled, Queue};
+use super::Job;
+use super::ledger::Ledger;
+use super::letter::{Letter, Origin};
+use super::publish::{Outgoing, Sent, Target, divide_calls};
+use super::summary::Look;
+use super::table::{Deliveries, Entry, State};
+use crate::client::queues::{Message, MessageBody, Queue};
 use crate::{Error, output};
 
-use batch::{Again, Done, Taken, send};
-use bodies::Body;
-use held::{Deliveries, Held};
-use unconfirmed::Unconfirmed;
-
-/// Messages of one pull: the platform's maximum.
+/// Messages of one pull, peek or ack: the platform's maximum.
 const PULL_MESSAGES: usize = 100;
 
 /// How often to look again when nothing is delivered although there should be something: pulling is short polling, and
@@ -49,236 +26,406 @@ const PULL_MESSAGES: usize = 100;
 const IDLE_LOOKS: usize = 3;
 const IDLE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Pulls in a row that bring nothing but what was met before, until the run has seen everything.
-const STALE_PULLS: usize = 3;
+/// Rounds without a letter that is older than the run and was not met before, until the run has seen everything.
+const STALE_ROUNDS: usize = 3;
 
 /// A pull consumer with fewer retries than this may lose messages by being looked at.
 const FEW_RETRIES: u32 = 10;
 
-/// Where a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    InFlight,
-    Published,
-    Held,
-    Renewed,
-}
-
-/// A run, and what it knows of the queue.
+/// A run on one queue.
 struct Run<'r, 'a> {
     queue: &'r Queue<'a>,
-    job: &'r mut Job<'a>,
-    tally: &'r mut Tally,
-    states: HashMap<String, State>,
-    held: Held,
-    /// Second deliveries of messages in flight.
-    again: HashMap<String, Again>,
-    /// Messages in the queue, as far as is known.
-    backlog: Option<u64>,
-    /// Published messages whose ack was not confirmed.
-    unconfirmed: Unconfirmed,
-    /// The bodies in KV that were met, by key.
-    bodies: HashMap<String, Body>,
-    /// Letters taken, against the limit.
-    taken: usize,
-    /// Of the held messages, those that nobody looked at: more than was asked for, or after a failure.
-    aside: u64,
-    /// Messages that were met for the first time, to tell when a pull brings none.
-    met: usize,
-    kv: Option<Namespace<'a>>,
-    stopped: bool,
+    job: &'a Job<'a>,
+    ledger: &'r mut Ledger<'a>,
+    /// After how many retries the platform deletes a message.
+    max_retries: u32,
+    /// When the run began, by Cloudflare's clock, which counts in whole seconds here.
+    begun_ms: i64,
+    /// The bodies that were put back: what comes with one of them later is not a letter of its own.
+    requeued: HashSet<String>,
+}
+
+/// A message being replayed.
+struct Taken {
+    id: String,
+    handle: String,
+    letter: Letter,
+}
+
+/// How messages are taken away: leased ones by an ack, peeked ones by a purge.
+#[derive(Clone, Copy)]
+enum Removal {
+    Ack,
+    Purge,
 }
 
 /// Replays, or counts, what the dead-letter queue holds.
-///
-/// # Errors
-/// Where nothing could be begun.
-pub async fn run(job: &mut Job<'_>, tally: &mut Tally) -> Result<(), Error> {
-    let client = job.client;
+pub(super) async fn run<'a>(job: &'a Job<'a>, ledger: &mut Ledger<'a>) -> Result<(), Error> {
     let name = job.place.dead_letter_queue();
-    let queue = Queue::find(client, &name, "--dead-letter-queue").await?;
-    let consumer = queue.pull_consumer().await?;
-    if consumer.max_retries < FEW_RETRIES {
+    let queue = Queue::find(job.client, &name, "--dead-letter-queue").await?;
+    let max_retries = queue.pull_consumer().await?.max_retries;
+    if max_retries < FEW_RETRIES {
         output::note(&format!(
-            "the HTTP pull consumer of {name} deletes a message after {} retries, and each look at it counts as one; raise \
-             that: npx wrangler queues consumer http remove {name} && npx wrangler queues consumer http add {name} \
-             --message-retries 100",
-            consumer.max_retries
+            "the HTTP pull consumer of {name} deletes a message after {max_retries} retries, and each delivery counts as \
+             one; raise that: npx wrangler queues consumer http remove {name} && npx wrangler queues consumer http add \
+             {name} --message-retries 100"
         ));
     }
-    // The target leaves the job for as long as the batches borrow it.
-    let target = job.target.take();
     let mut run = Run {
         queue: &queue,
         job,
-        tally,
-        states: HashMap::new(),
-        held: Held::new(consumer.max_retries, queue.found_at.timestamp_millis()),
-        again: HashMap::new(),
-        backlog: None,
-        unconfirmed: Unconfirmed::default(),
-        bodies: HashMap::new(),
-        taken: 0,
-        aside: 0,
-        met: 0,
-        kv: None,
-        stopped: false,
+        ledger,
+        max_retries,
+        begun_ms: queue.found_at.timestamp_millis(),
+        requeued: HashSet::new(),
     };
-    let result = run.go(target.as_ref()).await;
-    job.target = target;
-    result
+    if run.peek().await? {
+        return Ok(());
+    }
+    run.pull_all().await
 }
 
-impl<'a> Run<'_, 'a> {
-    async fn go(&mut self, target: Option<&Target<'a>>) -> Result<(), Error> {
-        let queue = self.queue;
-        let at_once = usize::from(self.job.args.concurrency);
-        let mut running = FuturesUnordered::new();
-        let (mut idle, mut stale, mut pulls) = (0, 0, 0_u64);
-        while !self.stopped && !self.job.stop.is_asked() {
-            let room = self
-                .job
-                .args
-                .limit
-                .map_or(PULL_MESSAGES, |limit| limit.saturating_sub(self.taken));
-            if room == 0 {
-                self.tally.limited = true;
-                break;
+/// Publishes letters, then takes away what was published. Returns what is not known to be gone as well.
+async fn send(
+    queue: &Queue<'_>,
+    target: &Target<'_>,
+    taken: &[Taken],
+    by: Removal,
+) -> (Sent, Result<HashSet<String>, Error>) {
+    let letters: Vec<_> = taken.iter().map(|taken| &taken.letter).collect();
+    // (1) If the process dies in here, the leases run out: all of it is published again, and stored once.
+    let sent = target.publish(&letters).await;
+    let pairs = taken.iter().zip(&sent.published);
+    let handles = pairs.filter_map(|(taken, published)| published.then_some(&*taken.handle));
+    let handles: Vec<_> = handles.collect();
+    // (2) If the process dies in here, the same.
+    let unconfirmed = match by {
+        _ if handles.is_empty() => Ok(HashSet::new()),
+        Removal::Ack => queue.ack(&handles).await,
+        Removal::Purge => queue.purge(&handles).await,
+    };
+    (sent, unconfirmed)
+}
+
+impl Run<'_, '_> {
+    /// Looks at the head of the queue. Returns whether that was all there is to do.
+    async fn peek(&mut self) -> Result<bool, Error> {
+        let args = self.job.args;
+        if args.all {
+            return Ok(false);
+        }
+        let messages = match self.queue.peek(PULL_MESSAGES).await {
+            Ok(messages) => messages,
+            // Where the API does not let one peek, pulling shows the same.
+            Err(Error::Api { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let is_full = messages.len() >= PULL_MESSAGES;
+        let stays = |message: &Message| {
+            let letter = Letter::read(message.body.clone(), Origin::Platform);
+            let why = self
+                .ledger
+                .judge(&message.id, &letter, self.came_back(message));
+            why.is_some()
+        };
+        let is_enough = match &args.message {
+            Some(named) => messages.iter().any(|message| message.id == *named),
+            // Where nothing is shown, something may be leased elsewhere, of which a pull tells.
+            None if messages.is_empty() => false,
+            None => args.dry_run || !is_full && messages.iter().all(stays),
+        };
+        if is_enough {
+            if is_full && args.dry_run {
+                self.ledger.summary.look = Look::FirstOnly;
             }
-            // The last pull that a limit leaves room for tells how many are beyond it.
-            let last = self.job.args.limit.is_some() && room <= PULL_MESSAGES;
-            if running.len() >= at_once || (last && !running.is_empty()) {
-                if let Some(done) = running.next().await {
-                    self.done(done).await;
-                }
-                continue;
-            }
-            // Acks that are sent while the answer is on its way overtake the count of messages in it.
-            let quiet = running.is_empty();
-            let pulled = match self.pull(room.min(PULL_MESSAGES), &mut running).await {
+            let batch = self.meet(messages).await;
+            self.replay(batch, Removal::Purge).await;
+        }
+        Ok(is_enough)
+    }
+
+    /// Pulls until nothing comes that was not met before.
+    async fn pull_all(&mut self) -> Result<(), Error> {
+        if self.job.args.dry_run {
+            self.ledger.summary.look = Look::Leased;
+        }
+        let (mut idle, mut stale, mut pulls) = (0, 0, 1);
+        let mut unseen = Some(0);
+        let mut is_first = true;
+        while !self.ledger.is_over() && stale < STALE_ROUNDS && idle <= IDLE_LOOKS {
+            let room = self.ledger.room();
+            let counts = (0..pulls).map(|n| room.saturating_sub(n * PULL_MESSAGES));
+            let counts = counts.filter(|count| *count > 0);
+            let pulls_now: Vec<_> = counts
+                .map(|count| {
+                    let lease_ms = self.job.args.lease * 1000;
+                    self.queue.pull(count.min(PULL_MESSAGES), lease_ms)
+                })
+                .collect();
+            let pulled = match try_join_all(pulls_now).await {
                 Ok(pulled) => pulled,
-                Err(error) if pulls == 0 => return Err(error),
+                Err(error) if is_first => return Err(error),
                 Err(error) => {
-                    self.fail(error);
+                    self.ledger.fail(error);
                     break;
                 }
             };
-            pulls += 1;
-            self.backlog = pulled.backlog;
-            if pulls == 1 {
-                self.tally.expect(pulled.backlog.unwrap_or(0));
-            }
-            if pulled.messages.is_empty() {
-                if let Some(done) = running.next().await {
-                    self.done(done).await;
-                } else if !quiet {
-                    // Nothing is under way any more, so the next count holds.
-                } else if idle < IDLE_LOOKS && self.unseen() > 0 {
-                    idle += 1;
-                    self.job.stop.sleep(IDLE_PAUSE).await;
-                } else {
-                    if self.unseen() == 0
-                        && self
-                            .backlog
-                            .is_some_and(|backlog| backlog <= self.held.len())
-                    {
-                        // The acks that nobody confirmed have come through.
-                        self.unconfirmed.clear();
-                        self.drop_bodies().await;
-                    }
-                    break;
-                }
-                continue;
-            }
-            idle = 0;
-            let met = self.met;
-            let mut batch = self.sort(pulled.messages).await;
-            stale = if self.met == met { stale + 1 } else { 0 };
-            if let Some(target) = target {
-                // One batch, unless more came than was asked for.
-                while !batch.is_empty() {
-                    let rest = batch.split_off(batch.len().min(PULL_MESSAGES));
-                    running.push(send(queue, target, batch));
-                    batch = rest;
-                }
-            }
-            if stale >= STALE_PULLS && quiet && running.is_empty() {
+            is_first = false;
+            let backlog = pulled.iter().filter_map(|pull| pull.backlog).max();
+            let messages: Vec<_> = pulled.into_iter().flat_map(|pull| pull.messages).collect();
+            // A full round is followed by a larger one.
+            let is_full = messages.len() >= pulls * PULL_MESSAGES;
+            pulls = if is_full {
+                usize::from(self.job.args.concurrency)
+            } else {
+                1
+            };
+            let is_new = |one: &Message| {
+                let is_known = self.ledger.entries.contains_key(&one.id);
+                !(is_known || self.came_back(one) || self.is_copy(one))
+            };
+            let (is_empty, is_stale) = (messages.is_empty(), !messages.iter().any(is_new));
+            let is_last = |one: &Message| self.deliveries(one) == Deliveries::Last;
+            let _guard = if messages.iter().any(is_last) {
+                Some(self.job.stop.guard_last_delivery().await)
+            } else {
+                None
+            };
+            let batch = self.meet(messages).await;
+            let known = self
+                .ledger
+                .entries
+                .values()
+                .filter(|entry| entry.is_queued());
+            unseen = backlog.map(|backlog| backlog.saturating_sub(known.count() as u64));
+            self.protect().await;
+            self.replay(batch, Removal::Ack).await;
+            if !is_empty {
+                (idle, stale) = (0, if is_stale { stale + 1 } else { 0 });
+            } else if unseen == Some(0) {
+                self.confirm_by(backlog);
                 break;
+            } else {
+                idle += 1;
+                self.job.stop.sleep(IDLE_PAUSE).await;
             }
         }
-        while let Some(done) = running.next().await {
-            self.done(done).await;
-        }
-        self.finish().await;
+        self.finish(unseen).await;
         Ok(())
     }
 
-    /// Pulls, and settles the batches that come to their end meanwhile.
-    async fn pull(
-        &mut self,
-        count: usize,
-        running: &mut FuturesUnordered<impl Future<Output = Done>>,
-    ) -> Result<Pulled, Error> {
-        let pull = self.queue.pull(count, self.job.args.lease * 1000);
-        tokio::pin!(pull);
-        loop {
-            tokio::select! {
-                pulled = &mut pull => return pulled,
-                Some(done) = running.next(), if !running.is_empty() => self.done(done).await,
+    fn deliveries(&self, message: &Message) -> Deliveries {
+        Deliveries::after(message.attempts, self.max_retries)
+    }
+
+    fn came_back(&self, message: &Message) -> bool {
+        message
+            .timestamp_ms
+            .is_some_and(|ms| ms > self.begun_ms + 999)
+    }
+
+    fn is_copy(&self, message: &Message) -> bool {
+        message.timestamp_ms.is_some_and(|ms| ms >= self.begun_ms)
+            && matches!(&message.body, MessageBody::Text(text) if self.requeued.contains(text))
+    }
+
+    /// Enters messages into the table. Returns those to publish; whatever fails, each of them is in the batch, or stays,
+    /// or was published before.
+    async fn meet(&mut self, messages: Vec<Message>) -> Vec<Taken> {
+        let mut batch = Vec::new();
+        let mut again = Vec::new();
+        for message in messages {
+            let (id, came_back) = (message.id.clone(), self.came_back(&message));
+            let deliveries = self.deliveries(&message);
+            let last_body = match &message.body {
+                MessageBody::Text(text) if deliveries == Deliveries::Last => Some(text.clone()),
+                _ => None,
+            };
+            if self.ledger.entries.contains_key(&id) {
+                again.push(id.clone());
+            } else if self.is_copy(&message) {
+                let letter = Letter::read(message.body, Origin::Platform);
+                let entry = Entry::new(State::Copy, &letter);
+                self.ledger.entries.insert(id.clone(), entry);
+            } else {
+                let mut letter = Letter::read(message.body, Origin::Platform);
+                let since_ms = message.timestamp_ms;
+                if self
+                    .ledger
+                    .enter(&id, &mut letter, since_ms, came_back)
+                    .await
+                {
+                    let (id, handle) = (id.clone(), message.handle.clone());
+                    batch.push(Taken { id, handle, letter });
+                }
+            }
+            if let Some(entry) = self.ledger.entries.get_mut(&id) {
+                entry.handle = message.handle;
+                entry.deliveries = deliveries;
+                entry.last_body = last_body;
+                if let State::Returned(why) = entry.state {
+                    entry.state = State::Held(why);
+                }
+            }
+        }
+        let ids: Vec<_> = batch.iter().map(|taken| &taken.id).collect();
+        if !self.ledger.flush_export(&ids) {
+            batch.clear();
+        }
+        again.retain(|id| self.ledger.entries.get(id).is_some_and(Entry::is_done));
+        self.acknowledge(&again).await;
+        batch
+    }
+
+    /// Publishes a batch and takes it away, a hundred letters at a time, all of them at once.
+    async fn replay(&mut self, batch: Vec<Taken>, by: Removal) {
+        let Some(target) = &self.job.target else {
+            return;
+        };
+        let sends = batch
+            .chunks(PULL_MESSAGES)
+            .map(|taken| send(self.queue, target, taken, by));
+        let outcomes = join_all(sends.collect::<Vec<_>>()).await;
+        for (taken, (sent, unconfirmed)) in batch.chunks(PULL_MESSAGES).zip(outcomes) {
+            let ids: Vec<_> = taken.iter().map(|taken| &taken.id).collect();
+            self.ledger.settle(&ids, sent);
+            match unconfirmed {
+                Ok(unconfirmed) => {
+                    let gone = taken
+                        .iter()
+                        .filter(|taken| !unconfirmed.contains(&taken.handle));
+                    gone.for_each(|taken| self.ledger.confirm_gone(&taken.id));
+                }
+                Err(error) => self.ledger.fail(error),
+            }
+        }
+        let done = self.ledger.entries.len() as u64;
+        self.ledger.progress.set_done(done);
+    }
+
+    /// Acknowledges messages, for the first time or again.
+    async fn acknowledge(&mut self, ids: &[String]) {
+        for ids in ids.chunks(PULL_MESSAGES) {
+            match self.queue.ack(&self.leases(ids)).await {
+                Ok(unconfirmed) => {
+                    for id in ids {
+                        let entry = self.ledger.entries.get(id);
+                        if entry.is_some_and(|entry| !unconfirmed.contains(&entry.handle)) {
+                            self.ledger.confirm_gone(id);
+                        }
+                    }
+                }
+                Err(error) => return self.ledger.fail(error),
             }
         }
     }
 
-    /// Counts what was not seen or not taken away, and gives back what stays.
-    async fn finish(&mut self) {
-        self.tally.unseen = self.unseen();
-        self.tally
-            .leave_many(Left::NotSettled, self.unconfirmed.len());
-        self.renew(Deliveries::Few).await;
-        self.held.release(self.queue, self.job.args.lease).await;
+    fn leases(&self, ids: &[String]) -> Vec<&str> {
+        let entries = ids.iter().filter_map(|id| self.ledger.entries.get(id));
+        entries.map(|entry| entry.handle.as_str()).collect()
     }
 
-    /// Messages that are there, but neither looked at nor replayed by this run.
-    fn unseen(&self) -> u64 {
-        let known = self.held.len().saturating_sub(self.aside) + self.unconfirmed.len();
-        self.backlog
-            .map_or(0, |backlog| backlog.saturating_sub(known))
-            .max(self.aside)
+    fn select(&self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<String> {
+        let entries = self.ledger.entries.iter();
+        let wanted = entries.filter(|(_, entry)| is_wanted(entry));
+        wanted.map(|(id, _)| id.clone()).collect()
     }
 
-    /// Begins nothing new.
-    fn fail(&mut self, error: Error) {
-        self.stopped = true;
-        // The first failure is the cause; what follows is mostly its echo.
-        self.tally.failure.get_or_insert(error);
-    }
-
-    /// Keeps a message, whatever was to become of it.
-    fn hold(&mut self, message: Message, alone: Option<Alone>) {
-        self.states.insert(message.id.clone(), State::Held);
-        self.held.hold(message, alone);
-    }
-
-    /// Keeps a message that was to be replayed.
-    fn leave(&mut self, taken: Taken, why: Left) {
-        self.taken -= 1;
-        self.tally.leave(why);
-        self.hold(taken.message, taken.alone);
-    }
-
-    /// Puts held messages with no more than so many deliveries to come at the end of the queue anew.
-    async fn renew(&mut self, most: Deliveries) {
-        let renewed = self.held.renew(self.queue, most).await;
-        let count = renewed.ids.len() as u64;
-        self.tally.renewed += count;
-        self.backlog = self
-            .backlog
-            .map(|backlog| (backlog + count).saturating_sub(renewed.gone));
-        for id in renewed.ids {
-            self.states.insert(id, State::Renewed);
+    /// Puts back as new messages what stays and is on its last delivery, and gives back at once what has few left: out of
+    /// sight for as long as a lease, so that this run does not use them up.
+    async fn protect(&mut self) {
+        let last = self.select(|entry| entry.is_held() && entry.last_body.is_some());
+        let bodies = last.iter().enumerate().map(|(index, id)| Outgoing {
+            body: self
+                .ledger
+                .entries
+                .get_mut(id)
+                .and_then(|one| one.last_body.clone())
+                .unwrap_or_default(),
+            letters: vec![index],
+        });
+        let outgoing: Vec<_> = bodies.collect();
+        let mut rest = last.as_slice();
+        for call in divide_calls(&outgoing) {
+            let bodies: Vec<_> = call.iter().map(|one| one.body.as_str()).collect();
+            // (1) If the process dies in here, a message on its last delivery is lost, unless the call has arrived.
+            if let Err(error) = self.queue.publish(&bodies).await {
+                return self.ledger.fail(error);
+            }
+            self.requeued.extend(bodies.into_iter().map(str::to_owned));
+            let (ids, others) = rest.split_at(call.len());
+            rest = others;
+            // (2) If the process dies in here, it is there twice, and stored once.
+            self.acknowledge(ids).await;
+            self.ledger
+                .entries
+                .retain(|id, entry| entry.state != State::Copy || !ids.contains(id));
+            self.set_state(ids, |entry| {
+                entry.skip_reason().map_or(entry.state, State::Requeued)
+            });
         }
-        if let Some(error) = renewed.failure {
-            self.fail(error);
+        let few = self.select(|entry| entry.is_held() && entry.deliveries.is_few());
+        if self.release(&few, self.job.args.lease).await {
+            self.set_state(&few, |entry| {
+                entry.skip_reason().map_or(entry.state, State::Returned)
+            });
         }
+    }
+
+    fn set_state(&mut self, ids: &[String], next: impl Fn(&Entry) -> State) {
+        for id in ids {
+            if let Some(entry) = self.ledger.entries.get_mut(id) {
+                entry.state = next(entry);
+            }
+        }
+    }
+
+    /// Gives messages back. Returns whether that worked; if not, they come back when their leases are over.
+    async fn release(&self, ids: &[String], delay_seconds: u64) -> bool {
+        for ids in ids.chunks(PULL_MESSAGES) {
+            if let Err(error) = self.queue.release(&self.leases(ids), delay_seconds).await {
+                let lease = self.job.args.lease;
+                output::note(&format!(
+                    "some messages stay leased for up to {lease} s, and come back then: {error}"
+                ));
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Takes the queue's own count for it: where it holds no more than what stays, everything published is gone.
+    fn confirm_by(&mut self, backlog: Option<u64>) {
+        let staying = self.select(|entry| entry.is_queued() && entry.state != State::Published);
+        if backlog.is_some_and(|backlog| backlog <= staying.len() as u64) {
+            let published = self.select(|entry| entry.state == State::Published);
+            self.set_state(&published, |_| State::Gone);
+        }
+    }
+
+    /// Acknowledges again what nobody confirmed, counts what was not seen, and gives back what stays.
+    async fn finish(&mut self, mut unseen: Option<u64>) {
+        self.protect().await;
+        let unconfirmed = self.select(|entry| entry.state == State::Published);
+        self.acknowledge(&unconfirmed).await;
+        if unseen.is_none()
+            && let Ok(messages) = self.queue.peek(PULL_MESSAGES).await
+        {
+            // The backlog is not promised either.
+            let is_known = |one: &&Message| self.ledger.entries.contains_key(&one.id);
+            unseen = Some(messages.iter().filter(|one| !is_known(one)).count() as u64);
+        }
+        self.ledger.leave_unseen(unseen.unwrap_or(0));
+        let last = self.select(|entry| entry.is_held() && entry.deliveries == Deliveries::Last);
+        if !last.is_empty() {
+            let lease = self.job.args.lease;
+            let letters = output::counted(last.len() as u64, "dead letter is", "dead letters are");
+            output::note(&format!(
+                "{letters} on the last delivery and could not be put back (only text can): once the lease has run out, in \
+                 up to {lease} s, the platform may delete what is in there (--export keeps a copy)"
+            ));
+        }
+        let others = self.select(|entry| entry.is_held() && entry.deliveries == Deliveries::Enough);
+        self.release(&others, 0).await;
     }
 }

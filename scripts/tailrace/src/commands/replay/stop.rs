@@ -1,0 +1,72 @@
+//! Ctrl-C: the first finishes the batch in hand, the second stops as soon as nothing is lost by it, the third at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedRwLockReadGuard, RwLock, watch};
+
+use crate::output;
+
+/// Tells whether somebody pressed Ctrl-C.
+#[derive(Clone, Default)]
+pub(super) struct Stop {
+    asked: watch::Sender<bool>,
+    last_deliveries: Arc<RwLock<()>>,
+}
+
+/// Held while letters are in hand that would be lost if the process ended: on their last delivery, and neither published
+/// nor put back.
+pub(super) type LastDeliveryGuard = OwnedRwLockReadGuard<()>;
+
+impl Stop {
+    /// Returns whether to begin nothing new.
+    pub(super) fn is_asked(&self) -> bool {
+        *self.asked.borrow()
+    }
+
+    /// Guards what is in hand from a second Ctrl-C.
+    pub(super) async fn guard_last_delivery(&self) -> LastDeliveryGuard {
+        Arc::clone(&self.last_deliveries).read_owned().await
+    }
+
+    /// Sleeps, unless or until stopping is asked for.
+    pub(super) async fn sleep(&self, duration: Duration) {
+        let mut asked = self.asked.subscribe();
+        // Woken up or not: the caller looks.
+        let _ = tokio::time::timeout(duration, asked.wait_for(|asked| *asked)).await;
+    }
+
+    /// Listens for Ctrl-C until the process ends.
+    pub(super) fn listen(&self) {
+        let stop = self.clone();
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_err() {
+                return;
+            }
+            stop.asked.send_replace(true);
+            output::note(
+                "finishing the batch in hand; Ctrl-C again stops at once, but for dead letters on their last delivery, \
+                 which are published or put back first",
+            );
+            if tokio::signal::ctrl_c().await.is_err() {
+                return;
+            }
+            // What is leased comes back by itself, but for what is on its last delivery.
+            if stop.last_deliveries.try_write().is_err() {
+                output::note(
+                    "dead letters are on the last delivery: a third Ctrl-C waits for nothing and may lose them",
+                );
+                tokio::select! {
+                    _ = stop.last_deliveries.write() => {}
+                    _ = tokio::signal::ctrl_c() => {}
+                }
+            }
+            output::unwatch();
+            output::note(
+                "stopped; what was in hand stays (in a queue unseen until --lease is over)",
+            );
+            // As shells count a Ctrl-C.
+            std::process::exit(130);
+        });
+    }
+}

@@ -1,0 +1,248 @@
+//! What a run did: progress on the way, a summary at the end.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::letter::{Letter, Origin};
+use super::table::{Deliveries, Entry, SkipReason, State};
+use crate::cli::Replay;
+use crate::{output, time};
+
+/// How often progress is said where nobody watches a bar.
+const SAY_EVERY: Duration = Duration::from_secs(10);
+
+/// Ids that are named of many.
+const NAMED: usize = 10;
+
+/// The ages letters are grouped by: below how many hours, and in words.
+const AGES: [(i64, &str); 4] = [
+    (1, "under an hour"),
+    (24, "under a day"),
+    (96, "under 4 days"),
+    (i64::MAX, "4 days and more"),
+];
+
+/// How a dry run looked at the letters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Look {
+    #[default]
+    Harmless,
+    /// It cannot see more than the head of the queue.
+    FirstOnly,
+    /// Each message was leased and given back.
+    Leased,
+}
+
+/// The counts.
+#[derive(Debug, Default)]
+pub(super) struct ReplaySummary {
+    /// Letters replayed, and records in them.
+    pub(super) replayed: u64,
+    pub(super) records: u64,
+    /// Letters left, by why.
+    pub(super) left: BTreeMap<SkipReason, u64>,
+    /// Letters that were exported without their bodies, by why.
+    pub(super) lacking: BTreeMap<SkipReason, u64>,
+    /// Messages that stay and have few deliveries left: the id, and how many.
+    pub(super) scarce: BTreeMap<String, u32>,
+    /// Messages that were put back as new ones.
+    pub(super) requeued: u64,
+    pub(super) look: Look,
+    seen: u64,
+    reasons: BTreeMap<(&'static str, Origin), u64>,
+    ages: BTreeMap<usize, u64>,
+    workers: BTreeMap<String, u64>,
+}
+
+impl ReplaySummary {
+    /// Counts a letter that is looked at.
+    pub(super) fn count_letter(&mut self, letter: &Letter, age_ms: Option<i64>) {
+        self.seen += 1;
+        let reason = (letter.reason.as_str(), letter.origin);
+        *self.reasons.entry(reason).or_default() += 1;
+        let hours = age_ms.map(|age| age / 3_600_000);
+        if let Some(group) = hours.and_then(|age| AGES.iter().position(|(bound, _)| age < *bound)) {
+            *self.ages.entry(group).or_default() += 1;
+        }
+        for record in letter.records() {
+            *self.workers.entry(name_worker(&record)).or_default() += 1;
+        }
+    }
+
+    /// Adds what the table holds at the end.
+    pub(super) fn count_entry(&mut self, id: &str, entry: &Entry) {
+        if matches!(entry.state, State::Published | State::Gone) {
+            self.replayed += 1;
+            self.records += entry.records;
+        }
+        if let Some(why) = entry.skip_reason() {
+            *self.left.entry(why).or_default() += 1;
+            match entry.deliveries {
+                _ if matches!(entry.state, State::Requeued(_)) => self.requeued += 1,
+                Deliveries::Few(left) => _ = self.scarce.insert(id.to_owned(), left),
+                Deliveries::Last => _ = self.scarce.insert(id.to_owned(), 0),
+                Deliveries::Enough => {}
+            }
+        }
+    }
+
+    /// Returns whether there was nothing at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.seen == 0 && self.left.is_empty()
+    }
+
+    /// Returns whether the letter that is asked for by its id was not found.
+    pub(super) fn is_missing(&self, args: &Replay) -> bool {
+        args.message.is_some() && self.seen == 0
+    }
+
+    /// Returns whether all of it was done: nothing is left, or, of a dry run, nothing was not seen.
+    pub(super) fn is_complete(&self, dry_run: bool) -> bool {
+        let done = if dry_run {
+            let is_seen = |why: &SkipReason| *why < SkipReason::BeyondLimit;
+            self.look != Look::FirstOnly && self.left.keys().all(is_seen)
+        } else {
+            self.left.is_empty()
+        };
+        done && self.lacking.is_empty()
+    }
+
+    /// Returns the lines; `target` names where letters went, and is `None` for a dry run.
+    pub(super) fn lines(&self, target: Option<&str>, now: DateTime<Utc>) -> Vec<String> {
+        let letters = |count| output::counted(count, "dead letter", "dead letters");
+        let mut lines = Vec::new();
+        if let Some(target) = target {
+            let records = output::counted(self.records, "record", "records");
+            lines.push(format!(
+                "replayed {} ({records}) to {target}",
+                letters(self.replayed)
+            ));
+        } else {
+            let time = time::shown(&time::stored(now), time::Zone::Local);
+            let what = match self.look {
+                Look::Harmless => "nothing was changed",
+                Look::FirstOnly => {
+                    "nothing was changed; saw only the first 100: --all leases and counts every one"
+                }
+                Look::Leased => "each was leased and given back, which is a delivery",
+            };
+            lines.push(format!("{} at {time}; {what}", letters(self.seen)));
+            self.push_groups(&mut lines);
+        }
+        for (why, count) in &self.left {
+            if *why != SkipReason::OnlyCounted {
+                lines.push(format!("left {}: {why}", output::grouped(*count)));
+            }
+        }
+        for (why, count) in &self.lacking {
+            let bodies = output::counted(*count, "body", "bodies");
+            let is_gone = *why == SkipReason::BodyGone;
+            let why = if is_gone {
+                "gone from KV"
+            } else {
+                "not read from KV"
+            };
+            lines.push(format!("the export lacks {bodies}: {why}"));
+        }
+        if !self.scarce.is_empty() {
+            let name = |(id, left): (&String, &u32)| format!("{} ({left})", output::safe(id));
+            let mut named: Vec<_> = self.scarce.iter().take(NAMED).map(name).collect();
+            if self.scarce.len() > NAMED {
+                named.push("…".to_owned());
+            }
+            lines.push(format!(
+                "{} with few deliveries left: {}; `tailrace replay --message ID` publishes one",
+                letters(self.scarce.len() as u64),
+                named.join(", ")
+            ));
+        }
+        if self.requeued > 0 {
+            let requeued = letters(self.requeued);
+            lines.push(format!(
+                "{requeued} without a delivery left, put back as new messages"
+            ));
+        }
+        lines
+    }
+
+    fn push_groups(&self, lines: &mut Vec<String>) {
+        let mut push = |heading: &str, rows: Vec<(String, u64)>| {
+            lines.extend((!rows.is_empty()).then(|| heading.to_owned()));
+            let row = |(words, count)| format!("  {:>8}  {words}", output::grouped(count));
+            lines.extend(rows.into_iter().map(row));
+        };
+        let reason = |((reason, origin), count): (&(_, Origin), &u64)| {
+            (format!("{reason} ({})", origin.words()), *count)
+        };
+        push("by reason", self.reasons.iter().map(reason).collect());
+        let age = |(group, count): (&usize, &u64)| {
+            let words = AGES.get(*group).map_or("", |(_, words)| words);
+            (words.to_owned(), *count)
+        };
+        push("by age", self.ages.iter().map(age).collect());
+        let worker = |(name, count): (&String, &u64)| (name.clone(), *count);
+        push(
+            "records by Worker",
+            self.workers.iter().map(worker).collect(),
+        );
+    }
+}
+
+/// Returns the Worker's name, read leniently: a letter may be one because its record is odd.
+fn name_worker(record: &RawValue) -> String {
+    let cells: Vec<Value> = serde_json::from_str(record.get()).unwrap_or_default();
+    match cells.get(1).and_then(Value::as_str) {
+        None | Some("") => "(not told by the record)".to_owned(),
+        Some(name) => output::safe(name),
+    }
+}
+
+/// A progress bar on a terminal, else a line now and then.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    said: Instant,
+}
+
+impl Progress {
+    /// Shows a bar, where somebody watches.
+    pub(super) fn start() -> Self {
+        let bar = if output::is_watched() {
+            let bar = ProgressBar::new(0);
+            if let Ok(style) = ProgressStyle::with_template(
+                "{bar:30.green} {human_pos}/{human_len} dead letters  {elapsed}",
+            ) {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_secs(1));
+            output::watch(&bar);
+            bar
+        } else {
+            ProgressBar::hidden()
+        };
+        Self {
+            bar,
+            said: Instant::now(),
+        }
+    }
+
+    /// Notes how many letters there are, as far as is known.
+    pub(super) fn expect(&self, letters: u64) {
+        self.bar
+            .set_length(letters.max(self.bar.length().unwrap_or(0)));
+    }
+
+    /// Notes how many letters are done.
+    pub(super) fn set_done(&mut self, done: u64) {
+        self.bar.set_position(done);
+        if self.bar.is_hidden() && self.said.elapsed() > SAY_EVERY {
+            self.said = Instant::now();
+            let letters = output::counted(done, "dead letter", "dead letters");
+            output::note(&format!("{letters} so far"));
+        }
+    }
+}

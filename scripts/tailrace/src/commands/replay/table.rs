@@ -1,0 +1,187 @@
+//! What becomes of each letter: every reason to leave one, every state, and what a further delivery means, in one place.
+//!
+//! | state | the letter | delivered again |
+//! | --- | --- | --- |
+//! | `InFlight` | is being published | the newer lease is kept |
+//! | `Published` | is published; nobody has confirmed that it is gone | it is taken away again |
+//! | `Gone` | is published and was taken away | it is taken away again |
+//! | `Held` | stays; leased until the run ends, so that the run does not meet it again and again | the newer lease is kept |
+//! | `Returned` | stays; given back at once, as it has few deliveries left | it is given back again |
+//! | `Requeued` | stays as a new message, as it had no delivery left | the old message is taken away again |
+//! | `Copy` | is that new message, counted above; leased until the run ends | the newer lease is kept |
+//!
+//! Taking away is to acknowledge a message or to delete a key; either may be done twice. A process that dies leaves
+//! leases that run out: what was not taken away comes back. Only a message on its last delivery does not, so that one is
+//! put back or published before anything else.
+
+use log_record::limits::{MESSAGE_BODY_BYTES, RECORD_BYTES};
+use log_record::{Envelope, EnvelopeBuilder};
+use thiserror::Error;
+
+use super::letter::{Content, Letter};
+use super::publish::Target;
+use crate::cli::Replay;
+
+/// Why a letter stays where it is, as the summary says it. From `BeyondLimit` on, nobody looked at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
+pub(super) enum SkipReason {
+    #[error("only counted")]
+    OnlyCounted,
+    #[error("not of a reason asked for")]
+    NotAsked,
+    #[error("not the dead letter that --message names")]
+    NotNamed,
+    #[error("a body that is not an envelope (name its reason with --reason to send it as it came)")]
+    NoEnvelope,
+    #[error("a body that is not an envelope; only a queue takes it as it came")]
+    NoQueue,
+    #[error("not text, and nothing else can be sent")]
+    NotText,
+    #[error("holds a record that cannot be read (see it with --export)")]
+    NoRecord,
+    #[error("too large for a message (see it with --export)")]
+    TooLarge,
+    #[error(
+        "its body was kept in KV and is gone from there: expired, or replayed with a copy of this letter"
+    )]
+    BodyGone,
+    #[error("its body was kept in KV and could not be read there")]
+    BodyNotRead,
+    #[error("came to the queue after the replay began: what rejected them has not been mended")]
+    CameBack,
+    #[error("could not be published or stored")]
+    NotPublished,
+    #[error(
+        "replayed, but not taken away yet: they come back, and replaying them again stores nothing twice"
+    )]
+    NotRemoved,
+    #[error("beyond --limit")]
+    BeyondLimit,
+    #[error("not reached")]
+    NotReached,
+    #[error(
+        "not delivered to this run (leased elsewhere, delayed, or not reached); run it again in some minutes"
+    )]
+    NotDelivered,
+}
+
+impl SkipReason {
+    /// Returns why a letter stays that is asked for, as far as its content tells. One whose body is in KV is judged
+    /// again once that is fetched.
+    pub(super) fn of(letter: &Letter, args: &Replay, target: Option<&Target<'_>>) -> Option<Self> {
+        let named = args.message.is_some() || args.reason.contains(&letter.reason);
+        match &letter.content {
+            Content::Bytes(_) => Some(Self::NotText),
+            Content::Body(_) if matches!(target, Some(Target::Database(_))) => Some(Self::NoQueue),
+            Content::Body(_) if !named => Some(Self::NoEnvelope),
+            Content::Body(body) | Content::Envelope(body) => {
+                (body.len() > MESSAGE_BODY_BYTES).then_some(Self::TooLarge)
+            }
+            Content::Records(records) => {
+                let mut rows = records.iter().map(|record| record.get());
+                let is_large = |row: &str| row.len() > RECORD_BYTES;
+                if rows.clone().any(|row| !is_large(row) && !is_record(row)) {
+                    Some(Self::NoRecord)
+                } else {
+                    rows.any(is_large).then_some(Self::TooLarge)
+                }
+            }
+            Content::BodyKey(_) => None,
+        }
+    }
+}
+
+/// Returns whether an envelope of this one record can be read.
+fn is_record(row: &str) -> bool {
+    let mut builder = EnvelopeBuilder::new();
+    builder.push(row.as_bytes());
+    let body = builder.finish().unwrap_or_default();
+    str::from_utf8(&body).is_ok_and(|body| Envelope::decode(body).is_ok())
+}
+
+/// Where a letter is: see the table above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    InFlight,
+    Published,
+    Gone,
+    Held(SkipReason),
+    Returned(SkipReason),
+    Requeued(SkipReason),
+    Copy,
+}
+
+/// One letter of the table.
+pub(super) struct Entry {
+    pub(super) state: State,
+    pub(super) records: u64,
+    /// The KV key of its body.
+    pub(super) body_key: Option<String>,
+    /// The newest lease of its message; of one that was peeked at the reference, of a key nothing.
+    pub(super) handle: String,
+    pub(super) deliveries: Deliveries,
+    /// The text of what is on its last delivery, to put it back.
+    pub(super) last_body: Option<String>,
+}
+
+/// How many deliveries of a message are to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deliveries {
+    Last,
+    Few(u32),
+    Enough,
+}
+
+impl Deliveries {
+    /// Returns what is left after `attempts`. Ten are few, or, of a consumer with fewer than twenty retries, half of them.
+    pub(super) fn after(attempts: u32, max_retries: u32) -> Self {
+        match max_retries.saturating_sub(attempts) {
+            0 => Self::Last,
+            left if left <= 10.min(max_retries / 2) => Self::Few(left),
+            _ => Self::Enough,
+        }
+    }
+
+    pub(super) fn is_few(self) -> bool {
+        matches!(self, Self::Few(_))
+    }
+}
+
+impl Entry {
+    pub(super) fn new(state: State, letter: &Letter) -> Self {
+        Self {
+            state,
+            records: letter.records().len() as u64,
+            body_key: letter.body_key.clone(),
+            handle: String::new(),
+            deliveries: Deliveries::Enough,
+            last_body: None,
+        }
+    }
+
+    /// Returns why it is left, if it is.
+    pub(super) fn skip_reason(&self) -> Option<SkipReason> {
+        match self.state {
+            State::InFlight | State::Gone | State::Copy => None,
+            State::Published => Some(SkipReason::NotRemoved),
+            State::Held(why) | State::Returned(why) | State::Requeued(why) => Some(why),
+        }
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self.state, State::Held(_) | State::Copy)
+    }
+
+    /// Returns whether a further delivery is to be taken away.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(
+            self.state,
+            State::Published | State::Gone | State::Requeued(_)
+        )
+    }
+
+    /// Returns whether a message of the queue stands for it, as far as is known.
+    pub(super) fn is_queued(&self) -> bool {
+        !matches!(self.state, State::Gone | State::Copy)
+    }
+}
