@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::envelope::WIRE_VERSION;
@@ -12,7 +12,7 @@ use crate::limits::DEAD_LETTER_DETAIL_BYTES;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// The message body is no envelope.
+    /// The message body is not an envelope.
     Undecodable,
     /// The envelope has a version that the consumer does not read.
     UnsupportedVersion,
@@ -31,7 +31,7 @@ impl Reason {
         Self::RetriesExhausted,
     ];
 
-    /// The wire form: `undecodable`, `unsupported_version`, `rejected` or `retries_exhausted`.
+    /// Returns the wire form: `undecodable`, `unsupported_version`, `rejected` or `retries_exhausted`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What a dead letter holds.
+/// The part of a dead letter that could not be stored.
 #[derive(Clone, Debug)]
 pub enum DeadLetterPayload {
     /// Records as wire arrays: replaying them is sending them again.
@@ -64,24 +64,24 @@ pub enum DeadLetterPayload {
 /// `{"v":1,"reason":"rejected","detail":"…","attempts":1,"failed_at":"…","records":[[…]]}`, or with `body` or
 /// `body_key` in place of `records`.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "Frame")]
+#[serde(try_from = "Members")]
 pub struct DeadLetter {
-    /// Why, as a code.
+    /// The reason, as a code.
     pub reason: Reason,
-    /// Why, in words: D1's or the decoder's message, at most [`DEAD_LETTER_DETAIL_BYTES`] long.
+    /// The reason, in words: D1's or the decoder's message, at most [`DEAD_LETTER_DETAIL_BYTES`] long.
     pub detail: String,
-    /// How often the queue had delivered the message, from 1.
+    /// The number of times that the queue had delivered the message, from 1.
     pub attempts: u32,
-    /// When it was given up: ISO-8601, UTC, milliseconds.
+    /// The time at which it was given up: ISO-8601, UTC, milliseconds.
     pub failed_at: String,
     /// What could not be stored.
     pub payload: DeadLetterPayload,
 }
 
-/// The JSON form. (An enum flattened into the struct would not do: serde buffers what it flattens, and raw JSON cannot
-/// be buffered.)
+/// The members as they are read. (An enum flattened into the struct would not do: serde buffers what it flattens, and
+/// raw JSON cannot be buffered.)
 #[derive(Deserialize)]
-struct Frame {
+struct Members {
     v: u64,
     reason: Reason,
     detail: String,
@@ -95,34 +95,34 @@ struct Frame {
     body_key: Option<String>,
 }
 
-impl TryFrom<Frame> for DeadLetter {
+impl TryFrom<Members> for DeadLetter {
     type Error = String;
 
-    fn try_from(frame: Frame) -> Result<Self, String> {
-        if frame.v != WIRE_VERSION {
+    fn try_from(members: Members) -> Result<Self, String> {
+        if members.v != WIRE_VERSION {
             return Err(format!(
                 "dead letter version {}, where {WIRE_VERSION} is supported",
-                frame.v
+                members.v
             ));
         }
-        let payload = match (frame.records, frame.body, frame.body_key) {
+        let payload = match (members.records, members.body, members.body_key) {
             (Some(records), None, None) => DeadLetterPayload::Records(records),
             (None, Some(body), None) => DeadLetterPayload::Body(body),
             (None, None, Some(key)) => DeadLetterPayload::BodyKey(key),
             _ => return Err("not exactly one of records, body and body_key".to_owned()),
         };
         Ok(Self {
-            reason: frame.reason,
-            detail: frame.detail,
-            attempts: frame.attempts,
-            failed_at: frame.failed_at,
+            reason: members.reason,
+            detail: members.detail,
+            attempts: members.attempts,
+            failed_at: members.failed_at,
             payload,
         })
     }
 }
 
 impl DeadLetter {
-    /// A dead letter of this version; `detail` is cut to [`DEAD_LETTER_DETAIL_BYTES`] on a character boundary.
+    /// Returns a dead letter of this version; `detail` is cut to [`DEAD_LETTER_DETAIL_BYTES`] on a character boundary.
     #[must_use]
     pub fn new(
         reason: Reason,
@@ -133,17 +133,17 @@ impl DeadLetter {
     ) -> Self {
         Self {
             reason,
-            detail: cut(detail).to_owned(),
+            detail: cut_detail(detail).to_owned(),
             attempts,
             failed_at: failed_at.into(),
             payload,
         }
     }
 
-    /// The JSON text.
+    /// Returns the JSON text.
     ///
     /// # Errors
-    /// None in practice: see [`crate::LogRecord::write_row`].
+    /// None in practice: see [`crate::LogRecord::to_row`].
     pub fn encode(&self) -> serde_json::Result<String> {
         let head = DeadLetterHead {
             reason: self.reason,
@@ -164,7 +164,7 @@ impl DeadLetter {
     /// Reads the JSON text.
     ///
     /// # Errors
-    /// What is no dead letter, or one of a version that this code does not read.
+    /// The text is not a dead letter, or one of a version that this code does not read.
     pub fn decode(text: &str) -> serde_json::Result<Self> {
         serde_json::from_str(text)
     }
@@ -179,55 +179,85 @@ pub struct DeadLetterHead<'a> {
     failed_at: &'a str,
 }
 
+/// The payload as it is written: one member, named by the variant.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum BorrowedPayload<'a> {
+    #[serde(serialize_with = "write_raw")]
+    Records(&'a [&'a str]),
+    Body(&'a str),
+    BodyKey(&'a str),
+}
+
+/// Writes JSON texts as they are.
+fn write_raw<S: Serializer>(texts: &[&str], serializer: S) -> Result<S::Ok, S::Error> {
+    let raw: Result<Vec<&RawValue>, _> = texts
+        .iter()
+        .map(|text| serde_json::from_str(text))
+        .collect();
+    raw.map_err(serde::ser::Error::custom)?
+        .serialize(serializer)
+}
+
 impl<'a> DeadLetterHead<'a> {
-    /// As [`DeadLetter::new`].
+    /// Returns the head that [`DeadLetter::new`] would write.
     #[must_use]
     pub fn new(reason: Reason, detail: &'a str, attempts: u32, failed_at: &'a str) -> Self {
         Self {
             reason,
-            detail: cut(detail),
+            detail: cut_detail(detail),
             attempts,
             failed_at,
         }
     }
 
-    /// The JSON text of the letter that holds `records`, each one wire array.
+    /// Returns the JSON text of the letter that holds `records`, each one wire array.
     ///
     /// # Errors
-    /// As [`DeadLetter::encode`].
+    /// One of `records` is not JSON text.
     pub fn with_records(self, records: &[&str]) -> serde_json::Result<String> {
-        self.with("records", &format!("[{}]", records.join(",")))
+        self.encode_with(&BorrowedPayload::Records(records))
     }
 
-    /// The JSON text of the letter that holds a message body.
+    /// Returns the JSON text of the letter that holds a message body.
     ///
     /// # Errors
     /// As [`DeadLetter::encode`].
     pub fn with_body(self, body: &str) -> serde_json::Result<String> {
-        self.with("body", &serde_json::to_string(body)?)
+        self.encode_with(&BorrowedPayload::Body(body))
     }
 
-    /// The JSON text of the letter that names a KV key.
+    /// Returns the JSON text of the letter that names a KV key.
     ///
     /// # Errors
     /// As [`DeadLetter::encode`].
     pub fn with_body_key(self, key: &str) -> serde_json::Result<String> {
-        self.with("body_key", &serde_json::to_string(key)?)
+        self.encode_with(&BorrowedPayload::BodyKey(key))
     }
 
-    fn with(self, name: &str, value: &str) -> serde_json::Result<String> {
-        let Self {
-            reason, attempts, ..
-        } = self;
-        let detail = serde_json::to_string(self.detail)?;
-        let failed_at = serde_json::to_string(self.failed_at)?;
-        Ok(format!(
-            r#"{{"v":{WIRE_VERSION},"reason":"{reason}","detail":{detail},"attempts":{attempts},"failed_at":{failed_at},"{name}":{value}}}"#
-        ))
+    fn encode_with(self, payload: &BorrowedPayload<'_>) -> serde_json::Result<String> {
+        #[derive(Serialize)]
+        struct Letter<'a> {
+            v: u64,
+            reason: Reason,
+            detail: &'a str,
+            attempts: u32,
+            failed_at: &'a str,
+            #[serde(flatten)]
+            payload: &'a BorrowedPayload<'a>,
+        }
+        serde_json::to_string(&Letter {
+            v: WIRE_VERSION,
+            reason: self.reason,
+            detail: self.detail,
+            attempts: self.attempts,
+            failed_at: self.failed_at,
+            payload,
+        })
     }
 }
 
-fn cut(detail: &str) -> &str {
+fn cut_detail(detail: &str) -> &str {
     let end = detail.floor_char_boundary(DEAD_LETTER_DETAIL_BYTES);
     detail.get(..end).unwrap_or_default()
 }

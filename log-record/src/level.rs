@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How much a record matters, ascending. `tail_logs.log_level` holds [`Level::as_str`] and checks it.
+/// The importance of a record, ascending. `tail_logs.log_level` holds [`Level::as_str`] and checks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -22,7 +22,7 @@ impl Level {
     /// Every level, ascending.
     pub const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warn, Self::Error];
 
-    /// The stored form: `debug`, `info`, `warn` or `error`.
+    /// Returns the stored form: `debug`, `info`, `warn` or `error`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -33,29 +33,9 @@ impl Level {
         }
     }
 
-    /// Reads the spellings that loggers use, in any case: `trace` and `verbose` are debug; `log` and `notice` are info;
-    /// `warning` is warn; `err`, `fatal`, `critical`, `alert`, `emergency` and `panic` are error. `None` for any other.
+    /// Reads the names that loggers use, in any case: those of [`ALIASES`]. `None` for any other text.
     #[must_use]
     pub fn from_alias(text: &str) -> Option<Self> {
-        const ALIASES: [(&str, Level); 17] = [
-            ("info", Level::Info),
-            ("error", Level::Error),
-            ("warn", Level::Warn),
-            ("debug", Level::Debug),
-            ("warning", Level::Warn),
-            ("log", Level::Info),
-            ("trace", Level::Debug),
-            ("verbose", Level::Debug),
-            ("silly", Level::Debug),
-            ("notice", Level::Info),
-            ("information", Level::Info),
-            ("err", Level::Error),
-            ("fatal", Level::Error),
-            ("critical", Level::Error),
-            ("alert", Level::Error),
-            ("emergency", Level::Error),
-            ("panic", Level::Error),
-        ];
         let text = text.trim();
         ALIASES
             .iter()
@@ -63,6 +43,60 @@ impl Level {
             .map(|(_, level)| *level)
     }
 }
+
+/// The names that loggers give their levels, the usual ones first: `console`, pino, bunyan, winston (npm, cli and syslog
+/// levels), consola, tslog, `LogTape`, zap, Serilog, .NET, java.util.logging, Python, syslog, Google Cloud.
+pub const ALIASES: [(&str, Level); 49] = [
+    ("info", Level::Info),
+    ("error", Level::Error),
+    ("warn", Level::Warn),
+    ("debug", Level::Debug),
+    ("log", Level::Info),
+    ("warning", Level::Warn),
+    ("trace", Level::Debug),
+    ("fatal", Level::Error),
+    ("verbose", Level::Debug),
+    ("silly", Level::Debug),
+    ("fine", Level::Debug),
+    ("finer", Level::Debug),
+    ("finest", Level::Debug),
+    ("dbg", Level::Debug),
+    ("trc", Level::Debug),
+    ("vrb", Level::Debug),
+    ("d", Level::Debug),
+    ("t", Level::Debug),
+    ("v", Level::Debug),
+    ("inf", Level::Info),
+    ("information", Level::Info),
+    ("informational", Level::Info),
+    ("notice", Level::Info),
+    ("default", Level::Info),
+    ("http", Level::Info),
+    ("help", Level::Info),
+    ("data", Level::Info),
+    ("prompt", Level::Info),
+    ("success", Level::Info),
+    ("fail", Level::Info), // consola counts it among its info types
+    ("ready", Level::Info),
+    ("start", Level::Info),
+    ("box", Level::Info),
+    ("i", Level::Info),
+    ("wrn", Level::Warn),
+    ("w", Level::Warn),
+    ("err", Level::Error),
+    ("critical", Level::Error),
+    ("crit", Level::Error),
+    ("severe", Level::Error),
+    ("alert", Level::Error),
+    ("emergency", Level::Error),
+    ("emerg", Level::Error),
+    ("panic", Level::Error),
+    ("dpanic", Level::Error),
+    ("ftl", Level::Error),
+    ("e", Level::Error),
+    ("f", Level::Error),
+    ("c", Level::Error),
+];
 
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,6 +118,7 @@ mod tests {
         assert_eq!(Level::from_alias("WARNING"), Some(Level::Warn));
         assert_eq!(Level::from_alias(" Fatal "), Some(Level::Error));
         assert_eq!(Level::from_alias("trace"), Some(Level::Debug));
+        assert_eq!(Level::from_alias("E"), Some(Level::Error));
         assert_eq!(Level::from_alias("loud"), None);
         assert_eq!(Level::from_alias(""), None);
         for level in Level::ALL {

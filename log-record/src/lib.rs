@@ -1,4 +1,4 @@
-//! The contract between Tailrace's Workers and tools: what a log record is, and how records travel.
+//! The contract between Tailrace's Workers and tools: what a log record is, and how records travel. Types and serde.
 //!
 //! Nothing here touches a clock, a random source, a network or the Workers runtime: every function maps values to
 //! values, so the same code runs in a Worker, in the operator's tool and in a test.
@@ -8,7 +8,6 @@
 //! - [`level`]: the four log levels;
 //! - [`record`]: [`LogRecord`], one row of `tail_logs`, and its form by position on the wire;
 //! - [`envelope`]: a queue message of records: packing ([`EnvelopeBuilder`]) and decoding ([`Envelope`]);
-//! - [`scan`]: the steps over JSON text that decoding takes;
 //! - [`dead_letter`]: what could not be stored, with its reason;
 //! - [`fallback`]: the keys under which KV keeps what neither D1 nor a queue would take.
 //!
@@ -20,9 +19,8 @@ pub mod fallback;
 pub mod level;
 pub mod limits;
 pub mod record;
-pub mod scan;
 
 pub use dead_letter::{DeadLetter, DeadLetterHead, DeadLetterPayload, Reason};
 pub use envelope::{DecodeError, Envelope, EnvelopeBuilder, WIRE_VERSION};
 pub use level::Level;
-pub use record::{LogRecord, RecordError, RecordView};
+pub use record::{LogRecord, RecordError, RecordRow, RecordView};

@@ -17,9 +17,6 @@ pub const SEND_BATCH_MESSAGES: usize = 100;
 /// The most bytes one `sendBatch` takes (Queues limits: 256 KB), message metadata included.
 pub const SEND_BATCH_BYTES: usize = 256_000;
 
-/// The most messages a consumer gets in one batch (Queues limits).
-pub const CONSUMER_BATCH_MESSAGES: usize = 100;
-
 /// The frame a dead letter puts around its records: braces, names, version, reason, attempts and a timestamp are under
 /// 200 bytes; the detail is cut to [`DEAD_LETTER_DETAIL_BYTES`], which JSON escaping can grow sixfold.
 pub const DEAD_LETTER_FRAME_BYTES: usize = 200 + 6 * DEAD_LETTER_DETAIL_BYTES;
@@ -38,12 +35,6 @@ pub const STATEMENT_PARAMETER_BYTES: usize = 1_000_000;
 /// The deepest nesting of a record's context. SQLite refuses JSON nested deeper than 1,000 levels (`JSON_MAX_DEPTH`),
 /// and this project's own readers stop at 128 (`serde_json`'s limit); a row and its statement add four.
 pub const CONTEXT_DEPTH: usize = 100;
-
-/// The longest KV key (KV limits: 512 bytes).
-pub const KV_KEY_BYTES: usize = 512;
-
-/// The largest KV value (KV limits: 25 MiB).
-pub const KV_VALUE_BYTES: usize = 25 * 1024 * 1024;
 
 /// The longest that a queue keeps a message (Queues limits: 14 days), in seconds.
 pub const QUEUE_RETENTION_SECONDS_MAX: u64 = 14 * 24 * 60 * 60;

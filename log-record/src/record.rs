@@ -5,9 +5,8 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::Level;
-use crate::scan::Scan;
 
-/// The columns of a record in the order of its wire array, which is the column order of `tail_logs`.
+/// The names of a record's fields in the order of its wire array. `context` is the column `context_json`.
 pub const FIELDS: [&str; 9] = [
     "log_id",
     "worker_name",
@@ -21,11 +20,11 @@ pub const FIELDS: [&str; 9] = [
 ];
 
 /// A row of `tail_logs`, owned. Its own serde form is a JSON object by name, for people and tools; on the wire it is
-/// the array that [`LogRecord::write_row`] writes.
+/// the array that [`LogRecord::to_row`] returns.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogRecord {
-    /// UUID, time-ordered; made once where the record is made. The idempotency key.
+    /// UUID, time-ordered; made once where the record is made. The idempotency key, with the timestamp.
     pub log_id: String,
     /// The Worker that ran.
     pub worker_name: String,
@@ -35,7 +34,7 @@ pub struct LogRecord {
     pub correlation_id: String,
     /// How much the record matters.
     pub log_level: Level,
-    /// What a person reads.
+    /// The text for people.
     pub message: String,
     /// A JSON object; column `context_json`.
     pub context: Box<RawValue>,
@@ -46,40 +45,73 @@ pub struct LogRecord {
 }
 
 impl LogRecord {
-    /// Appends the record's wire form, a JSON array of [`FIELDS`] by position without white space.
+    /// Returns the record's wire form: a JSON array of [`FIELDS`] by position, without white space.
     ///
     /// # Errors
-    /// None in practice: writing JSON text to memory only fails for maps with keys that are no strings.
-    pub fn write_row(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
-        serde_json::to_writer(
-            out,
-            &(
-                &self.log_id,
-                &self.worker_name,
-                &self.request_id,
-                &self.correlation_id,
-                self.log_level,
-                &self.message,
-                &self.context,
-                &self.timestamp,
-                self.execution_time_ms,
-            ),
-        )
+    /// None in practice: writing JSON text to memory fails only for maps whose keys are not strings.
+    pub fn to_row(&self) -> serde_json::Result<String> {
+        RecordRow {
+            log_id: &self.log_id,
+            worker_name: &self.worker_name,
+            request_id: &self.request_id,
+            correlation_id: &self.correlation_id,
+            log_level: self.log_level,
+            message: &self.message,
+            context: &self.context,
+            timestamp: &self.timestamp,
+            execution_time_ms: self.execution_time_ms,
+        }
+        .to_row()
     }
 }
 
-/// Why one record of an envelope is not a record. Says where, never what: payloads stay out of errors.
+/// A record whose parts are borrowed: what tail-ingest writes. The fields are those of [`LogRecord`].
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "`LogRecord` describes each field")]
+pub struct RecordRow<'a> {
+    pub log_id: &'a str,
+    pub worker_name: &'a str,
+    pub request_id: &'a str,
+    pub correlation_id: &'a str,
+    pub log_level: Level,
+    pub message: &'a str,
+    pub context: &'a RawValue,
+    pub timestamp: &'a str,
+    pub execution_time_ms: Option<u64>,
+}
+
+impl RecordRow<'_> {
+    /// Returns the wire form; see [`LogRecord::to_row`].
+    ///
+    /// # Errors
+    /// As [`LogRecord::to_row`].
+    pub fn to_row(&self) -> serde_json::Result<String> {
+        serde_json::to_string(&(
+            self.log_id,
+            self.worker_name,
+            self.request_id,
+            self.correlation_id,
+            self.log_level,
+            self.message,
+            self.context,
+            self.timestamp,
+            self.execution_time_ms,
+        ))
+    }
+}
+
+/// The reason why one element of an envelope is not a record. Says where, never what: payloads stay out of errors.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RecordError {
     /// Not a JSON array of nine elements.
-    #[error("a record is no array of {} elements", FIELDS.len())]
+    #[error("a record is not an array of {} elements", FIELDS.len())]
     Shape,
     /// An element has the wrong JSON type.
-    #[error("{field} is no {expected}")]
+    #[error("{field} is not a {expected}")]
     Field {
         /// The element's name.
         field: &'static str,
-        /// The JSON type it should have had.
+        /// The JSON type that it should have had.
         expected: &'static str,
     },
 }
@@ -94,78 +126,58 @@ pub struct RecordView<'a> {
 }
 
 impl<'a> RecordView<'a> {
-    /// Checks `raw`, the JSON text of one wire array.
+    /// Checks `raw`, one wire array.
     ///
     /// # Errors
     /// [`RecordError`] names the first element that is not of its type.
     pub fn new(raw: &'a RawValue) -> Result<Self, RecordError> {
-        Self::scan(&mut Scan::new(raw.get())).ok_or_else(|| problem(raw.get()))
-    }
-
-    /// Steps over one wire array that is a record. Where it is none, it may still be JSON: see [`problem`].
-    pub(crate) fn scan(scan: &mut Scan<'a>) -> Option<Self> {
-        let start = scan.at();
-        scan.open(b'[')?;
-        let log_id = Self::key(scan)?;
-        scan.mark(b',')?;
-        // worker_name, request_id, correlation_id, log_level and message.
-        for _ in 1..6 {
-            scan.string()?;
-            scan.mark(b',')?;
+        let elements: [&'a RawValue; FIELDS.len()] =
+            serde_json::from_str(raw.get()).map_err(|_| RecordError::Shape)?;
+        let elements = elements.map(RawValue::get);
+        for ((element, is_valid), (field, expected)) in
+            elements.iter().zip(CHECKS).zip(FIELDS.iter().zip(TYPES))
+        {
+            if !is_valid(element) {
+                return Err(RecordError::Field { field, expected });
+            }
         }
-        (scan.peek() == b'{').then(|| scan.value())??; // context
-        scan.mark(b',')?;
-        let timestamp = Self::key(scan)?;
-        scan.mark(b',')?;
-        match scan.peek() {
-            b'n' => scan.word("null")?,
-            _ => scan.number()?, // execution_time_ms
-        }
-        scan.close(b']')?;
-        Some(Self {
-            raw: scan.since(start)?,
-            log_id,
-            timestamp,
+        let [log_id, .., timestamp, _] = elements;
+        Ok(Self {
+            raw: raw.get(),
+            log_id: plain_string(log_id),
+            timestamp: plain_string(timestamp),
         })
     }
 
-    /// Steps over a string that is not empty; gives an empty one where it holds escapes.
-    fn key(scan: &mut Scan<'a>) -> Option<&'a str> {
-        match scan.string()? {
-            ("", _) => None,
-            (_, true) => Some(""),
-            (plain, false) => Some(plain),
-        }
-    }
-
-    /// The wire array as it came, byte for byte.
+    /// Returns the wire array as it came, byte for byte.
     #[must_use]
     pub fn raw(&self) -> &'a str {
         self.raw
     }
 
-    /// The record's id, or an empty string where it holds escapes (no id that Tailrace makes does).
+    /// Returns the record's id, or an empty string where it holds escapes (none that Tailrace makes does).
     #[must_use]
     pub fn log_id(&self) -> &'a str {
         self.log_id
     }
 
-    /// The record's timestamp, or an empty string where it holds escapes (none that Tailrace makes does).
+    /// Returns the record's timestamp, or an empty string where it holds escapes (none that Tailrace makes does).
     #[must_use]
     pub fn timestamp(&self) -> &'a str {
         self.timestamp
     }
 
-    /// The record, owned.
+    /// Returns the record, owned.
     ///
     /// # Errors
-    /// [`RecordError::Field`] where the level is none of the four or a string holds half a surrogate pair.
+    /// [`RecordError::Field`] where the level is not one of the four or a string holds half a surrogate pair.
     pub fn to_record(&self) -> Result<LogRecord, RecordError> {
-        fn text(raw: &RawValue, field: &'static str) -> Result<String, RecordError> {
-            serde_json::from_str(raw.get()).map_err(|_| RecordError::Field {
-                field,
-                expected: "string",
-            })
+        fn read<'r, T: Deserialize<'r>>(
+            raw: &'r RawValue,
+            field: &'static str,
+            expected: &'static str,
+        ) -> Result<T, RecordError> {
+            serde_json::from_str(raw.get()).map_err(|_| RecordError::Field { field, expected })
         }
         let [
             id,
@@ -177,105 +189,99 @@ impl<'a> RecordView<'a> {
             context,
             timestamp,
             time,
-        ] = serde_json::from_str(self.raw).map_err(|_| RecordError::Shape)?;
+        ]: [&RawValue; 9] = serde_json::from_str(self.raw).map_err(|_| RecordError::Shape)?;
         Ok(LogRecord {
-            log_id: text(id, "log_id")?,
-            worker_name: text(worker, "worker_name")?,
-            request_id: text(request, "request_id")?,
-            correlation_id: text(correlation, "correlation_id")?,
-            log_level: serde_json::from_str(level.get()).map_err(|_| RecordError::Field {
-                field: "log_level",
-                expected: "level",
-            })?,
-            message: text(message, "message")?,
+            log_id: read(id, "log_id", "string")?,
+            worker_name: read(worker, "worker_name", "string")?,
+            request_id: read(request, "request_id", "string")?,
+            correlation_id: read(correlation, "correlation_id", "string")?,
+            log_level: read(level, "log_level", "level")?,
+            message: read(message, "message", "string")?,
             context: context.to_owned(),
-            timestamp: text(timestamp, "timestamp")?,
-            execution_time_ms: serde_json::from_str(time.get()).map_err(|_| {
-                RecordError::Field {
-                    field: "execution_time_ms",
-                    expected: "whole number",
-                }
-            })?,
+            timestamp: read(timestamp, "timestamp", "string")?,
+            execution_time_ms: read(time, "execution_time_ms", "whole number")?,
         })
     }
 }
 
-/// What an element is checked for; gives the type that it lacks.
-type Check = fn(&str) -> Option<&'static str>;
-
-const CHECKS: [Check; 9] = [
-    non_empty_string, // log_id
-    string,           // worker_name
-    string,           // request_id
-    string,           // correlation_id
-    string,           // log_level
-    string,           // message
-    object,           // context
-    non_empty_string, // timestamp
-    number_or_null,   // execution_time_ms
+/// The types that [`CHECKS`] looks for, in words.
+const TYPES: [&str; 9] = [
+    "non-empty string",
+    "string",
+    "string",
+    "string",
+    "string",
+    "string",
+    "object",
+    "non-empty string",
+    "number or null",
 ];
 
-/// What keeps `raw`, the JSON text of a value, from being a record.
-pub(crate) fn problem(raw: &str) -> RecordError {
-    elements(raw)
-        .filter(|elements| elements.len() == FIELDS.len())
-        .and_then(|elements| wrong_field(&elements))
-        .unwrap_or(RecordError::Shape)
+/// Returns whether the JSON text of an element is of its type, which its first byte tells.
+type Check = fn(&str) -> bool;
+
+const CHECKS: [Check; 9] = [
+    is_filled_string,  // log_id
+    is_string,         // worker_name
+    is_string,         // request_id
+    is_string,         // correlation_id
+    is_string,         // log_level
+    is_string,         // message
+    is_object,         // context
+    is_filled_string,  // timestamp
+    is_number_or_null, // execution_time_ms
+];
+
+fn is_string(raw: &str) -> bool {
+    raw.starts_with('"')
 }
 
-fn wrong_field(elements: &[&str]) -> Option<RecordError> {
-    let mut checked = elements.iter().zip(CHECKS).zip(FIELDS);
-    checked.find_map(|((element, check), field)| {
-        let expected = check(element)?;
-        Some(RecordError::Field { field, expected })
-    })
+fn is_filled_string(raw: &str) -> bool {
+    is_string(raw) && raw.len() > r#""""#.len()
 }
 
-/// The elements of `raw`, the JSON text of a value, if that is an array.
-fn elements(raw: &str) -> Option<Vec<&str>> {
-    let mut elements = Vec::new();
-    Scan::new(raw).list(b'[', |scan| {
-        let start = scan.at();
-        scan.value()?;
-        elements.push(scan.since(start)?);
-        Some(())
-    })?;
-    Some(elements)
+fn is_object(raw: &str) -> bool {
+    raw.starts_with('{')
 }
 
-fn string(raw: &str) -> Option<&'static str> {
-    (!raw.starts_with('"')).then_some("string")
+fn is_number_or_null(raw: &str) -> bool {
+    raw == "null" || raw.starts_with(|c: char| c == '-' || c.is_ascii_digit())
 }
 
-fn non_empty_string(raw: &str) -> Option<&'static str> {
-    (!raw.starts_with('"') || raw.len() < 3).then_some("non-empty string")
+/// Returns the content of a string token, or an empty string where it holds escapes.
+fn plain_string(raw: &str) -> &str {
+    serde_json::from_str(raw).unwrap_or_default()
 }
 
-fn object(raw: &str) -> Option<&'static str> {
-    (!raw.starts_with('{')).then_some("object")
-}
-
-fn number_or_null(raw: &str) -> Option<&'static str> {
-    let number = raw.starts_with(|c: char| c == '-' || c.is_ascii_digit());
-    (!number && raw != "null").then_some("number or null")
-}
-
-/// What `serde_json` makes of one wire array: the measure of what is a record.
 #[cfg(test)]
-pub(crate) fn by_serde(raw: &RawValue) -> Result<RecordView<'_>, RecordError> {
-    let elements: [&RawValue; 9] =
-        serde_json::from_str(raw.get()).map_err(|_| RecordError::Shape)?;
-    let elements = elements.map(RawValue::get);
-    if let Some(wrong) = wrong_field(&elements) {
-        return Err(wrong);
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_element_of_the_wrong_type_is_named() {
+        let good = [
+            "\"i\"", "\"w\"", "\"r\"", "\"c\"", "\"info\"", "\"m\"", "{}", "\"t\"", "1",
+        ];
+        for (index, field) in FIELDS.iter().enumerate() {
+            for bad in ["true", "[]", if index == 8 { "\"1\"" } else { "1" }] {
+                let mut elements = good;
+                elements[index] = bad;
+                let text = format!("[{}]", elements.join(","));
+                let raw: &RawValue = serde_json::from_str(&text).unwrap();
+                let error = RecordView::new(raw).unwrap_err();
+                assert!(error.to_string().starts_with(field), "{text}: {error}");
+            }
+        }
     }
-    let key = |at: usize| {
-        let content = elements[at].trim_matches('"');
-        if content.contains('\\') { "" } else { content }
-    };
-    Ok(RecordView {
-        raw: raw.get(),
-        log_id: key(0),
-        timestamp: key(7),
-    })
+
+    #[test]
+    fn keys_must_not_be_empty() {
+        for text in [
+            r#"["","w","r","c","info","m",{},"t",1]"#,
+            r#"["i","w","r","c","info","m",{},"",1]"#,
+        ] {
+            let raw: &RawValue = serde_json::from_str(text).unwrap();
+            assert!(RecordView::new(raw).is_err(), "{text}");
+        }
+    }
 }

@@ -14,9 +14,8 @@ use worker_runtime::edge::{RuntimeClock, print_line, print_malformed, random_bit
 
 use crate::deliver::deliver;
 use crate::ids::Random;
-use crate::input::Frames;
-use crate::pack::Body;
-use crate::report::delivery_line;
+use crate::input::normalize_and_pack;
+use crate::report::{delivery_line, unreadable_line};
 use crate::settings::Settings;
 
 mod glue;
@@ -60,37 +59,20 @@ pub async fn tail(events: JsValue) {
     let bodies = ISOLATE.with_borrow_mut(|isolate| {
         let isolate = isolate.get_or_insert_with(|| Isolate::new(&env));
         let seed = isolate.seeds.number();
-        let normalize = |strict| normalize(&events, strict, &isolate.settings, seed, started_ms);
-        normalize(false)
-            .or_else(|| normalize(true))
-            .unwrap_or_default()
+        let events = glue::encode_events(&events);
+        normalize_and_pack(&events, &isolate.settings, seed, started_ms)
     });
+    let bodies = match bodies {
+        Ok(normalized) => normalized.bodies,
+        Err(error) => {
+            print_line(&unreadable_line(&error));
+            return;
+        }
+    };
     // If the isolate dies from here on, the bodies not yet taken are gone; see `deliver`.
     let delivery = deliver(&ports::RuntimePorts::new(env), &bodies, started_ms).await;
     if let Some(line) = delivery_line(&delivery) {
         print_line(&line);
-    }
-}
-
-/// Returns the records of the events, packed; `None` where the events would have to be read strictly.
-fn normalize(
-    events: &JsValue,
-    strict: bool,
-    settings: &Settings,
-    seed: u64,
-    now_ms: u64,
-) -> Option<Vec<Body>> {
-    let mut frames = Frames::new(settings, seed, now_ms);
-    let mut from = 0;
-    loop {
-        let frame = glue::with_events(events, from, strict, |text| frames.read(text));
-        if !frame.whole && !strict {
-            return None;
-        }
-        match frame.next {
-            Some(next) if next > from => from = next,
-            _ => return Some(frames.finish().bodies),
-        }
     }
 }
 

@@ -4,30 +4,22 @@
 //! 20 bits that follow, then 54 bits of the seed. So records of one millisecond sort as they were logged, and the same
 //! id never comes twice from one call.
 
-use std::ops::Range;
-
-use uuid::fmt::Hyphenated;
 use uuid::{Builder, Uuid};
 
 /// Positions that the id can tell apart; an invocation of at most 256 KiB of trace has far fewer records.
 const POSITION_BITS: u32 = 20;
-
-/// A UUID as text.
-pub(crate) type Text = [u8; Hyphenated::LENGTH];
-
-/// Where the digits stand in the text that hold the position, with the hyphen between them.
-const POSITION: Range<usize> = 15..22;
 
 /// Random numbers from a seed (SplitMix64): each seed gives its own sequence.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// The sequence of `seed`.
+    /// Returns the sequence of `seed`.
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
+    /// Returns the next number.
     pub(crate) fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -36,7 +28,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A UUID of version 7: `ms`, and 74 random bits. Where ids that are made one after another also sort like that, an
+    /// Returns a UUID of version 7: `ms`, and 74 random bits. Where ids that are made one after another also sort like that, an
     /// index takes the rows of a batch on a few of its pages and not each on another.
     pub(crate) fn uuid(&mut self, ms: u64) -> Uuid {
         let [_, _, _, _, _, _, bytes @ ..] =
@@ -45,8 +37,8 @@ impl Random {
     }
 }
 
-/// The id of the record at `position` of an invocation, logged at `ms`. `random` is the invocation's own number.
-fn log_id(ms: u64, position: u64, random: u64) -> Uuid {
+/// Returns the id of the record at `position` of an invocation, logged at `ms`. `random` is the invocation's own number.
+pub(crate) fn log_id(ms: u64, position: u64, random: u64) -> Uuid {
     // 12 bits, two for the variant (which the builder overwrites), 8 bits, 54 bits: 76 bits in 80.
     let high = (position >> 8) & 0xfff;
     let low = position & 0xff;
@@ -61,48 +53,6 @@ fn log_id(ms: u64, position: u64, random: u64) -> Uuid {
         *to = from;
     }
     Builder::from_unix_timestamp_millis(ms, &bytes).into_uuid()
-}
-
-/// The ids of an invocation, one record after the other: within a millisecond only the position changes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LogIds {
-    random: u64,
-    /// The millisecond of the id that was written last, if the next can be made of it.
-    ms: Option<u64>,
-}
-
-impl LogIds {
-    /// `random` is the invocation's own number.
-    pub(crate) fn new(random: u64) -> Self {
-        Self { random, ms: None }
-    }
-
-    /// Writes the id of the record at `position`, logged at `ms`, over the last one that this wrote to `text`.
-    pub(crate) fn write(&mut self, text: &mut Text, ms: u64, position: u64) {
-        let usual = position >> POSITION_BITS == 0;
-        match text.get_mut(POSITION) {
-            Some([h2, h1, h0, _, l2, l1, l0]) if usual && self.ms == Some(ms) => {
-                (*h2, *h1, *h0) = (hex(position >> 16), hex(position >> 12), hex(position >> 8));
-                // Two bits of the variant, the lowest eight of the position, two random ones: see `log_id`.
-                *l2 = hex(0b1000 | (position >> 6) & 3);
-                *l1 = hex(position >> 2);
-                *l0 = hex((position & 3) << 2 | (self.random >> 52) & 3);
-            }
-            _ => {
-                log_id(ms, position, self.random)
-                    .hyphenated()
-                    .encode_lower(text);
-                self.ms = usual.then_some(ms);
-            }
-        }
-    }
-}
-
-/// The lowest four bits as a digit.
-fn hex(bits: u64) -> u8 {
-    let [.., low] = bits.to_be_bytes();
-    let low = low & 15;
-    low + if low < 10 { b'0' } else { b'a' - 10 }
 }
 
 #[cfg(test)]
@@ -132,29 +82,6 @@ mod tests {
                 assert_eq!(id.get_variant(), uuid::Variant::RFC4122);
                 assert!(id.to_string() > last, "{id} after {last}");
                 last = id.to_string();
-            }
-        }
-    }
-
-    #[test]
-    fn one_after_the_other_gives_the_same_ids() {
-        let mut random = Random::new(3);
-        for _ in 0..50 {
-            let number = random.number();
-            let mut ids = LogIds::new(number);
-            let mut text = [0; 36];
-            for _ in 0..200 {
-                let (ms, position) = (5 + random.number() % 3, random.number() >> 43);
-                let position = if position & 1 == 0 {
-                    position & 0xff
-                } else {
-                    position
-                };
-                ids.write(&mut text, ms, position);
-                assert_eq!(
-                    str::from_utf8(&text).unwrap(),
-                    log_id(ms, position, number).to_string()
-                );
             }
         }
     }

@@ -3,49 +3,43 @@
 //! Nothing here loses an event: what cannot be read is kept as it came, what the queue does not take goes down the ladder
 //! to KV, and what KV does not confirm is counted.
 //!
-//! In reading order:
-//! - `frame`: trace events as the Worker's glue hands them over;
-//! - [`input`]: trace events as JSON text, for `tailrace normalize` and tests;
-//! - `trace`: a trace event, read leniently;
+//! In reading order, from the handler inwards:
+//! - `edge`: the Worker itself, on Wasm only: the handler, the crossing from JavaScript, the bindings;
+//! - [`settings`]: what an operator can set;
+//! - [`input`]: trace events as JSON text, to records or message bodies;
+//! - [`normalize`]: records out of trace events, with their correlation ids, levels and order;
+//! - `trace_item`: a trace event, read leniently;
 //! - `event`: what happened, one function for each shape of event;
-//! - `console`: what a console line says;
-//! - [`normalize`]: records out of these, with their correlation ids, levels and order;
-//! - `ids`, `timestamp`: what a record is called and when it was;
-//! - [`redact`], `clean`: what must not be stored, and JSON without it;
-//! - [`redaction`]: the judge of names and text that takes the place of these two;
-//! - `cut`: records too large for a message;
-//! - `pack`: records into message bodies;
+//! - `console`: what a console line says: level, message, data;
+//! - `correlation`: the id that ties a record to others;
+//! - [`redaction`]: the judge of names and text that must not be stored;
+//! - `json`, `json_writer`: the one JSON layer: values walked in place; objects written, secrets redacted;
+//! - `ids`: the ids of records;
+//! - `pack`, `cut`: records into message bodies, and records that are too large for one;
 //! - [`mod@deliver`]: bodies to the queue, else to KV, else counted;
 //! - [`ports`]: the queue, KV and the clock, as `deliver` needs them;
-//! - [`report`]: the line about a delivery that went wrong;
-//! - [`settings`]: what an operator can set;
-//! - `json`: tokens of JSON text; `scan`: the usual text in one pass;
-//! - `edge`: the Worker itself, on Wasm only.
+//! - [`report`]: the line about a delivery that went wrong.
 
-mod clean;
 mod console;
+mod correlation;
 mod cut;
 pub mod deliver;
 #[cfg(target_arch = "wasm32")]
 pub mod edge;
 mod event;
-mod frame;
 mod ids;
 pub mod input;
 mod json;
+mod json_writer;
 pub mod normalize;
 mod pack;
 pub mod ports;
-pub mod redact;
 pub mod redaction;
 pub mod report;
-mod scan;
 pub mod settings;
-mod timestamp;
-mod trace;
+mod trace_item;
 
-pub use frame::Frame;
-pub use input::{Frames, InputError, Normalized, normalize_and_pack, normalize_json};
+pub use input::{InputError, Normalized, normalize_and_pack, normalize_json};
 pub use normalize::Counts;
 pub use pack::Body;
 pub use settings::Settings;

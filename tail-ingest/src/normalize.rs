@@ -1,30 +1,29 @@
 //! Trace events in, records out: the one code that the Worker, the tests, the bench and `tailrace normalize` run.
-//! `trace` reads the events, `event` and `console` understand their parts, `pack` takes the rows.
+//! `trace_item` reads the events, `event` and `console` understand their parts.
 
-use log_record::Level;
-use uuid::Uuid;
+use std::borrow::Cow;
 
-use crate::clean;
-use crate::console::{self, Console};
-use crate::event::{self, Event};
-use crate::ids::{LogIds, Random};
-use crate::json;
-use crate::redact::Names;
-use crate::scan::{Keys, begins_with};
+use log_record::{Level, RecordRow};
+use serde_json::value::RawValue;
+use worker_runtime::timestamp::{LAST_MS, format_ms};
+
+use crate::console::{self, ConsoleLine};
+use crate::correlation::{CORRELATION_BYTES, IdKind, cut_id, resolve};
+use crate::event::Event;
+use crate::ids::{Random, log_id};
+use crate::json::Json;
+use crate::json_writer::{ObjectWriter, redact_text, redacted_text};
+use crate::pack::RowWriter;
 use crate::settings::Settings;
-use crate::timestamp::{self, Clock};
-use crate::trace::{self, TraceItem};
+use crate::trace_item::TraceItem;
 
 /// The name of a Worker that nothing names.
 pub const UNKNOWN_WORKER: &str = "unknown-worker";
 
-/// The longest correlation id, in bytes: a longer one is cut to this, and the line's context keeps all of it.
-pub const CORRELATION_BYTES: usize = 256;
-
 /// The longest Worker name, in bytes; the platform's own limit is 63 (255 for Workers for Platforms).
 const WORKER_BYTES: usize = 255;
 
-/// What became of the events of one call.
+/// The number of records by what became of them in one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Trace events read.
@@ -39,476 +38,418 @@ pub struct Counts {
     pub sampled_out: usize,
     /// Records kept whose ends were cut.
     pub cut: usize,
+    /// Records that could not be written or packed. None is known to be possible; a bug would show here.
+    pub unwritable: usize,
 }
 
-/// Takes the rows, each one wire array, as they are written.
-pub(crate) trait Sink {
-    /// Begins a row.
-    fn begin(&mut self);
-    /// What the row is appended to.
-    fn row(&mut self) -> &mut Vec<u8>;
-    /// Ends the row; returns whether it had to be cut.
-    fn end(&mut self) -> bool;
-}
-
-/// What one call needs besides the events.
-pub(crate) struct Normalizer<'s, S> {
+/// Makes the records of one call's trace events.
+pub(crate) struct Normalizer<'s, W> {
     settings: &'s Settings,
     now_ms: u64,
     random: Random,
-    clock: Clock,
-    pub(crate) sink: S,
+    timestamps: TimestampFormatter,
+    pub(crate) rows: W,
     pub(crate) counts: Counts,
 }
 
 /// A line of the invocation: everything but the invocation record itself.
-struct Line<'i, 'a> {
+struct Line<'i> {
     ms: u64,
-    body: Body<'i, 'a>,
+    content: LineContent<'i>,
 }
 
-impl Line<'_, '_> {
+#[expect(clippy::large_enum_variant, reason = "nearly all are logs")]
+enum LineContent<'i> {
+    Log(ConsoleLine<'i>),
+    Exception(Json<'i>),
+    Diagnostic(Json<'i>),
+}
+
+impl Line<'_> {
     fn level(&self) -> Level {
-        match &self.body {
-            Body::Log(console) => console.level(),
-            Body::Exception(_) => Level::Error,
-            Body::Diagnostic(_) => Level::Info,
+        match &self.content {
+            LineContent::Log(console) => console.level(),
+            LineContent::Exception(_) => Level::Error,
+            LineContent::Diagnostic(_) => Level::Info,
         }
     }
 
-    /// The line's own correlation id.
-    fn correlation(&self) -> Option<&str> {
-        match &self.body {
-            Body::Log(console) => console.correlation.as_deref(),
-            Body::Exception(_) | Body::Diagnostic(_) => None,
+    fn id(&self) -> Option<(IdKind, &str)> {
+        match &self.content {
+            LineContent::Log(console) => console.id().map(|found| (found.kind, found.id.as_ref())),
+            LineContent::Exception(_) | LineContent::Diagnostic(_) => None,
         }
     }
-}
 
-#[allow(clippy::large_enum_variant)] // nearly all are logs
-enum Body<'i, 'a> {
-    Log(Console<'i, 'a>),
-    Exception(&'a str),
-    Diagnostic(&'a str),
-}
-
-/// What all records of an invocation share, as it is written.
-struct Shared {
-    worker: String,
-    /// The beginning of each row, now of the last one: `["log_id","worker","request","correlation",`.
-    start: Vec<u8>,
-    /// Where the correlation id stands in `start`.
-    correlation_at: usize,
-    /// The correlation id in `start`.
-    correlation: String,
-    ids: LogIds,
-    /// `,"event_type":"fetch","outcome":"ok","method":…`
-    context: Vec<u8>,
-    /// The end of each row, now of the last one: `},"timestamp",12]`.
-    end: Vec<u8>,
-    /// The time in `end`.
-    end_ms: Option<u64>,
-}
-
-/// Where the id stands in [`Shared::start`].
-const ID: usize = r#"[""#.len();
-
-/// Where the time stands in [`Shared::end`].
-const TIME: usize = r#"},""#.len();
-
-impl Shared {
-    /// Puts a correlation id into `start`: nearly always that of the row before.
-    fn correlate(&mut self, correlation: &str) {
-        let same = self.correlation.len() == correlation.len()
-            && begins_with(correlation.as_bytes(), self.correlation.as_bytes());
-        if !same || self.start.len() == self.correlation_at {
-            self.start.truncate(self.correlation_at);
-            json::write_string(&mut self.start, correlation);
-            self.start.push(b',');
-            correlation.clone_into(&mut self.correlation);
+    /// Returns the list of the trace event that the line came from.
+    fn list(&self) -> usize {
+        match &self.content {
+            LineContent::Log(_) => 0,
+            LineContent::Exception(_) => 1,
+            LineContent::Diagnostic(_) => 2,
         }
     }
 }
 
-// How the contexts begin, by kind.
-const INVOCATION: &[u8; 28] = br#",{"kind":"invocation","seq":"#;
-const LOG: &[u8; 21] = br#",{"kind":"log","seq":"#;
-const EXCEPTION: &[u8; 27] = br#",{"kind":"exception","seq":"#;
-const DIAGNOSTIC: &[u8; 28] = br#",{"kind":"diagnostic","seq":"#;
+/// The parts that all records of an invocation share.
+struct Invocation<'i> {
+    worker: &'i str,
+    request: &'i str,
+    /// The invocation's own random number, for `log_id`.
+    random: u64,
+    execution_time_ms: Option<u64>,
+    /// `event_type`, `outcome` and what else stands on every record, as members.
+    shared: String,
+}
 
-impl<'s, S: Sink> Normalizer<'s, S> {
+/// One record's own parts.
+struct Draft<'d> {
+    seq: usize,
+    ms: u64,
+    correlation: &'d str,
+    level: Level,
+    message: &'d str,
+}
+
+impl<'s, W: RowWriter> Normalizer<'s, W> {
     /// `seed` is random for each call, `now_ms` the time for events that tell none.
-    pub(crate) fn new(settings: &'s Settings, seed: u64, now_ms: u64, sink: S) -> Self {
+    pub(crate) fn new(settings: &'s Settings, seed: u64, now_ms: u64, rows: W) -> Self {
         Self {
             settings,
             now_ms,
             random: Random::new(seed),
-            clock: Clock::default(),
-            sink,
+            timestamps: TimestampFormatter::default(),
+            rows,
             counts: Counts::default(),
         }
     }
 
-    /// Makes the records of one trace event.
-    pub(crate) fn item(&mut self, item: &TraceItem<'_>) {
+    /// Makes the records of one trace event, whatever `value` is.
+    pub(crate) fn write_item(&mut self, value: Json<'_>) {
+        let mut item = TraceItem::read(value);
         self.counts.items += 1;
-        let event_ms = item.event_timestamp.and_then(timestamp::from_token);
-        let prefix = trace::worker_prefix(item);
-        let mut lines = lines(item, prefix, &self.settings.names);
-        let worker = worker(item, prefix, &lines);
+        let prefix = item.take_worker_prefix();
+        let item = &item;
+        let mut lines = read_lines(item);
+        let worker = worker_name(item, prefix.as_deref(), &lines);
         if self.settings.excludes(&worker) {
-            self.counts.excluded += item.records();
+            self.counts.excluded += item.record_count();
             return;
         }
+        let event_ms = item.event_timestamp.and_then(read_timestamp);
         let start_ms = put_in_order(&mut lines, event_ms).unwrap_or(self.now_ms);
-        let mut event = Event::read(item, self.settings);
-        if item.is_unreadable() {
-            "no trace event".clone_into(&mut event.summary);
-        }
+        let event = Event::read(item, self.settings);
+
         // Drawn whether they are needed or not, so that one event's ids do not depend on another's contents.
-        let (request, correlation) = (self.random.uuid(start_ms), self.random.uuid(start_ms));
-        let mut buffers = [Uuid::encode_buffer(); 2];
-        let [request_text, correlation_text] = &mut buffers;
-        let request = match &event.ray {
-            Some(ray) => ray.as_ref(),
-            None => request.hyphenated().encode_lower(request_text),
-        };
-        let correlation = match &event.correlation {
-            Some(id) => cut_id(id),
-            None => correlation.hyphenated().encode_lower(correlation_text),
-        };
-        let mut shared = self.shared(item, worker, request, &event);
-        let correlations = correlations(&lines, correlation);
-
-        let first = correlations.first().copied().unwrap_or(correlation);
-        self.invocation(item, &event, &mut shared, start_ms, first);
-        for (index, (line, correlation)) in lines.iter().zip(&correlations).enumerate() {
-            self.line(line, &mut shared, correlation, index + 1);
-        }
-    }
-
-    fn shared(
-        &mut self,
-        item: &TraceItem<'_>,
-        worker: String,
-        request: &str,
-        event: &Event<'_>,
-    ) -> Shared {
-        let mut start = Vec::with_capacity(160);
-        start.extend_from_slice(br#"["00000000-0000-0000-0000-000000000000","#);
-        json::write_string(&mut start, &worker);
-        start.push(b',');
-        json::write_string(&mut start, request);
-        start.push(b',');
-
-        let mut end = Vec::with_capacity(48);
-        end.extend_from_slice(br#"},"0000-00-00T00:00:00.000Z","#);
-        match item.cpu_time.and_then(timestamp::from_token) {
-            Some(execution) => json::write_whole(&mut end, execution),
-            None => end.extend_from_slice(b"null"),
-        }
-        end.push(b']');
-
-        let mut context = Vec::with_capacity(160);
-        context.extend_from_slice(b",\"event_type\":\"");
-        context.extend_from_slice(event.kind.as_bytes());
-        context.push(b'"');
+        let request = self.random.uuid(start_ms).to_string();
+        let fallback = self.random.uuid(start_ms).to_string();
+        let mut shared = ObjectWriter::new(&self.settings.redactor);
+        shared.add_text("event_type", event.kind);
         if let Some(outcome) = item.outcome {
-            event::member(&mut context, "outcome", outcome, self.settings);
+            shared.add_value("outcome", outcome);
         }
-        context.extend_from_slice(&event.shared);
-        Shared {
-            worker,
-            correlation_at: start.len(),
-            start,
-            correlation: String::new(),
-            ids: LogIds::new(self.random.number()),
-            context,
-            end,
-            end_ms: None,
+        shared.add_members(&event.shared);
+        let invocation = Invocation {
+            worker: &worker,
+            request: event.ray.as_deref().unwrap_or(&request),
+            random: self.random.number(),
+            execution_time_ms: item.cpu_time.and_then(Json::as_whole),
+            shared: shared.finish_members(),
+        };
+        let ids = InvocationIds::new(&event, &lines, &fallback);
+
+        self.write_invocation(item, &event, &invocation, start_ms, ids.invocation());
+        let mut correlations = ids.of_lines();
+        for (index, line) in lines.iter().enumerate() {
+            self.write_line(line, &invocation, correlations.next_line(line), index + 1);
         }
     }
 
-    fn invocation(
+    fn write_invocation(
         &mut self,
         item: &TraceItem<'_>,
-        event: &Event<'_>,
-        shared: &mut Shared,
+        event: &Event,
+        invocation: &Invocation<'_>,
         ms: u64,
         correlation: &str,
     ) {
-        let outcome = item.outcome.map(json::display);
+        let outcome = item.outcome.map(Json::display);
         let level = invocation_level(outcome.as_deref(), event.status);
-        if !self.keeps(level, correlation) {
+        if !self.keeps(level, correlation, false) {
             return;
         }
-        self.begin(shared, ms, 0, correlation, level);
-        self.sink.row().push(b'"');
-        json::write_escaped(self.sink.row(), &event.summary);
+        let mut message = if item.is_unreadable {
+            "no trace event".to_owned()
+        } else {
+            event.summary.clone()
+        };
         match outcome.as_deref() {
             None | Some("ok") => {
                 if event.kind == "fetch" && event.status.is_none() {
-                    self.sink.row().extend_from_slice(b" (no response)");
+                    message.push_str(" (no response)");
                 }
             }
             Some(outcome) => {
-                self.sink.row().push(b' ');
-                json::write_escaped(self.sink.row(), outcome);
+                message.push(' ');
+                message.push_str(outcome);
             }
         }
         if event.kind == "fetch"
-            && let Some(wall) = item.wall_time.and_then(timestamp::from_token)
+            && let Some(wall) = item.wall_time.and_then(Json::as_whole)
         {
-            self.sink.row().extend_from_slice(b" (");
-            json::write_whole(self.sink.row(), wall);
-            self.sink.row().extend_from_slice(b" ms)");
+            message.extend([" (", &wall.to_string(), " ms)"]);
         }
-        self.sink.row().push(b'"');
-        self.begin_context(INVOCATION, 0, shared);
-        self.sink.row().extend_from_slice(&event.facts);
-        self.item_facts(item);
-        self.end(shared, ms);
+        let message = redact_text(&message, &self.settings.redactor).into_owned();
+        let draft = Draft {
+            seq: 0,
+            ms,
+            correlation,
+            level,
+            message: &message,
+        };
+        self.write_record("invocation", invocation, &draft, |out| {
+            out.add_members(&event.facts);
+            write_item_facts(out, item);
+        });
     }
 
-    /// Writes what the trace event itself says, beside `event`.
-    fn item_facts(&mut self, item: &TraceItem<'_>) {
-        let row = self.sink.row();
-        let settings = self.settings;
-        if let Some(wall) = item.wall_time {
-            event::member(row, "latency_ms", wall, settings);
-        }
-        if let Some(cpu) = item.cpu_time {
-            event::member(row, "cpu_time_ms", cpu, settings);
-        }
-        for (name, value) in &item.facts {
-            event::member(row, name, value, settings);
-        }
-        if let Some(truncated) = item.truncated.filter(|truncated| *truncated != "false") {
-            event::member(row, "truncated", truncated, settings);
-        }
-        if let Some(attributes) = item.tail_attributes {
-            event::key(row, "tail_attributes");
-            if json::is_object(attributes) {
-                let attributes: Vec<_> = json::members(attributes).collect();
-                event::write_object(row, &attributes, settings);
-            } else {
-                clean::write(row, attributes, &settings.names);
-            }
-        }
-        // A name or time that is there but cannot be read is kept beside what stands in for it.
-        if let Some(name) = item.script_name.filter(|name| json::text(name).is_none()) {
-            event::member(row, "script_name", name, settings);
-        }
-        if let Some(time) = item
-            .event_timestamp
-            .filter(|time| timestamp::from_token(time).is_none())
-        {
-            event::member(row, "event_timestamp", time, settings);
-        }
-        if !item.unknown.is_empty() {
-            event::key(row, "unknown");
-            event::write_object(row, &item.unknown, settings);
-        }
-    }
-
-    fn line(&mut self, line: &Line<'_, '_>, shared: &mut Shared, correlation: &str, seq: usize) {
+    fn write_line(
+        &mut self,
+        line: &Line<'_>,
+        invocation: &Invocation<'_>,
+        correlation: &str,
+        seq: usize,
+    ) {
         let level = line.level();
-        if !self.keeps(level, correlation) {
+        let must_stay = matches!(&line.content, LineContent::Log(log) if log.has_unknown_level());
+        if !self.keeps(level, correlation, must_stay) {
             return;
         }
-        let settings = self.settings;
-        self.begin(shared, line.ms, seq, correlation, level);
-        match &line.body {
-            Body::Log(console) => {
-                console.write_message(self.sink.row(), &settings.names);
-                self.begin_context(LOG, seq, shared);
-                console.write_context(self.sink.row(), &shared.worker, settings);
-                if let Some(id) = line.correlation().filter(|id| id.len() > CORRELATION_BYTES) {
-                    event::key(self.sink.row(), "correlation_id");
-                    json::write_string(self.sink.row(), id);
+        let redactor = &self.settings.redactor;
+        let message = match &line.content {
+            LineContent::Log(console) => console.message(redactor),
+            LineContent::Exception(error) if error.is_object() => {
+                redact_text(&console::error_title(*error), redactor).into_owned()
+            }
+            LineContent::Exception(other) => redacted_text(*other, redactor).into_owned(),
+            LineContent::Diagnostic(event) => diagnostic_message(*event, redactor),
+        };
+        let draft = Draft {
+            seq,
+            ms: line.ms,
+            correlation,
+            level,
+            message: &message,
+        };
+        let kind = match &line.content {
+            LineContent::Log(_) => "log",
+            LineContent::Exception(_) => "exception",
+            LineContent::Diagnostic(_) => "diagnostic",
+        };
+        self.write_record(kind, invocation, &draft, |out| match &line.content {
+            LineContent::Log(console) => {
+                console.write_context(out, invocation.worker, correlation);
+                if let Some(found) = console
+                    .id()
+                    .filter(|found| found.id.len() > CORRELATION_BYTES)
+                {
+                    out.add_text("correlation_id", &found.id);
                 }
             }
-            Body::Exception(token) => self.exception(token, seq, shared),
-            Body::Diagnostic(token) => self.diagnostic(token, seq, shared),
-        }
-        self.end(shared, line.ms);
+            LineContent::Exception(error) => write_exception(out, *error),
+            LineContent::Diagnostic(event) => write_diagnostic(out, *event),
+        });
     }
 
-    fn exception(&mut self, token: &str, seq: usize, shared: &mut Shared) {
-        let object = json::is_object(token);
-        if object {
-            json::write_string(self.sink.row(), &console::error_title(token));
-        } else {
-            json::write_string(self.sink.row(), &json::display(token));
-        }
-        self.begin_context(EXCEPTION, seq, shared);
-        if let Some(name) = json::member(token, "name").filter(|name| *name != "null") {
-            event::member(self.sink.row(), "name", name, self.settings);
-        }
-        if let Some(stack) = console::stack(token) {
-            event::key(self.sink.row(), "stack");
-            json::write_string(self.sink.row(), &stack);
-        }
-        self.unknown(token, &["timestamp", "name", "message", "stack"]);
-    }
+    /// Writes one record: its context begins with `kind` and `seq`, then what all records share, then its own members.
+    fn write_record(
+        &mut self,
+        kind: &str,
+        invocation: &Invocation<'_>,
+        draft: &Draft<'_>,
+        write_context: impl FnOnce(&mut ObjectWriter<'_>),
+    ) {
+        let mut context = ObjectWriter::new(&self.settings.redactor);
+        context.add_text("kind", kind);
+        let seq = u64::try_from(draft.seq).unwrap_or(u64::MAX);
+        context.add_number("seq", seq);
+        context.add_members(&invocation.shared);
+        write_context(&mut context);
+        let context = context.finish();
 
-    fn diagnostic(&mut self, token: &str, seq: usize, shared: &mut Shared) {
-        let channel = json::member(token, "channel").map(json::display);
-        let message = json::member(token, "message");
-        self.sink.row().push(b'"');
-        if let Some(channel) = &channel {
-            json::write_escaped(self.sink.row(), channel);
-        }
-        if let Some(message) = message {
-            let mut text = Vec::new();
-            clean::write(&mut text, message, &self.settings.names);
-            let text = String::from_utf8(text).unwrap_or_default();
-            if channel.is_some() {
-                self.sink.row().extend_from_slice(b": ");
+        let row = serde_json::from_str::<&RawValue>(&context).and_then(|context| {
+            RecordRow {
+                log_id: &log_id(draft.ms, seq, invocation.random).to_string(),
+                worker_name: invocation.worker,
+                request_id: invocation.request,
+                correlation_id: cut_id(draft.correlation),
+                log_level: draft.level,
+                message: draft.message,
+                context,
+                timestamp: self.timestamps.format(draft.ms),
+                execution_time_ms: invocation.execution_time_ms,
             }
-            json::write_escaped(self.sink.row(), &json::display(&text));
-        }
-        self.sink.row().push(b'"');
-        self.begin_context(DIAGNOSTIC, seq, shared);
-        if let Some(channel) = &channel {
-            event::key(self.sink.row(), "channel");
-            json::write_string(self.sink.row(), channel);
-        }
-        if let Some(message) = message {
-            event::member(self.sink.row(), "data", message, self.settings);
-        }
-        self.unknown(token, &["timestamp", "channel", "message"]);
-    }
-
-    /// Writes the members of `token` that are not `known`; all of it, if it is no object.
-    fn unknown(&mut self, token: &str, known: &[&str]) {
-        if !json::is_object(token) {
-            event::member(self.sink.row(), "unknown", token, self.settings);
-            return;
-        }
-        let unknown: Vec<_> = json::members(token)
-            .filter(|(key, _)| !known.contains(&json::unquoted(key)))
-            .collect();
-        if !unknown.is_empty() {
-            event::key(self.sink.row(), "unknown");
-            event::write_object(self.sink.row(), &unknown, self.settings);
+            .to_row()
+        });
+        match row.ok().and_then(|row| self.rows.write_row(row)) {
+            Some(was_cut) => {
+                self.counts.records += 1;
+                self.counts.cut += usize::from(was_cut);
+            }
+            None => self.counts.unwritable += 1,
         }
     }
 
-    /// Whether a record is stored, and counts it.
-    fn keeps(&mut self, level: Level, correlation: &str) -> bool {
+    /// Returns whether a record is stored, and counts it if not.
+    fn keeps(&mut self, level: Level, correlation: &str, must_stay: bool) -> bool {
+        if must_stay {
+            return true;
+        }
         if level < self.settings.min_level {
             self.counts.below_level += 1;
-        } else if level < Level::Error && !in_sample(correlation, self.settings.sample_rate) {
+        } else if level < Level::Error && !is_in_sample(correlation, self.settings.sample_rate) {
             self.counts.sampled_out += 1;
         } else {
-            self.counts.records += 1;
             return true;
         }
         false
     }
+}
 
-    /// Writes a row up to its message.
-    fn begin(&mut self, shared: &mut Shared, ms: u64, seq: usize, correlation: &str, level: Level) {
-        shared.correlate(correlation);
-        let start = &mut shared.start;
-        if let Some(id) = start.get_mut(ID..).and_then(<[u8]>::first_chunk_mut) {
-            let seq = u64::try_from(seq).unwrap_or(u64::MAX);
-            shared.ids.write(id, ms, seq);
+/// Adds what the trace event itself says, beside `event`.
+fn write_item_facts(out: &mut ObjectWriter<'_>, item: &TraceItem<'_>) {
+    let times = [
+        ("latency_ms", item.wall_time),
+        ("cpu_time_ms", item.cpu_time),
+    ];
+    for (name, value) in times {
+        if let Some(value) = value {
+            out.add_value(name, value);
         }
-        self.sink.begin();
-        let row = self.sink.row();
-        row.extend_from_slice(start);
-        // Of one length, which the compiler knows, and then made shorter.
-        let (padded, padding) = match level {
-            Level::Debug => (br#""debug","#, 0),
-            Level::Info => (br#""info", "#, 1),
-            Level::Warn => (br#""warn", "#, 1),
-            Level::Error => (br#""error","#, 0),
-        };
-        row.extend_from_slice(padded);
-        row.truncate(row.len() - padding);
     }
-
-    /// Writes the beginning of the context: `kind`, see [`LOG`], and `seq` always come first.
-    fn begin_context<const N: usize>(&mut self, kind: &[u8; N], seq: usize, shared: &Shared) {
-        let row = self.sink.row();
-        row.extend_from_slice(kind);
-        json::write_whole(row, u64::try_from(seq).unwrap_or(u64::MAX));
-        row.extend_from_slice(&shared.context);
+    for (name, value) in &item.facts {
+        out.add_value(name, *value);
     }
-
-    /// Writes the rest of the row and hands it on.
-    fn end(&mut self, shared: &mut Shared, ms: u64) {
-        if shared.end_ms != Some(ms)
-            && let Some(time) = shared.end.get_mut(TIME..).and_then(<[u8]>::first_chunk_mut)
-        {
-            *time = self.clock.text(ms);
-            shared.end_ms = Some(ms);
-        }
-        self.sink.row().extend_from_slice(&shared.end);
-        self.counts.cut += usize::from(self.sink.end());
+    if let Some(truncated) = item
+        .truncated
+        .filter(|truncated| truncated.text() != "false")
+    {
+        out.add_value("truncated", truncated);
+    }
+    if let Some(attributes) = item.tail_attributes {
+        out.add_value("tail_attributes", attributes);
+    }
+    // A name or time that is there but cannot be read is kept beside what stands in for it.
+    if let Some(name) = item.script_name.filter(|name| !name.is_string()) {
+        out.add_value("script_name", name);
+    }
+    if let Some(time) = item
+        .event_timestamp
+        .filter(|time| read_timestamp(*time).is_none())
+    {
+        out.add_value("event_timestamp", time);
+    }
+    if !item.unknown.is_empty() {
+        out.add_object("unknown", |out| {
+            for (name, value) in &item.unknown {
+                out.add_logged(name, *value);
+            }
+        });
     }
 }
 
-/// The lines of an item as they are listed: logs, exceptions, diagnostics; `ms` is 0 where a line tells no time.
-fn lines<'i, 'a>(
-    item: &'i TraceItem<'a>,
-    prefix: Option<&'i str>,
-    names: &Names,
-) -> Vec<Line<'i, 'a>> {
-    let time = |token: &str| {
-        json::member(token, "timestamp")
-            .and_then(timestamp::from_token)
+fn write_exception(out: &mut ObjectWriter<'_>, error: Json<'_>) {
+    if let Some(name) = error.get_some("name") {
+        out.add_value("name", name);
+    }
+    if let Some(stack) = console::full_stack(error) {
+        out.add_text("stack", &redact_text(&stack, out.redactor()));
+    }
+    write_unknown(out, error, &["timestamp", "name", "message", "stack"]);
+}
+
+fn write_diagnostic(out: &mut ObjectWriter<'_>, event: Json<'_>) {
+    if let Some(channel) = event.get("channel") {
+        out.add_text("channel", &redacted_text(channel, out.redactor()));
+    }
+    if let Some(message) = event.get("message") {
+        out.add_value("data", message);
+    }
+    write_unknown(out, event, &["timestamp", "channel", "message"]);
+}
+
+/// Adds the members of `value` that are not `known`; all of it, if it is not an object.
+fn write_unknown(out: &mut ObjectWriter<'_>, value: Json<'_>, known: &[&str]) {
+    if !value.is_object() {
+        out.add_value("unknown", value);
+        return;
+    }
+    let unknown: Vec<_> = value
+        .members()
+        .filter(|(name, _)| !known.contains(&name.as_ref()))
+        .collect();
+    if !unknown.is_empty() {
+        out.add_object("unknown", |out| {
+            for (name, value) in &unknown {
+                out.add_logged(name, *value);
+            }
+        });
+    }
+}
+
+fn diagnostic_message(event: Json<'_>, redactor: &crate::redaction::Redactor) -> String {
+    let channel = event
+        .get("channel")
+        .map(|channel| redacted_text(channel, redactor));
+    let message = event
+        .get("message")
+        .map(|message| redacted_text(message, redactor));
+    match (channel, message) {
+        (Some(channel), Some(message)) => format!("{channel}: {message}"),
+        (one, other) => one.or(other).unwrap_or_default().into_owned(),
+    }
+}
+
+/// Returns the lines of an item as they are listed: logs, exceptions, diagnostics. `ms` is 0 where a line tells no time.
+fn read_lines<'i>(item: &'i TraceItem<'i>) -> Vec<Line<'i>> {
+    let time = |value: Json<'_>| {
+        value
+            .get("timestamp")
+            .and_then(read_timestamp)
             .unwrap_or_default()
     };
-    let mut keys = Keys::new(names);
-    let mut last = ("", 0); // the timestamp of the line before: many have the very same token
-    let mut lines =
-        Vec::with_capacity(item.logs.len() + item.exceptions.len() + item.diagnostics.len());
-    for log in &item.logs {
-        if !std::ptr::eq(last.0, log.timestamp) {
-            let ms = timestamp::from_token(log.timestamp).unwrap_or_default();
-            last = (log.timestamp, ms);
-        }
-        lines.push(Line {
-            ms: last.1,
-            body: Body::Log(Console::new(item, log, prefix)),
-        });
-        if let Some(Line {
-            body: Body::Log(console),
-            ..
-        }) = lines.last_mut()
-        {
-            console.read(&mut keys);
-        }
-    }
-    lines.extend(item.exceptions.iter().map(|token| Line {
-        ms: time(token),
-        body: Body::Exception(token),
-    }));
-    lines.extend(item.diagnostics.iter().map(|token| Line {
-        ms: time(token),
-        body: Body::Diagnostic(token),
-    }));
-    lines
+    let logs = item.logs.iter().map(|log| Line {
+        ms: log
+            .timestamp
+            .filter(|ms| *ms <= LAST_MS)
+            .unwrap_or_default(),
+        content: LineContent::Log(ConsoleLine::read(log)),
+    });
+    let exceptions = item.exceptions.iter().map(|error| Line {
+        ms: time(*error),
+        content: LineContent::Exception(*error),
+    });
+    let diagnostics = item.diagnostics.iter().map(|event| Line {
+        ms: time(*event),
+        content: LineContent::Diagnostic(*event),
+    });
+    logs.chain(exceptions).chain(diagnostics).collect()
+}
+
+/// Returns the milliseconds since 1970 that `value` is, if they name a time that can be stored.
+fn read_timestamp(value: Json<'_>) -> Option<u64> {
+    value.as_whole().filter(|ms| *ms <= LAST_MS)
 }
 
 /// Puts the lines into the order in which they were logged and gives each a time that keeps it: within its own list a
 /// line is never earlier than the one before it, whatever the clock did. Returns the invocation's own time, if any
 /// part of the event tells one.
-fn put_in_order(lines: &mut [Line<'_, '_>], event_ms: Option<u64>) -> Option<u64> {
+fn put_in_order(lines: &mut [Line<'_>], event_ms: Option<u64>) -> Option<u64> {
     let start = event_ms.or_else(|| lines.iter().map(|line| line.ms).find(|ms| *ms > 0));
-    let mut list = 0;
-    let mut reached = 0;
+    let (mut list, mut reached) = (0, 0);
     for line in lines.iter_mut() {
-        let this = match line.body {
-            Body::Log(_) => 0,
-            Body::Exception(_) => 1,
-            Body::Diagnostic(_) => 2,
-        };
-        if this != list {
-            (list, reached) = (this, 0);
+        if line.list() != list {
+            (list, reached) = (line.list(), 0);
         }
         if line.ms == 0 {
             line.ms = reached.max(start.unwrap_or_default());
@@ -516,64 +457,96 @@ fn put_in_order(lines: &mut [Line<'_, '_>], event_ms: Option<u64>) -> Option<u64
         line.ms = line.ms.max(reached);
         reached = line.ms;
     }
-    // They nearly always are.
-    if !lines.is_sorted_by_key(|line| line.ms) {
-        lines.sort_by_key(|line| line.ms);
-    }
+    lines.sort_by_key(|line| line.ms);
     start
 }
 
-/// The Worker's name: the runtime's, else what the local runtime or a line says, else what stands for none.
-fn worker(item: &TraceItem<'_>, prefix: Option<&str>, lines: &[Line<'_, '_>]) -> String {
+/// Returns the Worker's name: the runtime's, else what the local runtime or a line says, else what stands for none.
+fn worker_name(item: &TraceItem<'_>, prefix: Option<&str>, lines: &[Line<'_>]) -> String {
     let said = || {
-        lines.iter().find_map(|line| match &line.body {
-            Body::Log(console) => console.worker.as_deref(),
-            _ => None,
+        lines.iter().find_map(|line| match &line.content {
+            LineContent::Log(console) => console.worker(),
+            LineContent::Exception(_) | LineContent::Diagnostic(_) => None,
         })
     };
-    let name = match (item.script_name.and_then(json::text), prefix) {
-        (Some(name), _) => name.into_owned(),
-        // The local runtime does not know the name of every Worker it runs, and then says so.
-        (None, Some(prefix)) if prefix != "[undefined]" => {
-            prefix.trim_matches(['[', ']']).to_owned()
-        }
-        (None, _) => said().unwrap_or(UNKNOWN_WORKER).to_owned(),
-    };
+    // The local runtime does not know the name of every Worker that it runs, and then says so.
+    let prefix = prefix
+        .filter(|prefix| *prefix != "[undefined]")
+        .map(|prefix| Cow::Borrowed(prefix.trim_matches(['[', ']'])));
+    let name = item
+        .script_name
+        .and_then(Json::as_text)
+        .filter(|name| !name.trim().is_empty())
+        .or(prefix)
+        .or_else(said)
+        .unwrap_or(Cow::Borrowed(UNKNOWN_WORKER));
     let end = name.floor_char_boundary(WORKER_BYTES);
     name.get(..end).unwrap_or_default().to_owned()
 }
 
-/// Each line's correlation id: its own, else that of the nearest earlier line with one, else of the first later one,
-/// else `fallback`.
-fn correlations<'c>(lines: &'c [Line<'_, '_>], fallback: &'c str) -> Vec<&'c str> {
-    let mut nearest = lines.iter().find_map(Line::correlation).unwrap_or(fallback);
-    lines
-        .iter()
-        .map(|line| {
-            if let Some(own) = line.correlation() {
-                nearest = own;
-            }
-            cut_id(nearest)
-        })
-        .collect()
+/// The correlation ids of an invocation's records.
+struct InvocationIds<'c> {
+    /// The id that a request's headers brought.
+    header: Option<(IdKind, &'c str)>,
+    /// The first id of a line.
+    first: Option<&'c str>,
+    /// A UUID made for the invocation.
+    fallback: &'c str,
 }
 
-/// An id without surrounding space, cut to [`CORRELATION_BYTES`].
-fn cut_id(id: &str) -> &str {
-    // Nearly none has space around it.
-    let id = match id.as_bytes() {
-        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => id,
-        _ => id.trim(),
-    };
-    id.get(..id.floor_char_boundary(CORRELATION_BYTES))
-        .unwrap_or_default()
+impl<'c> InvocationIds<'c> {
+    fn new(event: &'c Event, lines: &'c [Line<'_>], fallback: &'c str) -> Self {
+        Self {
+            header: event
+                .correlation
+                .as_ref()
+                .map(|(kind, id)| (*kind, id.as_str())),
+            first: lines.iter().find_map(|line| line.id().map(|(_, id)| id)),
+            fallback,
+        }
+    }
+
+    /// Returns the invocation record's id: the request's own, else the first line's, else the invocation's.
+    fn invocation(&self) -> &'c str {
+        self.header
+            .map(|(_, id)| id)
+            .or(self.first)
+            .unwrap_or(self.fallback)
+    }
+
+    fn of_lines(&self) -> LineIds<'c> {
+        LineIds {
+            header: self.header,
+            nearest: self.invocation(),
+        }
+    }
 }
 
-/// An invocation is an error when its outcome is not ok or its status is 5xx, a warning on 4xx or when it was canceled.
+/// Gives the lines their ids, one after the other.
+struct LineIds<'c> {
+    header: Option<(IdKind, &'c str)>,
+    /// The id of the nearest earlier line with one; before the first, that of the invocation.
+    nearest: &'c str,
+}
+
+impl<'c> LineIds<'c> {
+    /// Returns the next line's id. One without its own takes the request's, else that of the nearest earlier line, else
+    /// that of the first later one, else the invocation's.
+    fn next_line(&mut self, line: &'c Line<'_>) -> &'c str {
+        let resolved = resolve(line.id(), self.header);
+        if let Some(id) = resolved {
+            self.nearest = id;
+        }
+        self.nearest
+    }
+}
+
+/// Returns the level of an invocation: an error when its outcome is not ok or its status is 5xx; a warning on 4xx and
+/// when the client went away.
 fn invocation_level(outcome: Option<&str>, status: Option<u16>) -> Level {
     let by_outcome = match outcome {
         None | Some("ok") => Level::Info,
-        Some("canceled") => Level::Warn,
+        Some("canceled" | "responseStreamDisconnected") => Level::Warn,
         Some(_) => Level::Error,
     };
     let by_status = match status {
@@ -584,18 +557,36 @@ fn invocation_level(outcome: Option<&str>, status: Option<u16>) -> Level {
     by_outcome.max(by_status)
 }
 
-/// Whether a correlation id belongs to the sample: the same answer in every Worker and every call (FNV-1a, mixed).
-fn in_sample(correlation: &str, rate: f64) -> bool {
+/// Returns whether a correlation id belongs to the sample: the same answer in every Worker and every call (FNV-1a,
+/// mixed).
+fn is_in_sample(correlation: &str, rate: f64) -> bool {
     if rate >= 1.0 {
         return true;
     }
-    let hash = correlation
+    let hash = cut_id(correlation)
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-    // The upper 53 bits are exact as a number between 0 and 1.
-    #[allow(clippy::cast_precision_loss)]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the upper 53 bits are exact as a number"
+    )]
     let share = (Random::new(hash).number() >> 11) as f64 / (1_u64 << 53) as f64;
     share < rate
+}
+
+/// Formats timestamps; most of a call's are the same as the one before.
+#[derive(Debug, Default)]
+struct TimestampFormatter {
+    last: Option<(u64, String)>,
+}
+
+impl TimestampFormatter {
+    fn format(&mut self, ms: u64) -> &str {
+        if self.last.as_ref().is_none_or(|(last, _)| *last != ms) {
+            self.last = Some((ms, format_ms(ms)));
+        }
+        self.last.as_ref().map_or("", |(_, text)| text)
+    }
 }

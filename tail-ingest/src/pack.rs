@@ -1,11 +1,10 @@
 //! Rows into queue message bodies, or into records for whoever reads them natively. `deliver` sends the bodies.
 
 use log_record::EnvelopeBuilder;
-use log_record::envelope::{Closed, Pushed};
+use log_record::envelope::Pushed;
 use log_record::limits::RECORD_BYTES;
 
-use crate::cut;
-use crate::normalize::Sink;
+use crate::cut::cut_row;
 
 /// One message body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +15,13 @@ pub struct Body {
     pub records: usize,
 }
 
+/// Takes the rows, each one wire array, in order.
+pub(crate) trait RowWriter {
+    /// Takes a row, cut where it is too large for a message. Returns whether it was cut; `None` where it could not be
+    /// taken at all.
+    fn write_row(&mut self, row: String) -> Option<bool>;
+}
+
 /// Packs rows into as few bodies as fit.
 #[derive(Debug, Default)]
 pub(crate) struct Packer {
@@ -24,79 +30,50 @@ pub(crate) struct Packer {
 }
 
 impl Packer {
-    /// The bodies.
+    /// Returns the bodies.
     pub(crate) fn finish(mut self) -> Vec<Body> {
-        self.close();
+        self.close_body();
         self.bodies
     }
 
-    fn close(&mut self) {
+    fn close_body(&mut self) {
         let records = self.builder.records();
-        if let Some(body) = self.builder.finish() {
-            self.add(body, records);
+        if let Some(text) = self.builder.finish() {
+            self.bodies.push(Body { text, records });
         }
-    }
-
-    fn add(&mut self, bytes: Vec<u8>, records: usize) {
-        // The rows are written as UTF-8, so the copy is never made.
-        let text = String::from_utf8(bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-        self.bodies.push(Body { text, records });
     }
 }
 
-impl Sink for Packer {
-    fn begin(&mut self) {
-        self.builder.open();
-    }
-
-    fn row(&mut self) -> &mut Vec<u8> {
-        self.builder.body()
-    }
-
-    fn end(&mut self) -> bool {
-        let before = self.builder.records();
-        match self.builder.close() {
-            Closed::Added => false,
-            Closed::Next(full) => {
-                self.add(full, before);
-                false
-            }
-            Closed::TooLarge(row) => {
-                let cut = cut::cut(&row);
-                if self.builder.push(&cut) == Pushed::Full {
-                    self.close();
-                    self.builder.push(&cut);
-                }
-                true
-            }
+impl RowWriter for Packer {
+    fn write_row(&mut self, row: String) -> Option<bool> {
+        let (row, was_cut) = fit_row(row);
+        let mut pushed = self.builder.push(&row);
+        if pushed == Pushed::Full {
+            self.close_body();
+            pushed = self.builder.push(&row);
         }
+        (pushed == Pushed::Added).then_some(was_cut)
     }
 }
 
 /// Collects rows one by one.
 #[derive(Debug, Default)]
-pub(crate) struct Rows {
+pub(crate) struct RowCollector {
     pub(crate) rows: Vec<String>,
-    row: Vec<u8>,
 }
 
-impl Sink for Rows {
-    fn begin(&mut self) {
-        self.row.clear();
+impl RowWriter for RowCollector {
+    fn write_row(&mut self, row: String) -> Option<bool> {
+        let (row, was_cut) = fit_row(row);
+        self.rows.push(row);
+        Some(was_cut)
     }
+}
 
-    fn row(&mut self) -> &mut Vec<u8> {
-        &mut self.row
+/// Cuts a row that is too large for a message; returns whether it had to be cut.
+fn fit_row(row: String) -> (String, bool) {
+    if row.len() <= RECORD_BYTES {
+        return (row, false);
     }
-
-    fn end(&mut self) -> bool {
-        let large = self.row.len() > RECORD_BYTES;
-        if large {
-            self.row = cut::cut(&self.row);
-        }
-        self.rows
-            .push(String::from_utf8_lossy(&self.row).into_owned());
-        large
-    }
+    (cut_row(&row), true)
 }

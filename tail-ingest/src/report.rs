@@ -5,6 +5,7 @@ use serde::Serialize;
 use worker_runtime::{CallError, LogLine};
 
 use crate::deliver::Delivery;
+use crate::input::InputError;
 
 #[derive(Serialize)]
 struct Fields {
@@ -48,6 +49,21 @@ pub fn delivery_line(delivery: &Delivery) -> Option<LogLine> {
         fallback_error: text(&delivery.fallback_error),
     };
     Some(LogLine::new(level, "delivery", &message, &fields))
+}
+
+/// Returns the line for a call whose events could not be read: their number is not known. The glue writes JSON whatever
+/// an event holds, so this would be a bug.
+#[must_use]
+pub fn unreadable_line(error: &InputError) -> LogLine {
+    #[derive(Serialize)]
+    struct Fields {
+        error: String,
+    }
+    let fields = Fields {
+        error: error.to_string(),
+    };
+    let message = "the trace events of one call could not be read and are not stored";
+    LogLine::new(Level::Error, "unreadable_events", message, &fields)
 }
 
 #[cfg(test)]

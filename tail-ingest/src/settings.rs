@@ -4,7 +4,7 @@
 use log_record::Level;
 use worker_runtime::{Malformed, SettingsReader};
 
-use crate::redact::Names;
+use crate::redaction::{Redactor, RedactorOptions};
 
 /// Every setting, as the Worker uses it. [`Settings::default`] stores everything, secrets redacted.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,14 +26,10 @@ pub struct Settings {
     /// `CORRELATION_HEADERS`: the request headers that may hold a correlation id, the best first, in lower case. Default
     /// [`CORRELATION_HEADERS`].
     pub correlation_headers: Vec<String>,
-    /// `REDACT`: further parts of names that mark a secret, in headers, query parameters and logged data. Default none.
-    pub redact_names: Vec<String>,
-    /// `REDACT_FIELDS`: whether logged data is searched for secrets by name. Default on.
-    pub redact_fields: bool,
-    /// `REDACT_SHAPES`: whether text is searched for secrets by their shape, such as tokens. Default on.
-    pub redact_shapes: bool,
-    /// The judge of names that `redact_names` and `redact_fields` make.
-    pub names: Names,
+    /// The judge of secrets: `REDACT` adds parts of names that mark one, in headers, query parameters and logged data
+    /// (default none); `REDACT_FIELDS` says whether logged data is judged by name, `REDACT_SHAPES` whether text is
+    /// searched for tokens of well-known shapes (both default on).
+    pub redactor: Redactor,
 }
 
 /// The request headers that may hold a correlation id unless `CORRELATION_HEADERS` says otherwise, the best first.
@@ -87,10 +83,7 @@ impl Default for Settings {
             pipeline_workers: vec!["tail-ingest".to_owned(), "log-writer".to_owned()],
             keep_headers: Headers::All,
             correlation_headers: CORRELATION_HEADERS.map(str::to_owned).to_vec(),
-            redact_names: Vec::new(),
-            redact_fields: true,
-            redact_shapes: true,
-            names: Names::default(),
+            redactor: Redactor::default(),
         }
     }
 }
@@ -151,14 +144,17 @@ impl Settings {
             ("a list of header names", "the built-in list"),
             |text| split_list(&text.to_ascii_lowercase(), is_token),
         );
-        let redact_names = reader.read(
-            "REDACT",
-            default.redact_names,
-            ("a list of names", "the built-in list"),
-            |text| split_list(text, is_token),
-        );
-        let redact_fields = reader.read_switch("REDACT_FIELDS", default.redact_fields);
-        let redact_shapes = reader.read_switch("REDACT_SHAPES", default.redact_shapes);
+        let redaction = RedactorOptions::default();
+        let redactor = Redactor::new(RedactorOptions {
+            added_names: reader.read(
+                "REDACT",
+                redaction.added_names,
+                ("a list of names", "the built-in list"),
+                |text| split_list(text, is_token),
+            ),
+            redact_fields: reader.read_switch("REDACT_FIELDS", redaction.redact_fields),
+            redact_shapes: reader.read_switch("REDACT_SHAPES", redaction.redact_shapes),
+        });
         let settings = Self {
             min_level,
             sample_rate,
@@ -166,10 +162,7 @@ impl Settings {
             pipeline_workers,
             keep_headers,
             correlation_headers,
-            names: Names::new(redact_names.clone(), redact_fields),
-            redact_names,
-            redact_fields,
-            redact_shapes,
+            redactor,
         };
         (settings, reader.finish())
     }
@@ -197,7 +190,8 @@ fn split_list(text: &str, valid: fn(&str) -> bool) -> Option<Vec<String>> {
     (!parts.is_empty() && parts.iter().all(|part| valid(part))).then_some(parts)
 }
 
-/// Returns whether `text` is a Worker's name, or the beginning of one and `*`. A lone `*` would store nothing at all: no one means that.
+/// Returns whether `text` is a Worker's name, or the beginning of one and `*`. A lone `*` would store nothing at all: no
+/// one means that.
 fn is_worker_pattern(text: &str) -> bool {
     let name = text.strip_suffix('*').unwrap_or(text);
     !name.is_empty()
@@ -258,11 +252,13 @@ mod tests {
         }
         assert!(settings.keep_headers.keeps("user-agent"));
         assert!(!settings.keep_headers.keeps("host"));
-        assert!(settings.names.marks("x-iban"));
-        assert!(!settings.names.marks_field("password"));
         assert_eq!(settings.correlation_headers, ["x-trace-id", "x-request-id"]);
-        assert_eq!(settings.redact_names, ["iban"]);
-        assert!(!settings.redact_fields && !settings.redact_shapes);
+        let options = RedactorOptions {
+            added_names: vec!["iban".to_owned()],
+            redact_fields: false,
+            redact_shapes: false,
+        };
+        assert_eq!(settings.redactor, Redactor::new(options));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Trace events and the records that must come of them: `fixtures/captured` is what the real runtime gave (sanitised),
-//! `fixtures/written` follows the published types, and departs from them. After a change that is meant,
+//! `fixtures/loggers` what the common loggers write, `fixtures/written` follows the published types, and departs from
+//! them. After a change that is meant,
 //! `UPDATE_FIXTURES=1 cargo test -p tail-ingest --test fixtures` writes the expected records anew: review the diff.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +17,7 @@ const NOW_MS: u64 = 1_795_456_700_000;
 
 fn fixtures() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let mut files: Vec<_> = ["captured", "written"]
+    let mut files: Vec<_> = ["captured", "loggers", "written"]
         .iter()
         .flat_map(|folder| fs::read_dir(root.join(folder)).unwrap())
         .map(|entry| entry.unwrap().path())
@@ -30,9 +32,9 @@ fn fixtures() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_fixture_gives_the_records_that_were_reviewed() {
+fn fixtures_give_the_reviewed_records() {
     let update = std::env::var_os("UPDATE_FIXTURES").is_some();
-    let mut wrong = Vec::new();
+    let mut differences = String::new();
     for path in fixtures() {
         let input = fs::read(&path).unwrap();
         let (records, _) = normalize_json(&input, &Settings::default(), SEED, NOW_MS).unwrap();
@@ -43,14 +45,32 @@ fn every_fixture_gives_the_records_that_were_reviewed() {
         let expected = path.with_extension("ndjson");
         if update {
             fs::write(&expected, lines).unwrap();
-        } else if fs::read_to_string(&expected).unwrap_or_default() != lines {
-            wrong.push(path);
+        } else {
+            let expected = fs::read_to_string(&expected).unwrap_or_default();
+            differences += &describe_difference(&path, &expected, &lines);
         }
     }
-    assert!(wrong.is_empty(), "records changed for {wrong:#?}");
+    assert!(differences.is_empty(), "records changed:\n{differences}");
 }
 
-/// How many logs, exceptions and diagnostics `item` lists.
+/// Returns each line that differs, as it was and as it is.
+fn describe_difference(path: &Path, expected: &str, found: &str) -> String {
+    let (mut expected, mut found) = (expected.lines(), found.lines());
+    let mut out = String::new();
+    loop {
+        match (expected.next(), found.next()) {
+            (None, None) => return out,
+            (one, other) if one == other => {}
+            (one, other) => {
+                let name = path.file_name().unwrap_or_default().display();
+                let (one, other) = (one.unwrap_or("(none)"), other.unwrap_or("(none)"));
+                writeln!(out, "{name}\n- {one}\n+ {other}").unwrap();
+            }
+        }
+    }
+}
+
+/// Returns the number of logs, exceptions and diagnostics that `item` lists.
 fn lines(item: &RawValue) -> usize {
     let fields: BTreeMap<String, &RawValue> = serde_json::from_str(item.get()).unwrap_or_default();
     ["logs", "exceptions", "diagnosticsChannelEvents"]
@@ -61,7 +81,7 @@ fn lines(item: &RawValue) -> usize {
 }
 
 #[test]
-fn every_fixture_gives_one_record_for_the_invocation_and_one_for_each_line() {
+fn fixtures_give_one_record_for_each_line() {
     for path in fixtures() {
         if path.file_stem().unwrap() == "pipeline-workers-are-never-recorded" {
             continue;

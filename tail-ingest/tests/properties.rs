@@ -7,8 +7,8 @@ use log_record::limits::{MESSAGE_BODY_BYTES, RECORD_BYTES};
 use log_record::{Envelope, LogRecord};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use tail_ingest::redact::REDACTED;
-use tail_ingest::{Frames, Settings, normalize_and_pack, normalize_json};
+use tail_ingest::redaction::REDACTED;
+use tail_ingest::{Settings, normalize_and_pack, normalize_json};
 
 const NOW_MS: u64 = 1_795_456_700_000;
 
@@ -27,6 +27,8 @@ fn any_json() -> impl Strategy<Value = Value> {
         Just("[worker]".to_owned()),
         Just(r#"{"level":"warn","message":"m","context":{"a":1},"b":2}"#.to_owned()),
         Just("\0\u{1}\"\\".to_owned()),
+        Just("%s of %d %c \u{1b}[31mred".to_owned()),
+        Just(r#"INFO {"level":"warn","trace_id":"t"}"#.to_owned()),
     ];
     let key = prop_oneof![
         any::<String>(),
@@ -144,29 +146,74 @@ proptest! {
     }
 
     #[test]
-    fn no_listed_secret_gets_through(
-        name in prop::sample::select(vec!["Authorization", "cookie", "SET-COOKIE", "x-api-key", "x-jwt", "my-secret", "csrf-token", "db_password", "X-Auth"]),
-        word in prop::sample::select(vec!["api_key", "authToken", "PASSWORD", "client-secret", "jwt", "Cookie", "secrets"]),
-        value in "[a-z]{3}s3cr3t[a-z]{3}",
+    fn secrets_of_every_type_are_gone_from_every_place(
+        name in prop::sample::select(vec![
+            "Authorization", "cookie", "SET-COOKIE", "x-api-key", "x-jwt", "my-secret", "csrf-token", "db_password",
+            "APIToken", "dbpassword", "clientSecret", "passphrase",
+        ]),
+        word in prop::sample::select(vec![
+            "api_key", "authToken", "PASSWORD", "client-secret", "jwt", "Cookie", "secrets", "credentials", "refreshtoken",
+            "DB_PASSWORD", "otp", "pwd",
+        ]),
+        text in "[a-z]{3}s3cr3t[a-z]{3}",
+        shape in 0..4,
         around in any_json(),
     ) {
-        let logged = json!({"context": {word: value, "deep": [{word: [value, {"x": value}]}]}, word: value, "around": around});
+        let value = match shape {
+            0 => json!(text),
+            1 => json!([text]),
+            2 => json!({"user": "u", "value": text}),
+            _ => json!([{"deep": {"er": [text]}}]),
+        };
+        let logged = json!({"context": {word: value, "deep": [{word: [value]}]}, word: value, "around": around});
+        let payload = json!({word: value, "level": "warn"}).to_string();
         let item = json!({
             "event": {"request": {
-                "url": format!("https://user:{value}@a.example/p?a=1&{name}={value}#f"), "method": "GET",
-                "headers": {name: value, "referer": format!("https://b.example/?{name}={value}")},
-            }},
+                "url": format!("https://user:{text}@a.example/p?a=1&{name}={text}#f"), "method": "GET",
+                "headers": {name: text, "referer": format!("https://b.example/?{name}={text}")},
+            }, "later": {name: value}},
             "tailAttributes": {name: value},
+            "unheard": {name: value},
             "logs": [
                 {"message": [logged.to_string()]},
                 {"message": [logged, {word: value}]},
                 {"message": ["text", {"a": [{word: value}]}]},
+                {"message": ["login", payload]},
+                {"message": [format!("INFO {payload}")]},
+                {"message": ["format %s %o", {word: value}, payload]},
+                {"message": [{"body": payload, "inner": json!({"text": payload}).to_string()}]},
+                {"message": [format!("GET /x?{name}={text}&page=2 failed")], "extra": {word: value}},
+                {"message": ["failed"], "errorInfo": [{"name": "E", "message": "m", "cause": {word: value}}]},
             ],
-            "diagnosticsChannelEvents": [{"channel": "c", "message": {word: value}}],
+            "exceptions": [{"name": "E", "message": format!("at https://a.example/?{name}={text}"), "extra": {word: value}}],
+            "diagnosticsChannelEvents": [{"channel": "c", "message": {word: value}, "extra": {word: value}}],
         });
         let found = serde_json::to_string(&records(&json!([item]))).unwrap();
-        prop_assert!(!found.contains(&value), "{found}");
+        prop_assert!(!found.contains(&text), "{found}");
         prop_assert!(found.contains(REDACTED));
+    }
+
+    #[test]
+    fn harmless_names_survive_at_every_place(
+        name in prop::sample::select(vec![
+            "prompt_tokens", "max_tokens", "token_count", "page_token", "nextToken", "key", "keys", "cache_key",
+            "primary_key", "public_key", "idempotency_key", "object_key", "token_type", "auth_method", "code",
+            "error_code", "status_code", "websocket_code", "session_id", "callSid", "pass", "passed", "author", "keyword",
+            "secretary", "monkey", "state",
+        ]),
+        value in prop_oneof![Just(json!("harmless value")), Just(json!(["harmless value"])), Just(json!({"a": "harmless value"})), Just(json!(12_345))],
+    ) {
+        let item = json!({
+            "event": {"queue": "q", "batchSize": 1},
+            "tailAttributes": {name: value},
+            "logs": [
+                {"message": [{"message": "m", name: value, "context": {"inner": {name: value}}}]},
+                {"message": ["text", {name: value, "level": "warn"}]},
+                {"message": [json!({name: value, "hasPassword": true, "cookieConsent": true}).to_string()]},
+            ],
+        });
+        let found = serde_json::to_string(&records(&json!([item]))).unwrap();
+        prop_assert!(!found.contains(REDACTED), "{found}");
     }
 
     #[test]
@@ -188,90 +235,11 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_and_any_text_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..300), text in any::<String>()) {
-        let _ = normalize_json(&bytes, &Settings::default(), 7, NOW_MS);
-        let _ = normalize_json(text.as_bytes(), &Settings::default(), 7, NOW_MS);
-    }
-
-    #[test]
-    fn a_request_taken_apart_gives_the_records_that_it_gives_whole(
-        method in any::<String>(),
-        url in prop_oneof![any::<String>(), Just("https://a.example/p?token=t&a=1#f".to_owned())],
-        headers in any_json(),
-        cf in any::<Option<(String, Option<String>)>>(),
-        status in any::<Option<u16>>(),
-        rest in any_json(),
-        times in any::<Option<(u32, u32)>>(),
-    ) {
-        let mut item = sound();
-        let (colo, country) = cf.map_or((None, None), |(colo, country)| (Some(colo), country));
-        item["event"] = json!({"request": {"method": method, "url": url}});
-        if !headers.is_null() {
-            item["event"]["request"]["headers"] = headers.clone();
-        }
-        let facts: Map<_, _> = [("colo", &colo), ("country", &country)]
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?))))
-            .collect();
-        if !facts.is_empty() {
-            item["event"]["request"]["cf"] = facts.into();
-        }
-        if let Some(status) = status {
-            item["event"]["response"] = json!({"status": status});
-        }
-        item["cpuTime"] = json!(times.map(|(cpu, _)| cpu));
-        item["wallTime"] = json!(times.map(|(_, wall)| wall));
-        item["preview"] = rest.clone();
-
-        let field = |name: &str| item[name].clone();
-        let head = json!([
-            method, url, headers, colo, country, status, field("eventTimestamp"), field("scriptName"),
-            field("outcome"), field("cpuTime"), field("wallTime"), field("truncated"), field("executionModel"),
-            {"preview": rest, "exceptions": field("exceptions"), "diagnosticsChannelEvents": field("diagnosticsChannelEvents")},
-        ]);
-        let mut fields = vec![format!("R{head}")];
-        fields.extend(item["logs"].as_array().unwrap().iter().map(|log| format!("J{log}")));
-        let settings = Settings::default();
-        let mut frames = Frames::new(&settings, 7, NOW_MS);
-        let frame = frames.read(&format!("{} 0\0{}", fields.len(), fields.join("\0")));
-        prop_assert!(frame.whole && frame.next.is_none());
-        let taken: Vec<Value> = frames
-            .finish()
-            .bodies
-            .iter()
-            .flat_map(|body| Envelope::decode(&body.text).unwrap().records)
-            .map(|view| serde_json::to_value(view.to_record().unwrap()).unwrap())
-            .collect();
-        let whole: Vec<Value> = records(&json!([item]))
-            .iter()
-            .map(|record| serde_json::to_value(record).unwrap())
-            .collect();
-        prop_assert_eq!(taken, whole);
-    }
-
-    #[test]
-    fn any_frame_gives_well_formed_bodies(fields in prop::collection::vec(prop_oneof![
-        any::<String>(),
-        any_json().prop_map(|value| format!("I{value}")),
-        prop::collection::vec(any_json(), 12..16).prop_map(|values| format!("R{}", Value::from(values))),
-        any_json().prop_map(|value| format!("J{value}")),
-        any_json().prop_map(|value| format!("X{value}")),
-        any::<u64>().prop_map(|time| format!("T{time}")),
-        (0usize..4).prop_map(|count| format!("Llog {count}")),
-    ], 0..12)) {
-        let settings = Settings::default();
-        let mut frames = Frames::new(&settings, 7, NOW_MS);
-        frames.read(&fields.join("\0"));
-        let normalized = frames.finish();
-        let mut count = 0;
-        for body in &normalized.bodies {
-            let envelope = Envelope::decode(&body.text).unwrap();
-            for view in &envelope.records {
-                view.to_record().unwrap();
-                count += 1;
-            }
-        }
-        prop_assert_eq!(count, normalized.counts.records);
+    fn any_console_arguments_give_a_record(arguments in prop::collection::vec(any_json(), 0..5), method in "log|warn|error|x") {
+        let item = json!({"scriptName": "w", "logs": [{"timestamp": 1, "level": method, "message": arguments}]});
+        let found = records(&json!([item]));
+        prop_assert_eq!(found.len(), 2);
+        prop_assert!(!found[1].message.contains('\u{1b}'), "{:?}", found[1].message);
     }
 }
 

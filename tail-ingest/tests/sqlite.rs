@@ -1,12 +1,12 @@
 //! What the rows read like once SQLite has taken them apart as log-writer does: strings survive in full.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use log_record::Envelope;
+use log_record::{Envelope, RecordView};
 use rusqlite::Connection;
 use serde_json::json;
 use tail_ingest::{Settings, normalize_and_pack};
 
-/// Message and context of each record of `input`, through the statement that log-writer's insert is built on.
+/// Message and context of each record of `input`, through the operators that log-writer inserts with.
 fn stored(input: &str) -> Vec<(String, String)> {
     let normalized = normalize_and_pack(input.as_bytes(), &Settings::default(), 7, 1).unwrap();
     let database = Connection::open_in_memory().unwrap();
@@ -15,11 +15,13 @@ fn stored(input: &str) -> Vec<(String, String)> {
         .iter()
         .flat_map(|body| {
             let envelope = Envelope::decode(&body.text).unwrap();
+            let rows: Vec<&str> = envelope.records.iter().map(RecordView::raw).collect();
+            let rows = format!("[{}]", rows.join(","));
             let mut statement = database
-                .prepare("SELECT r.value->>5, r.value->>6, json_valid(r.value->>6) FROM json_each(?1) r ORDER BY r.key")
+                .prepare("SELECT r.value->>5, r.value->>6, json_valid(r.value->>6) FROM jsonb_each(?1) r ORDER BY r.key")
                 .unwrap();
             statement
-                .query_map([envelope.rows()], |row| {
+                .query_map([rows], |row| {
                     assert!(row.get::<_, bool>(2)?, "the context is no JSON");
                     Ok((row.get(0)?, row.get(1)?))
                 })

@@ -381,17 +381,6 @@ fn the_documented_patience_of_log_writer_is_the_codes() {
     }
 }
 
-#[test]
-fn the_documented_words_mark_a_secret() {
-    let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
-    let (_, rest) = text.split_once("the built-in ones (").unwrap();
-    let (words, _) = rest.split_once(')').unwrap();
-    let (settings, _) = tail_ingest::settings::Settings::read(|_| None);
-    for word in words.split(", ") {
-        assert!(settings.names.marks(&format!("x-{word}-y")), "{word}");
-    }
-}
-
 /// What an operator reads in a summary is found in the runbook.
 #[test]
 fn the_documented_reasons_for_leaving_a_letter_are_those_of_the_summary() {

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use log_record::envelope::pack;
-use log_record::{DeadLetter, DeadLetterPayload, Envelope, Reason};
+use log_record::{DeadLetter, DeadLetterPayload, Envelope, EnvelopeBuilder, Reason};
 use serde_json::value::RawValue;
 
 use super::{Cloud, Row};
@@ -12,8 +11,11 @@ use super::{Cloud, Row};
 pub const DLQ: &str = "tail-logs-dlq";
 
 pub fn envelope(rows: &[Row]) -> String {
-    let wire: Vec<_> = rows.iter().map(Row::wire).collect();
-    pack(wire.iter().map(String::as_str)).0.remove(0)
+    let mut builder = EnvelopeBuilder::new();
+    for row in rows {
+        builder.push(&row.wire());
+    }
+    builder.finish().unwrap()
 }
 
 pub fn letter(reason: Reason, payload: DeadLetterPayload) -> String {

@@ -119,9 +119,7 @@ fn pack_letters<'a>(letters: impl Iterator<Item = &'a Content>) -> (Vec<Outgoing
     let mut open = Vec::new();
     let (mut outgoing, mut unfit) = (Vec::new(), Vec::new());
     let mut finish = |builder: &mut EnvelopeBuilder, letters: &mut Vec<usize>| {
-        // Every row is text, so every body is.
-        let body = builder.finish().map(String::from_utf8);
-        outgoing.extend(body.and_then(Result::ok).map(|body| Outgoing {
+        outgoing.extend(builder.finish().map(|body| Outgoing {
             body,
             letters: std::mem::take(letters),
         }));
@@ -134,7 +132,7 @@ fn pack_letters<'a>(letters: impl Iterator<Item = &'a Content>) -> (Vec<Outgoing
                 letters: vec![index],
             }),
             Content::Records(records) => {
-                for row in records.iter().map(|record| record.get().as_bytes()) {
+                for row in records.iter().map(|record| record.get()) {
                     let mut pushed = builder.push(row);
                     if pushed == Pushed::Full {
                         finish(&mut builder, &mut open);

@@ -1,0 +1,335 @@
+//! Writes JSON objects member by member, secrets redacted: every value that somebody logged goes through here on its way
+//! into a record. `redaction` judges names and texts; this walks the values.
+
+use std::borrow::Cow;
+
+use log_record::limits::CONTEXT_DEPTH;
+
+use crate::json::{Json, has_lone_surrogate};
+use crate::redaction::{REDACTED, Redactor, Verdict};
+
+/// The levels that a record puts around a value: the context itself, `data` or `args`, and one for a member within.
+const DEPTH_AROUND: usize = 4;
+
+/// The deepest nesting that a value may have. A deeper one is stored as a string of its text, since SQLite and this
+/// project's readers could not follow.
+const DEPTH: usize = CONTEXT_DEPTH - DEPTH_AROUND;
+
+/// The number of strings within strings that are looked into, where JSON text holds JSON text.
+const TEXT_LEVELS: usize = 3;
+
+/// Writes one JSON object.
+#[derive(Debug)]
+pub(crate) struct ObjectWriter<'r> {
+    out: String,
+    redactor: &'r Redactor,
+}
+
+impl<'r> ObjectWriter<'r> {
+    /// Begins an object.
+    pub(crate) fn new(redactor: &'r Redactor) -> Self {
+        Self {
+            out: String::from("{"),
+            redactor,
+        }
+    }
+
+    /// Returns the judge of what is written.
+    pub(crate) fn redactor(&self) -> &'r Redactor {
+        self.redactor
+    }
+
+    /// Ends the object and returns its text.
+    pub(crate) fn finish(mut self) -> String {
+        self.out.push('}');
+        self.out
+    }
+
+    /// Ends the object and returns its members alone, to be added to another by [`Self::add_members`].
+    pub(crate) fn finish_members(mut self) -> String {
+        self.out.remove(0);
+        self.out
+    }
+
+    /// Adds members that were written before.
+    pub(crate) fn add_members(&mut self, members: &str) {
+        if !members.is_empty() {
+            self.separate();
+            self.out.push_str(members);
+        }
+    }
+
+    /// Adds a text of Tailrace's own, or one that has been redacted.
+    pub(crate) fn add_text(&mut self, name: &str, value: &str) {
+        self.begin_member(name);
+        write_string(&mut self.out, value);
+    }
+
+    /// Adds a whole number.
+    pub(crate) fn add_number(&mut self, name: &str, value: u64) {
+        self.begin_member(name);
+        self.out.push_str(&value.to_string());
+    }
+
+    /// Adds `value` under a name of Tailrace's own, which is not judged; the names and texts within are.
+    pub(crate) fn add_value(&mut self, name: &str, value: Json<'_>) {
+        self.begin_member(name);
+        write_redacted(&mut self.out, value, self.redactor);
+    }
+
+    /// Adds `value` under the name that somebody logged it by, which is judged.
+    pub(crate) fn add_logged(&mut self, name: &str, value: Json<'_>) {
+        self.add_renamed(name, name, value);
+    }
+
+    /// Adds `value` under `shown`, judged by the `name` that somebody logged it by.
+    pub(crate) fn add_renamed(&mut self, shown: &str, name: &str, value: Json<'_>) {
+        self.begin_member(shown);
+        self.write_judged(self.redactor.judge_field(name), value);
+    }
+
+    /// Adds the header or other member `name`, judged by `verdict`.
+    pub(crate) fn add_judged(&mut self, name: &str, verdict: Verdict, value: Json<'_>) {
+        self.begin_member(name);
+        self.write_judged(verdict, value);
+    }
+
+    fn write_judged(&mut self, verdict: Verdict, value: Json<'_>) {
+        if is_marked(verdict, value) {
+            write_string(&mut self.out, REDACTED);
+        } else {
+            write_redacted(&mut self.out, value, self.redactor);
+        }
+    }
+
+    /// Adds an object that `write` fills.
+    pub(crate) fn add_object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+        self.begin_member(name);
+        self.out.push('{');
+        write(self);
+        self.out.push('}');
+    }
+
+    /// Adds an array; `write` writes each of `items`.
+    pub(crate) fn add_array<T>(
+        &mut self,
+        name: &str,
+        items: impl Iterator<Item = T>,
+        write: impl Fn(&mut String, &Redactor, T),
+    ) {
+        self.begin_member(name);
+        self.out.push('[');
+        for (index, item) in items.enumerate() {
+            if index > 0 {
+                self.out.push(',');
+            }
+            write(&mut self.out, self.redactor, item);
+        }
+        self.out.push(']');
+    }
+
+    fn begin_member(&mut self, name: &str) {
+        self.separate();
+        write_string(&mut self.out, name);
+        self.out.push(':');
+    }
+
+    fn separate(&mut self) {
+        if !self.out.is_empty() && !self.out.ends_with('{') {
+            self.out.push(',');
+        }
+    }
+}
+
+/// Appends `text` as a JSON string.
+pub(crate) fn write_string(out: &mut String, text: &str) {
+    let is_plain = text
+        .bytes()
+        .all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
+    if is_plain {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        // Writing a text to memory does not fail.
+        out.push_str(&serde_json::to_string(text).unwrap_or_else(|_| r#""""#.to_owned()));
+    }
+}
+
+/// Returns whether `verdict` concerns `value`.
+fn is_marked(verdict: Verdict, value: Json<'_>) -> bool {
+    match verdict {
+        Verdict::Keep => false,
+        Verdict::Text => value.is_string() || value.is_object() || value.is_array(),
+        Verdict::TextAndNumbers => {
+            value.is_string() || value.is_object() || value.is_array() || value.is_number()
+        }
+    }
+}
+
+/// Returns `text` without its secrets.
+pub(crate) fn redact_text<'a>(text: &'a str, redactor: &Redactor) -> Cow<'a, str> {
+    ValueWriter::new(redactor, DEPTH, TEXT_LEVELS)
+        .redact_text(text)
+        .map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// Returns `value` as it may be shown: secrets redacted, strings bare.
+pub(crate) fn redacted_text<'a>(value: Json<'a>, redactor: &Redactor) -> Cow<'a, str> {
+    let mut writer = ValueWriter::new(redactor, DEPTH, TEXT_LEVELS);
+    if let Some(text) = value.as_text() {
+        return match writer.redact_text(&text) {
+            Some(redacted) => Cow::Owned(redacted),
+            None => text,
+        };
+    }
+    let mut out = String::with_capacity(value.text().len());
+    writer.write_value(&mut out, value);
+    Cow::Owned(out)
+}
+
+/// Appends `value`: secrets redacted, no white space between tokens, half surrogate pairs made visible, and what is
+/// nested too deeply as a string of its text. Numbers and all else stay as they came.
+pub(crate) fn write_redacted(out: &mut String, value: Json<'_>, redactor: &Redactor) {
+    ValueWriter::new(redactor, DEPTH, TEXT_LEVELS).write_value(out, value);
+}
+
+/// Writes values in one pass over their text.
+struct ValueWriter<'r> {
+    redactor: &'r Redactor,
+    /// The deepest nesting that is written as it is.
+    depth: usize,
+    /// The number of strings within strings that are still looked into.
+    text_levels: usize,
+    /// Whether a secret was redacted.
+    redacted: bool,
+}
+
+impl<'r> ValueWriter<'r> {
+    fn new(redactor: &'r Redactor, depth: usize, text_levels: usize) -> Self {
+        Self {
+            redactor,
+            depth,
+            text_levels,
+            redacted: false,
+        }
+    }
+
+    /// Writes `value`. The stack is an explicit one: JSON can be nested deeper than calls can.
+    fn write_value(&mut self, out: &mut String, value: Json<'_>) {
+        let text = value.text();
+        // For each open bracket, whether it is an object's.
+        let mut open: Vec<bool> = Vec::new();
+        let mut expects_key = false;
+        let mut at = 0;
+        while let Some(&byte) = text.as_bytes().get(at) {
+            let rest = text.get(at..).unwrap_or_default();
+            match byte {
+                b'"' => {
+                    let token = Json::first_of(rest);
+                    at += token.text().len();
+                    if expects_key {
+                        at += self.write_key(out, token, text.get(at..).unwrap_or_default());
+                        expects_key = false;
+                    } else {
+                        self.write_string_value(out, token);
+                    }
+                    continue;
+                }
+                b'{' | b'[' if open.len() == self.depth => {
+                    let deep = Json::first_of(rest);
+                    at += deep.text().len();
+                    self.write_as_text(out, deep);
+                    continue;
+                }
+                b'{' | b'[' => {
+                    expects_key = byte == b'{';
+                    open.push(expects_key);
+                    out.push(char::from(byte));
+                }
+                b'}' | b']' => {
+                    open.pop();
+                    expects_key = false;
+                    out.push(char::from(byte));
+                }
+                b',' => {
+                    expects_key = open.last() == Some(&true);
+                    out.push(',');
+                }
+                b':' => out.push(':'),
+                b' ' | b'\n' | b'\r' | b'\t' => {}
+                _ => {
+                    let word = Json::first_of(rest).text();
+                    out.push_str(word);
+                    at += word.len();
+                    continue;
+                }
+            }
+            at += 1;
+        }
+    }
+
+    /// Writes what is nested too deeply as a string.
+    fn write_as_text(&mut self, out: &mut String, value: Json<'_>) {
+        let mut inner = Self::new(self.redactor, usize::MAX, self.text_levels);
+        let mut text = String::with_capacity(value.text().len());
+        inner.write_value(&mut text, value);
+        self.redacted |= inner.redacted;
+        write_string(out, &text);
+    }
+
+    /// Writes a key and, where its name marks a secret, what stands for its value. Returns the length of what it read
+    /// of `rest`, the text behind the key.
+    fn write_key(&mut self, out: &mut String, key: Json<'_>, rest: &str) -> usize {
+        let name = key.display();
+        if has_lone_surrogate(key.text()) {
+            write_string(out, &name);
+        } else {
+            out.push_str(key.text());
+        }
+        let verdict = self.redactor.judge_field(&name);
+        if verdict == Verdict::Keep {
+            return 0;
+        }
+        let behind = rest.trim_start_matches(|c: char| c == ':' || c.is_ascii_whitespace());
+        let value = Json::first_of(behind);
+        if !is_marked(verdict, value) {
+            return 0;
+        }
+        self.redacted = true;
+        out.push(':');
+        write_string(out, REDACTED);
+        rest.len() - behind.len() + value.text().len()
+    }
+
+    fn write_string_value(&mut self, out: &mut String, token: Json<'_>) {
+        let text = token.display();
+        match self.redact_text(&text) {
+            Some(redacted) => write_string(out, &redacted),
+            None if has_lone_surrogate(token.text()) => write_string(out, &text),
+            None => out.push_str(token.text()),
+        }
+    }
+
+    /// Returns `text` without its secrets; `None` where it holds none. Text that is JSON itself is judged by its names.
+    fn redact_text(&mut self, text: &str) -> Option<String> {
+        let redacted = match self
+            .text_levels
+            .checked_sub(1)
+            .zip(Json::parse_container(text))
+        {
+            Some((text_levels, container)) => {
+                let mut inner = Self::new(self.redactor, usize::MAX, text_levels);
+                let mut out = String::with_capacity(text.len());
+                inner.write_value(&mut out, container);
+                inner.redacted.then_some(out)
+            }
+            None => match self.redactor.redact_text(text) {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(redacted) => Some(redacted),
+            },
+        };
+        self.redacted |= redacted.is_some();
+        redacted
+    }
+}
