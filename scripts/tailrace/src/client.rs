@@ -4,20 +4,24 @@
 
 pub mod d1;
 pub mod kv;
+mod pace;
 pub mod queues;
 mod refusal;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use jiff::Timestamp;
 use reqwest::{Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-use crate::credentials::Token;
+use crate::Error;
+use crate::cache::{self, Account, Ids};
+use crate::credentials::{self, Credential, Origin};
 use crate::retry::{Failure, Policy, retry};
-use crate::{Error, credentials};
 
+use pace::Pace;
 use refusal::Message;
 
 /// Where the API is unless `CLOUDFLARE_API_BASE_URL` says otherwise, as for wrangler.
@@ -27,11 +31,27 @@ const API: &str = "https://api.cloudflare.com/client/v4";
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
-    /// The root of the account's resources, without a trailing slash.
-    root: String,
-    token: Option<Token>,
+    /// The address of the API, or of the local runtime's, without a trailing slash.
+    base: String,
     policy: Policy,
-    local: bool,
+    pace: Pace,
+    /// `None` for the local runtime, which wants no credential.
+    remote: Option<Mutex<Remote>>,
+}
+
+/// What a connection to an account knows, and may have to learn anew.
+#[derive(Debug)]
+struct Remote {
+    credential: Credential,
+    origin: Origin,
+    /// The profile of wrangler's login.
+    profile: Option<String>,
+    account: Account,
+    /// Whether the account was remembered, and not yet seen to be right.
+    remembered: bool,
+    /// The key of what is remembered, and that.
+    key: String,
+    ids: Ids,
 }
 
 /// One call.
@@ -40,10 +60,12 @@ struct Call<'a> {
     /// What it is for, as in "could not {what}".
     what: &'static str,
     method: Method,
-    /// Below the root, starting with a slash; segments already encoded.
+    /// Below the account, starting with a slash; segments already encoded.
     path: String,
     query: Vec<(&'static str, &'a str)>,
     json: Option<serde_json::Value>,
+    /// Whether the path begins at the API's root, and not below the account.
+    above_account: bool,
 }
 
 impl<'a> Call<'a> {
@@ -71,12 +93,28 @@ impl<'a> Call<'a> {
             path: path.into(),
             query: Vec::new(),
             json,
+            above_account: false,
         }
     }
 
     fn query(mut self, name: &'static str, value: &'a str) -> Self {
         self.query.push((name, value));
         self
+    }
+
+    fn above_the_account(mut self) -> Self {
+        self.above_account = true;
+        self
+    }
+
+    /// Returns whether the call counts towards the API's limit. Cloudflare counts neither pulls nor acks.
+    fn is_limited(&self) -> bool {
+        !self.path.ends_with("/messages/pull") && !self.path.ends_with("/messages/ack")
+    }
+
+    /// Returns whether D1 runs a statement for the call.
+    fn reads_database(&self) -> bool {
+        self.path.starts_with("/d1/") && self.method == Method::POST
     }
 }
 
@@ -116,36 +154,69 @@ struct Answer<T> {
     result: T,
     info: ResultInfo,
     /// The server's clock.
-    date: Option<DateTime<Utc>>,
+    date: Option<Timestamp>,
+}
+
+impl<T: Default> Answer<Option<T>> {
+    /// Takes no result for an empty one.
+    fn or_empty(self) -> Answer<T> {
+        Answer {
+            result: self.result.unwrap_or_default(),
+            info: self.info,
+            date: self.date,
+        }
+    }
 }
 
 impl Client {
-    /// Connects to the account that the environment names (see [`credentials`]); asks the API for it where only one can
-    /// be meant.
+    /// Connects to `account`; where none is named, to the only one that the credential sees. `profile` is that of
+    /// wrangler's login (see [`credentials`]).
     ///
     /// # Errors
-    /// No usable token, no account, or no network.
-    pub async fn remote(policy: Policy) -> Result<Self, Error> {
+    /// No usable credential, no account, or no network.
+    pub async fn remote(
+        policy: Policy,
+        account: Option<&str>,
+        profile: Option<&str>,
+    ) -> Result<Self, Error> {
         let base =
             credentials::variable("CLOUDFLARE_API_BASE_URL").unwrap_or_else(|| API.to_owned());
         let base = base.trim_end_matches('/');
-        if !reqwest::Url::parse(base).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+        let Some(url) = reqwest::Url::parse(base)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+        else {
             return Err(Error::Usage(format!(
-                "CLOUDFLARE_API_BASE_URL: \"{base}\" is no address; leave it unset for Cloudflare's own"
+                "CLOUDFLARE_API_BASE_URL: \"{base}\" is not an address; leave it unset for Cloudflare's own"
             )));
-        }
-        let mut client = Self {
-            http: http()?,
-            root: base.to_owned(),
-            token: Some(credentials::token(Utc::now())?),
+        };
+        let (credential, origin) = credentials::read(profile).await?;
+        let key = cache::key(base, &credential);
+        let ids = cache::load(&key);
+        let named = account.map(|id| Account {
+            id: id.to_owned(),
+            name: String::new(),
+        });
+        let remembered = named.is_none() && ids.account.is_some();
+        let known = named.or_else(|| ids.account.clone());
+        let client = Self {
+            http: http(is_loopback(&url))?,
+            base: base.to_owned(),
             policy,
-            local: false,
+            pace: Pace::of_the_api(),
+            remote: Some(Mutex::new(Remote {
+                credential,
+                origin,
+                profile: profile.map(str::to_owned),
+                account: known.clone().unwrap_or_default(),
+                remembered,
+                key,
+                ids,
+            })),
         };
-        let account = match credentials::account() {
-            Some(account) => account,
-            None => client.only_account().await?,
-        };
-        client.root = format!("{base}/accounts/{}", encode(&account));
+        if known.is_none() {
+            client.find_account().await?;
+        }
         Ok(client)
     }
 
@@ -155,63 +226,104 @@ impl Client {
     /// None in practice.
     pub fn local(port: u16, policy: Policy) -> Result<Self, Error> {
         Ok(Self {
-            http: http()?,
-            root: format!("http://127.0.0.1:{port}/cdn-cgi/local/explorer/api"),
-            token: None,
+            http: http(true)?,
+            base: format!("http://127.0.0.1:{port}/cdn-cgi/local/explorer/api"),
             policy,
-            local: true,
+            pace: Pace::unlimited(),
+            remote: None,
         })
     }
 
-    /// Whether this is the local runtime.
+    /// Returns whether this is the local runtime.
     #[must_use]
     pub fn is_local(&self) -> bool {
-        self.local
+        self.remote.is_none()
     }
 
-    async fn only_account(&self) -> Result<String, Error> {
-        #[derive(Deserialize)]
-        struct Account {
-            id: String,
-            #[serde(default)]
-            name: String,
-        }
+    /// Returns the account; `None` for the local runtime. Its name is empty where only its id was given.
+    #[must_use]
+    pub fn account(&self) -> Option<Account> {
+        self.state().map(|remote| remote.account.clone())
+    }
+
+    fn state(&self) -> Option<MutexGuard<'_, Remote>> {
+        let remote = self.remote.as_ref()?;
+        Some(remote.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks the only account up, and remembers it.
+    async fn find_account(&self) -> Result<(), Error> {
         let answer: Answer<Vec<Account>> = self
-            .call(&Call::get("list the accounts", "/accounts"))
-            .await?;
-        match answer.result.as_slice() {
-            [account] => Ok(account.id.clone()),
-            accounts => Err(Error::AccountUnclear {
-                seen: accounts
+            .try_answer(&Call::get("list the accounts", "/accounts").above_the_account())
+            .await?
+            .or_empty();
+        let [account] = answer.result.as_slice() else {
+            return Err(Error::AccountUnclear {
+                seen: answer
+                    .result
                     .iter()
                     .map(|account| format!("{} ({})", account.name, account.id))
                     .collect(),
-            }),
+            });
+        };
+        if let Some(mut remote) = self.state() {
+            remote.account = account.clone();
+            remote.remembered = false;
+            remote.ids.account = Some(account.clone());
+            cache::store(&remote.key, &remote.ids);
+        }
+        Ok(())
+    }
+
+    /// Returns the id that is remembered for a database of this account.
+    fn remembered_database(&self, name: &str) -> Option<String> {
+        let remote = self.state()?;
+        let key = format!("{}/{name}", remote.account.id);
+        remote.ids.databases.get(&key).cloned()
+    }
+
+    /// Remembers the id of a database of this account, or forgets it.
+    fn remember_database(&self, name: &str, id: Option<&str>) {
+        if let Some(mut remote) = self.state() {
+            let key = format!("{}/{name}", remote.account.id);
+            match id {
+                Some(id) => remote.ids.databases.insert(key, id.to_owned()),
+                None => remote.ids.databases.remove(&key),
+            };
+            cache::store(&remote.key, &remote.ids);
         }
     }
 
-    /// Makes a call whose answer has a result, again where that may help.
-    async fn call<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<Answer<T>, Error> {
-        let answer: Answer<Option<T>> = self.answer(call).await?;
-        let result = answer.result.ok_or(Error::Unreadable {
-            what: call.what,
-            reason: "the answer has no result".to_owned(),
-        })?;
-        Ok(Answer {
-            result,
-            info: answer.info,
-            date: answer.date,
-        })
+    /// Returns whether a call that failed is worth making again with what was learned anew: wrangler's token after one
+    /// that has expired, the account after one that was remembered and is gone.
+    async fn learns_anew(&self, error: &Error) -> Result<bool, Error> {
+        if error.is_unauthorized() {
+            let asked = self.state().and_then(|remote| {
+                (remote.origin == Origin::Wrangler)
+                    .then(|| (remote.profile.clone(), remote.credential.clone()))
+            });
+            let Some((profile, refused)) = asked else {
+                return Ok(false);
+            };
+            let credential = credentials::ask_wrangler(profile.as_deref()).await?;
+            let changed = credential != refused;
+            if let Some(mut remote) = self.state() {
+                remote.key = cache::key(&self.base, &credential);
+                remote.credential = credential;
+            }
+            return Ok(changed);
+        }
+        let remembered = self.state().is_some_and(|remote| remote.remembered);
+        if remembered && error.is_misplaced() {
+            self.find_account().await?;
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     /// Makes a call that is answered with a list; with no result where the list is empty.
     async fn list<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<Answer<Vec<T>>, Error> {
-        let Answer { result, info, date } = self.answer::<Vec<T>>(call).await?;
-        Ok(Answer {
-            result: result.unwrap_or_default(),
-            info,
-            date,
-        })
+        Ok(self.answer::<Vec<T>>(call).await?.or_empty())
     }
 
     /// Makes a call of which only the success matters.
@@ -220,6 +332,16 @@ impl Client {
     }
 
     async fn answer<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Answer<Option<T>>, Error> {
+        match self.try_answer(call).await {
+            Err(error) if self.learns_anew(&error).await? => self.try_answer(call).await,
+            answer => answer,
+        }
+    }
+
+    async fn try_answer<T: DeserializeOwned>(
         &self,
         call: &Call<'_>,
     ) -> Result<Answer<Option<T>>, Error> {
@@ -243,7 +365,14 @@ impl Client {
                     date,
                 })
             } else {
-                Err(self.refused(call, StatusCode::OK, &frame.errors, None))
+                let credential = self.state().map(|remote| remote.credential.clone());
+                Err(refusal::judge(
+                    call.what,
+                    StatusCode::OK,
+                    &frame.errors,
+                    None,
+                    credential.as_ref(),
+                ))
             }
         })
         .await
@@ -251,25 +380,43 @@ impl Client {
 
     /// Makes a call whose answer is the value itself; `None` where there is none.
     async fn value(&self, call: &Call<'_>) -> Result<Option<Vec<u8>>, Error> {
-        let value = retry(self.policy, || async {
-            let body = self.send(call).await?.bytes().await;
-            body.map_err(|error| self.transport(call, &error))
-        })
-        .await;
+        let value = match self.try_value(call).await {
+            Err(error) if self.learns_anew(&error).await? => self.try_value(call).await,
+            value => value,
+        };
         match value {
-            Ok(value) => Ok(Some(value.to_vec())),
+            Ok(value) => Ok(Some(value)),
             Err(Error::Api { status: 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
+    async fn try_value(&self, call: &Call<'_>) -> Result<Vec<u8>, Error> {
+        retry(self.policy, || async {
+            let body = self.send(call).await?.bytes().await;
+            body.map_err(|error| self.transport(call, &error))
+        })
+        .await
+        .map(|value| value.to_vec())
+    }
+
     async fn send(&self, call: &Call<'_>) -> Result<reqwest::Response, Failure> {
+        self.pace.wait(call.is_limited()).await;
+        let (account, credential) = match self.state() {
+            Some(remote) if call.above_account => (String::new(), Some(remote.credential.clone())),
+            Some(remote) => (
+                format!("/accounts/{}", encode(&remote.account.id)),
+                Some(remote.credential.clone()),
+            ),
+            None => (String::new(), None),
+        };
+        let address = format!("{}{account}{}", self.base, call.path);
         let mut request = self
             .http
-            .request(call.method.clone(), format!("{}{}", self.root, call.path))
+            .request(call.method.clone(), address)
             .query(&call.query);
-        if let Some(token) = &self.token {
-            request = request.header(header::AUTHORIZATION, token.bearer());
+        for (name, value) in credential.iter().flat_map(Credential::headers) {
+            request = request.header(name, value);
         }
         if let Some(json) = &call.json {
             request = request.json(json);
@@ -287,21 +434,12 @@ impl Client {
         let errors = serde_json::from_slice::<Frame<serde_json::Value>>(&body)
             .map(|frame| frame.errors)
             .unwrap_or_default();
-        Err(self.refused(call, status, &errors, after))
-    }
-
-    fn refused(
-        &self,
-        call: &Call<'_>,
-        status: StatusCode,
-        errors: &[Message],
-        after: Option<Duration>,
-    ) -> Failure {
-        refusal::meaning(call.what, status, errors, after, self.token.as_ref())
+        let refused = refusal::judge(call.what, status, &errors, after, credential.as_ref());
+        Err(refused)
     }
 
     fn transport(&self, call: &Call<'_>, error: &reqwest::Error) -> Failure {
-        let host = reqwest::Url::parse(&self.root)
+        let host = reqwest::Url::parse(&self.base)
             .ok()
             .and_then(|url| {
                 let port = url
@@ -310,7 +448,7 @@ impl Client {
                     .unwrap_or_default();
                 Some(format!("{}{port}", url.host_str()?))
             })
-            .unwrap_or_else(|| self.root.clone());
+            .unwrap_or_else(|| self.base.clone());
         // The cause at the end of the chain is what helps: "Connection refused", "dns error", …
         let mut cause: &dyn std::error::Error = error;
         while let Some(source) = cause.source() {
@@ -320,10 +458,12 @@ impl Client {
             host,
             what: call.what,
             reason: cause.to_string(),
-            local: self.local,
+            local: self.is_local(),
         };
-        // A local runtime that is not there will not come by waiting a second.
-        if error.is_builder() || (self.local && error.is_connect()) {
+        // A local runtime that is not there will not come by waiting a second. A question that was not answered in time
+        // is asked in parts by the caller, and never again as it was.
+        let unanswered = error.is_timeout() && !error.is_connect() && call.reads_database();
+        if error.is_builder() || (self.is_local() && error.is_connect()) || unanswered {
             Failure::Permanent(network)
         } else {
             Failure::Transient {
@@ -334,8 +474,25 @@ impl Client {
     }
 }
 
-fn http() -> Result<reqwest::Client, Error> {
-    reqwest::Client::builder()
+/// Returns whether an address is this machine itself.
+fn is_loopback(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+/// Builds the transport. What runs on this machine is never asked through a proxy.
+fn http(loopback: bool) -> Result<reqwest::Client, Error> {
+    let builder = reqwest::Client::builder();
+    let builder = if loopback {
+        builder.no_proxy()
+    } else {
+        builder
+    };
+    builder
         .user_agent(concat!("tailrace/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(10))
         // D1 gives a query 30 seconds; more than that is a lost connection.
@@ -353,9 +510,14 @@ fn header_text(response: &reqwest::Response, name: header::HeaderName) -> Option
     response.headers().get(name)?.to_str().ok()
 }
 
-fn date(response: &reqwest::Response) -> Option<DateTime<Utc>> {
+fn date(response: &reqwest::Response) -> Option<Timestamp> {
     let text = header_text(response, header::DATE)?;
-    Some(DateTime::parse_from_rfc2822(text).ok()?.to_utc())
+    http_time(text)
+}
+
+/// Reads a time as HTTP writes it: `Mon, 23 Nov 2026 17:57:06 GMT`.
+fn http_time(text: &str) -> Option<Timestamp> {
+    Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp())
 }
 
 /// `Retry-After` in seconds, or as a date by the server's own clock.
@@ -364,9 +526,9 @@ fn retry_after(response: &reqwest::Response) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let until = DateTime::parse_from_rfc2822(text).ok()?.to_utc();
-    let now = date(response).unwrap_or_else(Utc::now);
-    (until - now).to_std().ok()
+    let until = http_time(text)?;
+    let now = date(response).unwrap_or_else(Timestamp::now);
+    Duration::try_from(until.duration_since(now)).ok()
 }
 
 /// `text` as one path segment.
@@ -396,14 +558,16 @@ mod tests {
     }
 
     #[test]
-    fn a_client_does_not_show_its_token() {
-        let client = Client {
-            http: http().unwrap(),
-            root: API.to_owned(),
-            token: Some(Token::new("s3cret-value")),
-            policy: Policy::default(),
-            local: false,
-        };
-        assert!(!format!("{client:?}").contains("s3cret"));
+    fn loopback_is_told_from_other_hosts() {
+        for (address, expected) in [
+            ("http://127.0.0.1:8787/x", true),
+            ("http://localhost/x", true),
+            ("http://[::1]:80/x", true),
+            ("https://api.cloudflare.com/client/v4", false),
+            ("http://10.0.0.1/x", false),
+        ] {
+            let url = reqwest::Url::parse(address).unwrap();
+            assert_eq!(is_loopback(&url), expected, "{address}");
+        }
     }
 }

@@ -11,8 +11,12 @@ pub mod trace;
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Color, Command, Place};
+use crate::cache::Account;
+use crate::cli::{Cli, Color, Command};
 use crate::client::Client;
+use crate::client::d1::Database;
+use crate::credentials::variable;
+use crate::place::Place;
 use crate::retry::Policy;
 use crate::{Error, output};
 
@@ -21,23 +25,36 @@ use crate::{Error, output};
 /// # Errors
 /// Whatever stopped the command; the exit code is the error's.
 pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
-    let choice = match cli.place.color {
+    let choice = match cli.global.color {
         Color::Auto => anstream::ColorChoice::Auto,
         Color::Always => anstream::ColorChoice::Always,
         Color::Never => anstream::ColorChoice::Never,
     };
     choice.write_global();
     let mut out = output::stdout();
-    let place = &cli.place;
     // Whoever reads records has seen enough: `tailrace logs | head`. The exit code of a replay says what is left.
     let may_break = !matches!(cli.command, Command::Replay(_));
-    let result = match cli.command {
-        Command::Logs(args) => logs::run(&args, place, &mut out).await,
-        Command::Trace(args) => trace::run(&args, place, &mut out).await,
-        Command::Stats(args) => stats::run(&args, place, &mut out).await,
-        Command::Normalize(args) => normalize::run(&args, place.env.as_deref(), &mut out).await,
-        Command::Completions { shell } => completions::run(shell, &mut out),
-        Command::Replay(args) => replay::run(&args, place, &mut out).await,
+    let names = match &cli.command {
+        Command::Replay(args) => Some(&args.names),
+        _ => None,
+    };
+    let result = match &cli.command {
+        // These ask nobody.
+        Command::Normalize(args) => {
+            let env = cli.global.env.clone().or_else(|| variable("TAILRACE_ENV"));
+            normalize::run(args, env.as_deref(), &mut out).await
+        }
+        Command::Completions { shell } => completions::run(*shell, &mut out),
+        command => {
+            let place = Place::find(&cli.global, names, variable)?;
+            match command {
+                Command::Logs(args) => logs::run(args, &place, &mut out).await,
+                Command::Trace(args) => trace::run(args, &place, &mut out).await,
+                Command::Stats(args) => stats::run(args, &place, &mut out).await,
+                Command::Replay(args) => replay::run(args, &place, &mut out).await,
+                Command::Normalize(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
+            }
+        }
     };
     let is_broken = |source: &std::io::Error| source.kind() == std::io::ErrorKind::BrokenPipe;
     match (result, out.flush()) {
@@ -50,11 +67,50 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
     }
 }
 
+/// Connects to the installation, and names it on a terminal.
 async fn connect(place: &Place) -> Result<Client, Error> {
-    match place.local {
-        Some(port) => Client::local(port, Policy::default()),
-        None => Client::remote(Policy::default()).await,
+    let client = if let Some(port) = place.local {
+        Client::local(port, Policy::default())?
+    } else {
+        let account = place.account.as_deref();
+        Client::remote(Policy::default(), account, place.profile.as_deref()).await?
+    };
+    let account = client.account();
+    if output::is_watched() {
+        output::note(&installation(place, account.as_ref()));
     }
+    if let (Some(account), Some(deployed_to)) = (&account, &place.deployed_to)
+        && account.id != *deployed_to
+    {
+        output::note(&format!(
+            "warning: this is the account {}, but tailrace.toml deploys to {deployed_to}",
+            account.id
+        ));
+    }
+    Ok(client)
+}
+
+/// Opens the installation's database.
+async fn open<'a>(client: &'a Client, place: &Place) -> Result<Database<'a>, Error> {
+    Database::find(client, &place.database()).await
+}
+
+/// Names account, environment and database.
+fn installation(place: &Place, account: Option<&Account>) -> String {
+    let Some(account) = account else {
+        let port = place.local.unwrap_or_default();
+        return format!("the local system on port {port}");
+    };
+    let name = if account.name.is_empty() {
+        account.id.clone()
+    } else {
+        format!("{} ({})", account.name, account.id)
+    };
+    let env = match &place.env {
+        Some(env) => format!("environment {env}"),
+        None => "the main environment".to_owned(),
+    };
+    format!("account {name}, {env}, database {}", place.database())
 }
 
 /// Says something beside the results, below those that are written already.
@@ -74,4 +130,46 @@ fn json_line(out: &mut dyn Write, value: &impl serde::Serialize) -> Result<(), E
     serde_json::to_writer(&mut *out, value)
         .map_err(|error| Error::io("standard output")(error.into()))?;
     line(out, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::GlobalArgs;
+    use crate::config::{Context, Deployed};
+
+    #[test]
+    fn an_installation_is_named_by_account_env_and_database() {
+        let account = |name: &str| Account {
+            id: "0123".to_owned(),
+            name: name.to_owned(),
+        };
+        let global = GlobalArgs {
+            env: Some("staging".to_owned()),
+            ..GlobalArgs::default()
+        };
+        let place = Place::resolve(
+            &global,
+            None,
+            |_| None,
+            Context::default(),
+            &Deployed::default(),
+        );
+        assert_eq!(
+            installation(&place, Some(&account("Acme"))),
+            "account Acme (0123), environment staging, database tailrace-staging"
+        );
+        let global = GlobalArgs::default();
+        let main = Place::resolve(
+            &global,
+            None,
+            |_| None,
+            Context::default(),
+            &Deployed::default(),
+        );
+        assert_eq!(
+            installation(&main, Some(&account(""))),
+            "account 0123, the main environment, database tailrace"
+        );
+    }
 }

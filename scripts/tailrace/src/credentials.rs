@@ -1,78 +1,220 @@
-//! The API token and the account: from `CLOUDFLARE_API_TOKEN` and `CLOUDFLARE_ACCOUNT_ID`, else from wrangler's login.
-//! Never from flags, which end up in shell histories and process lists.
+//! The credential for the API: `CLOUDFLARE_API_TOKEN`, else what wrangler's own login answers. Never from flags, which end
+//! up in shell histories and process lists, and never written to disk.
+//!
+//! wrangler keeps its login in profiles, in files or in the system's keyring, and renews it: only wrangler can read all of
+//! that, so it is asked (`wrangler auth token --json`), in the current folder, because profiles are bound to folders.
 
-use std::fmt;
+use std::ffi::OsString;
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
-use crate::Error;
+use crate::{Error, checkout};
 
-/// A bearer token. Its text is only seen by [`crate::client`], which puts it into a header.
-#[derive(Clone)]
-pub struct Token(String);
+/// The longest that wrangler may take to answer. It renews an expired login on the way.
+const WRANGLER_SECONDS: u64 = 20;
 
-impl Token {
-    /// Wraps a token.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+/// What opens the account. Its secret is only seen by [`crate::client`], which puts it into headers.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// A bearer token: an API token, or the token of a login.
+    Token(String),
+    /// The account owner's global key.
+    Key {
+        /// Whose key it is.
+        email: String,
+        /// The key.
+        key: String,
+    },
+}
+
+impl Credential {
+    /// Returns the headers that carry the credential.
+    pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Token(token) => vec![("authorization", format!("Bearer {token}"))],
+            Self::Key { email, key } => {
+                vec![("x-auth-email", email.clone()), ("x-auth-key", key.clone())]
+            }
+        }
     }
 
-    /// The header value.
-    pub(crate) fn bearer(&self) -> String {
-        format!("Bearer {}", self.0)
-    }
-
-    /// `text` without the token, should a server ever echo it.
+    /// Returns `text` without the secret, should a server ever echo it.
     pub(crate) fn redact(&self, text: &str) -> String {
-        if self.0.is_empty() {
+        let (Self::Token(secret) | Self::Key { key: secret, .. }) = self;
+        if secret.is_empty() {
             return text.to_owned();
         }
-        text.replace(&self.0, "[token]")
+        text.replace(secret, "[token]")
+    }
+
+    /// Returns a hash that tells credentials apart and leads back to none.
+    pub(crate) fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for (name, value) in self.headers() {
+            hash.update(name);
+            hash.update([0]);
+            hash.update(value);
+            hash.update([0]);
+        }
+        let mut text = String::new();
+        for byte in hash.finalize() {
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
+        f.write_str("Credential(…)")
     }
 }
 
-/// Reads the token from `CLOUDFLARE_API_TOKEN`, else from wrangler's login.
+/// Where a credential came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// `CLOUDFLARE_API_TOKEN`.
+    Environment,
+    /// wrangler, which may have another one when this one has expired.
+    Wrangler,
+}
+
+/// Reads the credential; `profile` is the profile of wrangler's login, where one is configured.
 ///
 /// # Errors
-/// [`Error::NoToken`] where there is none, [`Error::BadToken`] where it cannot be one; [`Error::LoginExpired`] where
-/// wrangler's is too old: only wrangler can renew it, and does so whenever it runs.
-pub fn token(now: DateTime<Utc>) -> Result<Token, Error> {
+/// [`Error::NoToken`] where nothing has one, [`Error::BadToken`] where it cannot be one, [`Error::NoLogin`] where wrangler
+/// has none to give.
+pub async fn read(profile: Option<&str>) -> Result<(Credential, Origin), Error> {
     if let Some(token) = variable("CLOUDFLARE_API_TOKEN") {
-        return given(token);
+        return Ok((checked(Credential::Token(token))?, Origin::Environment));
     }
-    for path in wrangler_logins(|name| std::env::var_os(name).map(PathBuf::from)) {
-        if let Ok(text) = std::fs::read_to_string(path) {
-            return login(&text, now);
-        }
-    }
-    Err(Error::NoToken)
+    let credential = ask_wrangler(profile).await?;
+    Ok((checked(credential)?, Origin::Wrangler))
 }
 
-/// A token as it was given, if it can stand in a header: pasted with a line end in it, it would look like a network that
+/// Asks wrangler for the credential of its login.
+///
+/// # Errors
+/// As [`read`].
+pub async fn ask_wrangler(profile: Option<&str>) -> Result<Credential, Error> {
+    let wrangler = find_wrangler().ok_or(Error::NoToken)?;
+    let failed = |reason: String| Error::NoLogin {
+        wrangler: wrangler.program.display().to_string(),
+        reason,
+    };
+    let mut command = tokio::process::Command::new(&wrangler.program);
+    command
+        .args(["auth", "token", "--json"])
+        .args(profile.map(|name| format!("--profile={name}")))
+        .env("WRANGLER_SEND_METRICS", "false")
+        .env("FORCE_COLOR", "0")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    if let Some(path) = wrangler.path {
+        command.env("PATH", path);
+    }
+    let limit = Duration::from_secs(WRANGLER_SECONDS);
+    let output = tokio::time::timeout(limit, command.output())
+        .await
+        .map_err(|_| failed(format!("no answer within {WRANGLER_SECONDS} s")))?
+        .map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(complaint(&output.stderr)));
+    }
+    read_answer(&output.stdout).ok_or_else(|| {
+        failed("its answer is not understood; this tool knows the answer of wrangler 4".to_owned())
+    })
+}
+
+/// Reads the answer of `wrangler auth token --json`. A kind of credential that is not known is not guessed at.
+fn read_answer(stdout: &[u8]) -> Option<Credential> {
+    #[derive(Deserialize)]
+    #[serde(tag = "type", rename_all = "snake_case")]
+    enum Answer {
+        Oauth { token: String },
+        ApiToken { token: String },
+        ApiKey { key: String, email: String },
+    }
+    Some(match serde_json::from_slice(stdout).ok()? {
+        Answer::Oauth { token } | Answer::ApiToken { token } => Credential::Token(token),
+        Answer::ApiKey { key, email } => Credential::Key { email, key },
+    })
+}
+
+/// Returns the first line of wrangler's complaint, without its colours and marks.
+fn complaint(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let text = anstream::adapter::strip_str(&text).to_string();
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    line.map_or_else(
+        || "it failed without a word".to_owned(),
+        |line| {
+            line.trim_start_matches("✘ ")
+                .trim_start_matches("[ERROR] ")
+                .to_owned()
+        },
+    )
+}
+
+/// A wrangler to ask, and the `PATH` it needs.
+struct Wrangler {
+    program: PathBuf,
+    path: Option<OsString>,
+}
+
+/// Returns the wrangler of `TAILRACE_WRANGLER`, else the checkout's, else the one on `PATH`. Never npx, which downloads.
+fn find_wrangler() -> Option<Wrangler> {
+    if let Some(program) = variable("TAILRACE_WRANGLER") {
+        return Some(Wrangler {
+            program: program.into(),
+            path: None,
+        });
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if let Some(root) = checkout::find() {
+        let bin = root.join("wrangler/node_modules/.bin");
+        let program = bin.join("wrangler");
+        if program.is_file() {
+            // Its Node is beside it, and the machine's may be too old for it.
+            let folders = std::iter::once(bin).chain(std::env::split_paths(&path));
+            return Some(Wrangler {
+                program,
+                path: std::env::join_paths(folders).ok(),
+            });
+        }
+    }
+    std::env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join("wrangler"))
+        .find(|program| Path::is_file(program))
+        .map(|program| Wrangler {
+            program,
+            path: None,
+        })
+}
+
+/// Returns the credential if it can stand in a header: pasted with a line end in it, it would look like a network that
 /// does not answer.
-fn given(token: String) -> Result<Token, Error> {
-    if token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(Token(token))
+fn checked(credential: Credential) -> Result<Credential, Error> {
+    let printable = |(_, value): &(&str, String)| {
+        value
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() || byte == b' ')
+    };
+    let (Credential::Token(secret) | Credential::Key { key: secret, .. }) = &credential;
+    if credential.headers().iter().all(printable) && !secret.contains(' ') {
+        Ok(credential)
     } else {
         Err(Error::BadToken)
     }
 }
 
-/// The account from `CLOUDFLARE_ACCOUNT_ID`, if it is set.
-#[must_use]
-pub fn account() -> Option<String> {
-    variable("CLOUDFLARE_ACCOUNT_ID")
-}
-
-/// A variable of the environment; a blank one counts as not set.
+/// Returns a variable of the environment; a blank one counts as not set.
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name)
         .ok()
@@ -80,75 +222,47 @@ pub(crate) fn variable(name: &str) -> Option<String> {
         .filter(|value| !value.is_empty())
 }
 
-/// Where wrangler keeps its login: `~/.wrangler` where that exists from an old version, else the platform's
-/// configuration folder.
-fn wrangler_logins(variable: impl Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
-    let file = Path::new(".wrangler").join("config").join("default.toml");
-    let home = variable("HOME").or_else(|| variable("USERPROFILE"));
-    let mut folders = Vec::new();
-    folders.extend(home.clone());
-    folders.extend(variable("XDG_CONFIG_HOME"));
-    if let Some(home) = home {
-        folders.push(home.join(".config"));
-        folders.push(home.join("Library").join("Preferences"));
-    }
-    if let Some(data) = variable("APPDATA") {
-        folders.push(data.join("xdg.config"));
-    }
-    folders
-        .into_iter()
-        .map(|folder| folder.join(&file))
-        .collect()
-}
-
-fn login(text: &str, now: DateTime<Utc>) -> Result<Token, Error> {
-    let Ok(document) = text.parse::<toml_edit::DocumentMut>() else {
-        return Err(Error::NoToken);
-    };
-    let field = |name| document.get(name).and_then(toml_edit::Item::as_str);
-    let token = field("oauth_token").ok_or(Error::NoToken)?;
-    let expires = field("expiration_time")
-        .and_then(|text| DateTime::parse_from_rfc3339(text).ok())
-        .ok_or(Error::LoginExpired)?;
-    if expires <= now {
-        return Err(Error::LoginExpired);
-    }
-    Ok(Token(token.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_token_never_shows_itself() {
-        let token = Token::new("s3cret-value");
-        assert_eq!(format!("{token:?}"), "Token(…)");
-        assert_eq!(token.redact("bad s3cret-value!"), "bad [token]!");
-    }
-
-    #[test]
-    fn wranglers_login_is_used_while_it_lasts() {
-        let now = Utc::now();
-        let text = |minutes| {
-            format!(
-                "oauth_token = \"abc\"\nexpiration_time = \"{}\"\nscopes = [\"account:read\"]\n",
-                (now + chrono::Duration::minutes(minutes)).to_rfc3339()
-            )
+    fn a_credential_never_shows_itself() {
+        let token = Credential::Token("s3cret-value".to_owned());
+        let key = Credential::Key {
+            email: "a@b.example".to_owned(),
+            key: "s3cret-value".to_owned(),
         };
-        assert_eq!(login(&text(5), now).unwrap().0, "abc");
-        assert!(matches!(login(&text(-5), now), Err(Error::LoginExpired)));
-        assert!(matches!(login("", now), Err(Error::NoToken)));
-        assert!(matches!(login("= not toml", now), Err(Error::NoToken)));
+        for credential in [token, key] {
+            assert_eq!(format!("{credential:?}"), "Credential(…)");
+            assert_eq!(credential.redact("bad s3cret-value!"), "bad [token]!");
+            assert!(!credential.fingerprint().contains("s3cret"));
+        }
     }
 
     #[test]
-    fn an_old_wrangler_folder_comes_first() {
-        let paths = wrangler_logins(|name| (name == "HOME").then(|| PathBuf::from("/home/u")));
-        assert_eq!(paths[0], Path::new("/home/u/.wrangler/config/default.toml"));
-        assert_eq!(
-            paths[1],
-            Path::new("/home/u/.config/.wrangler/config/default.toml")
-        );
+    fn every_answer_of_wrangler_is_read_and_no_other_guessed() {
+        let token = |text: &str| Some(Credential::Token(text.to_owned()));
+        for (answer, expected) in [
+            (r#"{"type": "oauth", "token": "abc"}"#, token("abc")),
+            (r#"{"type": "api_token", "token": "abc"}"#, token("abc")),
+            (
+                r#"{"type": "api_key", "key": "k", "email": "a@b.example"}"#,
+                Some(Credential::Key {
+                    email: "a@b.example".to_owned(),
+                    key: "k".to_owned(),
+                }),
+            ),
+            (r#"{"type": "service_key", "key": "k"}"#, None),
+            ("", None),
+        ] {
+            assert_eq!(read_answer(answer.as_bytes()), expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn wranglers_complaint_is_its_first_line() {
+        let stderr = "\u{1b}[31m✘ \u{1b}[41;97m[ERROR]\u{1b}[0m \u{1b}[1mNot logged in.\u{1b}[0m\n\n\nLogs were written to";
+        assert_eq!(complaint(stderr.as_bytes()), "Not logged in.");
     }
 }

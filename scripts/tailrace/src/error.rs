@@ -18,15 +18,20 @@ pub enum Error {
     /// The command line or an input cannot be used.
     #[error("{0}")]
     Usage(String),
-    /// Neither the environment nor wrangler has a token.
+    /// The environment has no token, and there is no wrangler to ask.
     #[error("no API token")]
     NoToken,
     /// The token cannot be one.
-    #[error("CLOUDFLARE_API_TOKEN holds a character that no token has")]
+    #[error("the API token holds a character that no token has")]
     BadToken,
-    /// Wrangler's login is there, but too old to use.
-    #[error("wrangler's login has expired")]
-    LoginExpired,
+    /// wrangler was asked for its login and gave none.
+    #[error("no login from {wrangler}: {reason}")]
+    NoLogin {
+        /// The program that was asked.
+        wrangler: String,
+        /// Its words.
+        reason: String,
+    },
     /// The account is not named and the token sees none, or several.
     #[error("{} accounts can be seen with this token, and none is chosen", .seen.len())]
     AccountUnclear {
@@ -88,6 +93,8 @@ pub enum Error {
         status: u16,
         /// Cloudflare's words.
         message: String,
+        /// Whether the local runtime refused.
+        local: bool,
     },
     /// An answer that is not what the API documents.
     #[error("an answer was not understood while trying to {what}: {reason}")]
@@ -112,13 +119,15 @@ impl Error {
     #[must_use]
     pub fn next_step(&self) -> Option<String> {
         Some(match self {
-            Self::NoToken => "set CLOUDFLARE_API_TOKEN (docs/operations.md says with which permissions), or run \
-                `npx wrangler login`; for a running `cargo xtask dev` add --local"
+            Self::NoToken => "set CLOUDFLARE_API_TOKEN (docs/operations.md says with which permissions), or log in with \
+                `wrangler login`, in a checkout or with wrangler on PATH; for a running `cargo xtask dev` add --local"
                 .to_owned(),
-            Self::BadToken => "copy the token anew, without line ends, spaces or quotes".to_owned(),
-            Self::LoginExpired => {
-                "run `npx wrangler whoami`, which renews it, or set CLOUDFLARE_API_TOKEN".to_owned()
+            Self::BadToken => {
+                "copy CLOUDFLARE_API_TOKEN anew, without line ends, spaces or quotes".to_owned()
             }
+            Self::NoLogin { wrangler, .. } => format!(
+                "run `{wrangler} login`, or set CLOUDFLARE_API_TOKEN; for a running `cargo xtask dev` add --local"
+            ),
             Self::AccountUnclear { seen } if seen.is_empty() => {
                 "set CLOUDFLARE_ACCOUNT_ID, and check that the token covers that account".to_owned()
             }
@@ -161,6 +170,12 @@ impl Error {
             Self::Api { message, .. } if message.contains("constraint") => {
                 "a record violates the schema and can never be stored: look at it with --dry-run --export FILE".to_owned()
             }
+            Self::Api { local: true, .. } => {
+                "read what `cargo xtask dev` printed; `cargo xtask dev --fresh` starts anew".to_owned()
+            }
+            _ if self.is_too_slow() || self.is_too_large() => {
+                "ask for less: a shorter --since, a smaller --limit, or one --worker".to_owned()
+            }
             Self::Api { status: 429 | 500.., .. } => {
                 "Cloudflare is busy or failing; wait a little and run the command again".to_owned()
             }
@@ -170,24 +185,69 @@ impl Error {
         })
     }
 
-    /// Whether D1 gave up on a query that asked for too much at once, so that asking for less may work.
+    /// Returns whether the API does not know the credential, or knows it no longer.
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        match self {
+            Self::Refused {
+                status, message, ..
+            } => *status == 401 || message.contains("[9109]") || message.contains("[10000]"),
+            _ => false,
+        }
+    }
+
+    /// Returns whether an id in the call's address may be wrong.
+    #[must_use]
+    pub fn is_misplaced(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                status: 403 | 404,
+                ..
+            } | Self::Api {
+                status: 403 | 404,
+                ..
+            }
+        )
+    }
+
+    /// Returns whether D1 gave up on a statement that read too much, so that asking for a part may work. The words are
+    /// those of D1's list of errors; to send such a statement again only costs D1 the same time again.
     #[must_use]
     pub fn is_too_slow(&self) -> bool {
         match self {
-            Self::Api { message, .. } => ["exceeded", "timed out", "too large", "too many rows"]
+            Self::Api { message, .. } => ["exceeded timeout", "exceeded its CPU time limit"]
                 .iter()
-                .any(|text| message.to_ascii_lowercase().contains(text)),
+                .any(|text| message.contains(text)),
             Self::Network { reason, .. } => reason.contains("timed out"),
             _ => false,
         }
     }
 
-    /// The error and the next step, as printed.
+    /// Returns whether an answer of D1 was too large, so that fewer rows may fit. D1's exact words for a result over its
+    /// limit are not documented, so every likely wording counts.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        let Self::Api { message, .. } = self else {
+            return false;
+        };
+        let message = message.to_ascii_lowercase();
+        [
+            "exceeded its memory limit",
+            "too large",
+            "result size",
+            "query result",
+        ]
+        .iter()
+        .any(|text| message.contains(text))
+    }
+
+    /// Returns the error and the next step, as printed.
     #[must_use]
     pub fn report(&self) -> String {
         let mut text = format!("error: {}", crate::output::safe(&self.to_string()));
         if let Some(step) = self.next_step() {
-            let _ = write!(text, "\n next: {}", crate::output::safe(&step));
+            let _ = write!(text, "\nhint: {}", crate::output::safe(&step));
         }
         text
     }

@@ -6,25 +6,37 @@
 //! In reading order:
 //! - [`cli`]: commands, options and their help;
 //! - [`error`]: what can go wrong, the next step to take, and the exit code;
-//! - [`credentials`]: the API token and the account, from the environment or wrangler's login;
+//! - [`checkout`], [`config`], [`place`]: the installation that is meant;
+//! - [`credentials`]: the credential, from the environment or wrangler's login;
+//! - [`cache`]: ids that were looked up before;
 //! - [`retry`]: when a call is made again (the one user of `backoff`);
 //! - [`client`]: the API: D1, KV and queues;
 //! - [`record`]: a stored row as it is read back;
 //! - [`sql`]: every query, with bound parameters;
+//! - [`slices`]: a long window of time in parts;
+//! - [`search`]: the rows that match a filter;
+//! - [`ids`]: ids as people have them;
 //! - [`time`]: times as people write and read them;
 //! - [`output`]: colours, widths and text that is safe to print;
 //! - [`histogram`]: exact percentiles from counted values;
 //! - [`commands`]: one file per command.
 
+pub mod cache;
+pub mod checkout;
 pub mod cli;
 pub mod client;
 pub mod commands;
+pub mod config;
 pub mod credentials;
 pub mod error;
 pub mod histogram;
+pub mod ids;
 pub mod output;
+pub mod place;
 pub mod record;
 pub mod retry;
+pub mod search;
+pub mod slices;
 pub mod sql;
 pub mod time;
 

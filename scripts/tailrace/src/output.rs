@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Effects, Style};
 use indicatif::ProgressBar;
@@ -50,6 +51,9 @@ pub fn stdout() -> Box<dyn std::io::Write> {
 /// The progress bar on standard error, if there is one: what is said goes above it.
 static WATCHED: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
+/// A search shorter than this shows no progress.
+const PROGRESS_AFTER: Duration = Duration::from_secs(1);
+
 /// Shows a progress bar until [`unwatch`].
 pub fn watch(bar: &ProgressBar) {
     *WATCHED.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
@@ -63,6 +67,39 @@ pub fn unwatch() {
         .take();
     if let Some(bar) = bar {
         bar.finish_and_clear();
+    }
+}
+
+/// Shows how far a long search has come, on a terminal and only after a while.
+pub struct Progress {
+    began: Instant,
+}
+
+impl Progress {
+    /// Starts to count the time.
+    #[must_use]
+    pub fn start() -> Self {
+        Self {
+            began: Instant::now(),
+        }
+    }
+
+    /// Shows that everything down to a time, in milliseconds since 1970, has been read.
+    pub fn reached(&self, millis: i64) {
+        if !is_watched() || self.began.elapsed() < PROGRESS_AFTER {
+            return;
+        }
+        let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = watched.get_or_insert_with(ProgressBar::new_spinner);
+        let reached = crate::time::stored_ms(millis);
+        bar.set_message(format!("read back to {reached}"));
+        bar.tick();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        unwatch();
     }
 }
 

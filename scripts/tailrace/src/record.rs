@@ -9,6 +9,31 @@ use crate::Error;
 /// The columns of a [`Row`], as selected.
 pub const COLUMNS: &str = "log_id, worker_name, request_id, correlation_id, log_level, message, context_json, timestamp, execution_time_ms";
 
+/// Before every stored time, which starts with a digit.
+pub const FIRST_TIME: &str = "0";
+/// After every stored time.
+pub const LAST_TIME: &str = "~";
+
+/// The place of a row in the order of all rows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The row's timestamp.
+    pub timestamp: String,
+    /// The row's id, which orders rows of one millisecond.
+    pub log_id: String,
+}
+
+impl Position {
+    /// Returns the place before every row.
+    #[must_use]
+    pub fn first() -> Self {
+        Self {
+            timestamp: FIRST_TIME.to_owned(),
+            log_id: String::new(),
+        }
+    }
+}
+
 /// A row of `tail_logs`. Its JSON form is that of [`log_record::LogRecord`]: one object by name.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
@@ -80,13 +105,22 @@ impl Row {
         })
     }
 
-    /// A member of the context.
+    /// Returns where the row stands in the order of all rows.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position {
+            timestamp: self.timestamp.clone(),
+            log_id: self.log_id.clone(),
+        }
+    }
+
+    /// Returns a member of the context.
     #[must_use]
     pub fn fact(&self, key: &str) -> Option<&Value> {
         self.facts.get(key)
     }
 
-    /// `invocation`, `log`, `exception` or `diagnostic`; empty where the context does not say.
+    /// Returns `invocation`, `log`, `exception` or `diagnostic`; empty where the context does not say.
     #[must_use]
     pub fn kind(&self) -> &str {
         self.fact("kind")
@@ -94,11 +128,19 @@ impl Row {
             .unwrap_or_default()
     }
 
-    /// Wall time in milliseconds, on an invocation record.
+    /// Returns the wall time in milliseconds, on an invocation record.
     #[must_use]
     pub fn latency_ms(&self) -> Option<f64> {
         self.fact("latency_ms").and_then(Value::as_f64)
     }
+}
+
+/// Reads the rows of an answer.
+///
+/// # Errors
+/// As [`Row::read`].
+pub fn read_rows(rows: Vec<Vec<Value>>) -> Result<Vec<Row>, Error> {
+    rows.into_iter().map(Row::read).collect()
 }
 
 fn text(value: Value) -> Option<String> {

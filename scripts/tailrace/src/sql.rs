@@ -4,11 +4,13 @@
 //! Parameters are text, which is what the REST API takes; where SQLite wants a number the statement casts. A unary `+`
 //! keeps SQLite from choosing a column's index where another index is the better one.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use log_record::Level;
 
 use crate::record::COLUMNS;
+pub use crate::record::{FIRST_TIME, LAST_TIME, Position};
 
 /// A statement and its parameters: `?1` is the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,21 +21,7 @@ pub struct Statement {
     pub params: Vec<String>,
 }
 
-/// Before every stored time, which starts with a digit.
-pub const FIRST_TIME: &str = "0";
-/// After every stored time.
-pub const LAST_TIME: &str = "~";
-
-/// The place of a row in the order of all rows.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// The row's timestamp.
-    pub timestamp: String,
-    /// The row's id, which orders rows of one millisecond.
-    pub log_id: String,
-}
-
-/// Which rows: every condition that is set must hold.
+/// The rows that are meant: every condition that is set must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Any of these Workers; empty is all.
@@ -44,24 +32,26 @@ pub struct Filter {
     pub correlation_id: Option<String>,
     /// This request id.
     pub request_id: Option<String>,
-    /// The message holds this text: in any ASCII case if it has no capital, else exactly.
+    /// The message holds this text: in any case if it has no capital, else exactly.
     pub grep: Option<String>,
 }
 
 impl Filter {
-    /// Whether only a few rows can match and an index leads straight to them, so that a time range saves nothing.
+    /// Returns whether only a few rows can match and an index leads straight to them, so that a time range saves nothing.
     #[must_use]
     pub fn is_narrow(&self) -> bool {
         self.correlation_id.is_some() || self.request_id.is_some()
     }
 
-    /// Whether rows that do not match may have to be read, in any number, to find one that does: then a caller reads
-    /// slice by slice of time, so that no single query runs into D1's limit of 30 seconds.
+    /// Returns whether rows that do not match may have to be read, in any number, to find one that does: then a caller
+    /// reads slice by slice of time, so that no statement keeps D1 for long.
     #[must_use]
     pub fn reads_past_rows(&self) -> bool {
         !self.is_narrow()
             && (self.grep.is_some()
                 || self.workers.len() > 1
+                // Nothing but the order of time leads to what is not of level debug.
+                || self.level == Some(Level::Info)
                 || (self.workers.len() == 1
                     && self.level.is_some_and(|level| level > Level::Debug)))
     }
@@ -144,11 +134,21 @@ fn source(select: &str, filter: &Filter, conditions: &[String], params: &mut Par
     }
     if let Some(text) = &filter.grep {
         // Not LIKE: D1 takes patterns of at most 50 bytes.
-        let column = if text.chars().any(char::is_uppercase) {
-            "message"
-        } else {
-            "lower(message)"
-        };
+        let mut column = "message".to_owned();
+        if !text.chars().any(char::is_uppercase) {
+            column.replace_range(.., "lower(message)");
+            // SQLite's `lower` knows ASCII alone.
+            let others: BTreeSet<_> = text.chars().filter(|c| !c.is_ascii()).collect();
+            for lower in others {
+                let mut upper = lower.to_uppercase();
+                if let (Some(upper), None) = (upper.next(), upper.next())
+                    && upper != lower
+                {
+                    let (upper, lower) = (params.bind(upper), params.bind(lower));
+                    column = format!("replace({column}, {upper}, {lower})");
+                }
+            }
+        }
         common.push(format!("instr({column}, {}) > 0", params.bind(text)));
     }
     common.extend_from_slice(conditions);
@@ -202,13 +202,20 @@ pub fn oldest(filter: &Filter, after: &Position, limit: usize) -> Statement {
     params.limited(&source, "timestamp, log_id", limit)
 }
 
-/// What was stored at or after `created`, a time of the database's own clock (see [`clock`]), among the rows after
-/// `after`: oldest first, at most `limit`. [`COLUMNS`], then `created_at`.
+/// Asks for what was stored at or after `created`, a time of the database's own clock (see [`clock`]), among the rows
+/// after `after` and before the time `to`: oldest first, at most `limit`. [`COLUMNS`], then `created_at`.
 #[must_use]
-pub fn stored_since(filter: &Filter, after: &Position, created: &str, limit: usize) -> Statement {
+pub fn stored_since(
+    filter: &Filter,
+    after: &Position,
+    to: &str,
+    created: &str,
+    limit: usize,
+) -> Statement {
     let mut params = Params::default();
     let conditions = [
         params.after(after),
+        format!("timestamp < {}", params.bind(to)),
         format!("created_at >= {}", params.bind(created)),
     ];
     let select = format!("{COLUMNS}, created_at");
@@ -234,6 +241,48 @@ pub fn oldest_timestamp() -> Statement {
         sql: "SELECT timestamp FROM tail_logs WHERE timestamp >= ?1 ORDER BY timestamp, log_id LIMIT 1"
             .to_owned(),
         params: vec![FIRST_TIME.to_owned()],
+    }
+}
+
+/// A column of ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdColumn {
+    /// `correlation_id`.
+    Correlation,
+    /// `request_id`.
+    Request,
+}
+
+/// Asks for the ids that begin with `start`, in order, at most `limit`: `id, timestamp, worker_name`, the latter two of the
+/// id's first record. It goes from one id to the next in the index, however many records each has.
+#[must_use]
+pub fn ids_beginning(column: IdColumn, start: &str, limit: usize) -> Statement {
+    let c = match column {
+        IdColumn::Correlation => "correlation_id",
+        IdColumn::Request => "request_id",
+    };
+    let of_the_first = |column: &str| {
+        format!(
+            "(SELECT {column} FROM tail_logs WHERE {c} = ids.id ORDER BY timestamp, log_id LIMIT 1)"
+        )
+    };
+    Statement {
+        sql: format!(
+            "WITH RECURSIVE ids(id) AS (\
+             SELECT min({c}) FROM tail_logs WHERE {c} >= ?1 AND {c} < ?2 \
+             UNION ALL \
+             SELECT (SELECT min({c}) FROM tail_logs WHERE {c} > ids.id AND {c} < ?2) FROM ids WHERE ids.id IS NOT NULL \
+             LIMIT CAST(?3 AS INTEGER)) \
+             SELECT id, {}, {} FROM ids WHERE id IS NOT NULL",
+            of_the_first("timestamp"),
+            of_the_first("worker_name"),
+        ),
+        // The last of all characters: nothing that begins so sorts behind it.
+        params: vec![
+            start.to_owned(),
+            format!("{start}\u{10ffff}"),
+            limit.to_string(),
+        ],
     }
 }
 

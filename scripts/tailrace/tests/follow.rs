@@ -18,8 +18,8 @@ use support::{Cloud, Row, When, failure, signal};
 use tailrace::client::Client;
 use tailrace::client::d1::Database;
 use tailrace::commands::logs::follow::Follower;
-use tailrace::commands::logs::search::newest;
 use tailrace::retry::Policy;
+use tailrace::search::newest;
 use tailrace::sql::Filter;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
@@ -42,6 +42,20 @@ fn names(rows: &[tailrace::record::Row]) -> Vec<String> {
     rows.iter().map(|row| row.message.clone()).collect()
 }
 
+/// Looks at the latest rows, and takes every slice that is due.
+async fn look_everywhere(
+    follower: &mut Follower,
+    database: &Database<'_>,
+    seconds: u64,
+) -> Vec<String> {
+    let mut rows = names(&follower.poll(database).await.unwrap());
+    let elapsed = Duration::from_secs(seconds);
+    while let Some(found) = follower.deepen(database, elapsed).await {
+        rows.extend(names(&found.unwrap()));
+    }
+    rows
+}
+
 #[tokio::test]
 async fn rows_that_arrive_late_and_out_of_order_are_shown_once_each() {
     let cloud = Cloud::start().await;
@@ -60,9 +74,9 @@ async fn rows_that_arrive_late_and_out_of_order_are_shown_once_each() {
         .await
         .unwrap();
     assert_eq!(names(&screen), ["old1", "old0", "between"]);
-    // Stored before `shown` is called, and not on the screen.
+    // Stored before `mark_shown` is called, and not on the screen.
     cloud.insert(&aged(1, "just after"));
-    follower.shown(&database, &screen).await.unwrap();
+    follower.mark_shown(&database, &screen).await.unwrap();
 
     let mut shown = Vec::new();
     let mut expected = vec!["just after".to_owned()];
@@ -82,12 +96,7 @@ async fn rows_that_arrive_late_and_out_of_order_are_shown_once_each() {
             expected.push(row.message.clone());
             cloud.insert(&row);
         }
-        shown.extend(names(
-            &follower
-                .poll(&database, Duration::from_secs(look * 10))
-                .await
-                .unwrap(),
-        ));
+        shown.extend(look_everywhere(&mut follower, &database, look * 10).await);
         if look == 5 {
             assert!(
                 shown.contains(&"late-0-600".to_owned()),
@@ -96,17 +105,10 @@ async fn rows_that_arrive_late_and_out_of_order_are_shown_once_each() {
             assert!(!shown.contains(&"late-0-18000".to_owned()), "not yet");
         }
     }
-    shown.extend(names(
-        &follower
-            .poll(&database, Duration::from_secs(10_000))
-            .await
-            .unwrap(),
-    ));
+    shown.extend(look_everywhere(&mut follower, &database, 10_000).await);
     assert!(
-        follower
-            .poll(&database, Duration::from_secs(10_001))
+        look_everywhere(&mut follower, &database, 10_001)
             .await
-            .unwrap()
             .is_empty()
     );
     shown.sort_unstable();
@@ -127,16 +129,59 @@ async fn a_look_that_fails_halfway_neither_misses_nor_repeats() {
     }
     // The second page fails for good.
     cloud.fault_after(2, "/raw", 2, When::Before, failure(503, 0, "down"));
-    assert!(follower.poll(&database, Duration::ZERO).await.is_err());
-    let rows = follower.poll(&database, Duration::ZERO).await.unwrap();
+    assert!(follower.poll(&database).await.is_err());
+    let rows = follower.poll(&database).await.unwrap();
     assert_eq!(rows.len(), 1500);
-    assert!(
-        follower
-            .poll(&database, Duration::ZERO)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(follower.poll(&database).await.unwrap().is_empty());
+}
+
+/// The deep look reads rows of hours, which D1 may refuse; the latest rows must not wait for that.
+#[tokio::test]
+async fn a_deep_look_that_fails_never_holds_up_the_latest_rows() {
+    let cloud = Cloud::start().await;
+    let client = client(&cloud);
+    let database = Database::find(&client, "tailrace").await.unwrap();
+    let mut follower = Follower::start(&database, Filter::default(), LATE_SECONDS)
+        .await
+        .unwrap();
+    let mut failed = 0;
+    for look in 0..60_u64 {
+        cloud.insert(&aged(0, &format!("new-{look}")));
+        cloud.insert(&aged(5 * 3600, &format!("late-{look}")));
+        let rows = follower.poll(&database).await.unwrap();
+        assert_eq!(names(&rows), [format!("new-{look}")]);
+        // One row of the right age is never shown, as every deep look fails.
+        cloud.fault("/raw", 2, When::Before, failure(503, 0, "down"));
+        let elapsed = Duration::from_secs(look * 10);
+        if let Some(found) = follower.deepen(&database, elapsed).await {
+            assert!(found.is_err());
+            failed += 1;
+        }
+        cloud.state().faults.clear();
+    }
+    // Both ranges were due from 30 s and 300 s on, and are tried ever more rarely: not at each of the 60 looks.
+    assert!((4..=20).contains(&failed), "{failed} deep looks");
+    // As soon as D1 answers again, what was late is shown after all, once.
+    let mut shown = look_everywhere(&mut follower, &database, 10_000).await;
+    shown.retain(|name| name.starts_with("late"));
+    assert_eq!(shown.len(), 60, "{shown:?}");
+}
+
+#[tokio::test]
+async fn a_deep_look_that_is_too_slow_is_divided() {
+    let cloud = Cloud::start().await;
+    let client = client(&cloud);
+    let database = Database::find(&client, "tailrace").await.unwrap();
+    let mut follower = Follower::start(&database, Filter::default(), LATE_SECONDS)
+        .await
+        .unwrap();
+    for minute in 3..300 {
+        cloud.insert(&aged(minute * 60, &format!("late-{minute}")));
+    }
+    // D1 manages 10 minutes at a time.
+    cloud.state().longest_window = Some(Duration::from_secs(600));
+    let shown = look_everywhere(&mut follower, &database, 10_000).await;
+    assert_eq!(shown.len(), 297);
 }
 
 /// How late a row was when it was stored counts, not how old it is when it is looked for: between two looks may be an
@@ -160,7 +205,7 @@ async fn rows_that_were_not_late_are_shown_however_long_ago_the_last_look_was() 
             [],
         )
         .unwrap();
-    let rows = follower.poll(&database, Duration::ZERO).await.unwrap();
+    let rows = follower.poll(&database).await.unwrap();
     assert_eq!(names(&rows), ["in time"]);
 }
 
@@ -176,7 +221,7 @@ async fn one_requests_rows_are_shown_however_late() {
     let mut follower = Follower::start(&database, filter, 60).await.unwrap();
     cloud.insert(&aged(6 * 86_400, "mine").ids("mine", "r"));
     cloud.insert(&aged(0, "not mine"));
-    let rows = follower.poll(&database, Duration::ZERO).await.unwrap();
+    let rows = follower.poll(&database).await.unwrap();
     assert_eq!(names(&rows), ["mine"]);
 }
 

@@ -119,7 +119,11 @@ async fn a_search_through_days_goes_slice_by_slice_and_finds_every_row_once() {
         "/raw",
         1,
         When::Before,
-        failure(400, 7500, "D1_ERROR: query exceeded its time limit"),
+        failure(
+            400,
+            7500,
+            "D1_ERROR: D1 DB exceeded its CPU time limit and was reset.",
+        ),
     );
     let ran = cloud
         .run(&["logs", "--grep", "needle", "--limit", "500"])

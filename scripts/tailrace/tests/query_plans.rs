@@ -12,7 +12,7 @@ mod support;
 
 use log_record::Level;
 use rusqlite::Connection;
-use tailrace::sql::{self, Filter, Measure, Position, Statement};
+use tailrace::sql::{self, Filter, IdColumn, Measure, Position, Statement};
 
 fn database() -> Connection {
     let db = Connection::open_in_memory().unwrap();
@@ -126,12 +126,18 @@ fn what_logs_trace_and_follow_ask_is_served_by_an_index_in_its_order() {
         check(&db, &sql::oldest(&filter, &position, 10), index, true);
         check(
             &db,
-            &sql::stored_since(&filter, &position, "2026-11-23 00:00:00", 10),
+            &sql::stored_since(&filter, &position, "~", "2026-11-23 00:00:00", 10),
             index,
             true,
         );
     }
     check(&db, &sql::oldest_timestamp(), "PRIMARY KEY", true);
+    for (column, index) in [
+        (IdColumn::Correlation, "tail_logs_by_correlation_id"),
+        (IdColumn::Request, "tail_logs_by_request_id"),
+    ] {
+        check(&db, &sql::ids_beginning(column, "0b0f", 11), index, false);
+    }
     check(
         &db,
         &sql::invocations(&["r".to_owned()]),
@@ -184,7 +190,8 @@ fn nothing_a_user_writes_is_in_a_statement() {
     for statement in [
         sql::newest(&filter, evil, evil, Some(&position), 1),
         sql::oldest(&filter, &position, 1),
-        sql::stored_since(&filter, &position, evil, 1),
+        sql::stored_since(&filter, &position, evil, evil, 1),
+        sql::ids_beginning(IdColumn::Request, evil, 1),
         sql::invocations(&[evil.to_owned()]),
         sql::levels(&workers, evil, evil),
         sql::durations(Measure::Cpu, &workers, evil, evil),

@@ -8,7 +8,7 @@ use crate::commands::normalize::settings::{Setting, parse_setting};
 
 /// `tailrace normalize`.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   tailrace normalize events.json
   npx wrangler tail my-worker --format json | tailrace normalize -

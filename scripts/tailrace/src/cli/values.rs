@@ -6,6 +6,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use log_record::{Level, Reason};
 
+use crate::time::Zone;
+
 /// Reads one of a few words; completions and complaints list them.
 #[derive(Clone)]
 pub(super) struct OneOf<T: 'static> {
@@ -50,4 +52,18 @@ impl<T: Clone + Send + Sync> TypedValueParser for OneOf<T> {
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         Some(Box::new((self.names)().into_iter().map(PossibleValue::new)))
     }
+}
+
+/// Reads the name of a time zone.
+pub(super) fn zone(name: &str) -> Result<Zone, String> {
+    Zone::parse(name)
+}
+
+/// Reads a number of records; `all` is every one.
+pub(super) fn count_or_all(text: &str) -> Result<usize, String> {
+    if text == "all" {
+        return Ok(usize::MAX);
+    }
+    text.parse()
+        .map_err(|_| "write a whole number, or all".to_owned())
 }

@@ -1,17 +1,31 @@
 //! D1: finding the database by name, and asking it.
 
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, Client, encode};
+use super::{Call, Client, encode, null_is_default};
 use crate::Error;
 use crate::sql::Statement;
+
+/// Rows of one answer. A record is at most 124 kB, so the largest answer is 31 MB; D1 gives at most 50 MB.
+pub const PAGE_ROWS: usize = 250;
 
 /// A database.
 #[derive(Debug)]
 pub struct Database<'a> {
     client: &'a Client,
-    id: String,
+    name: String,
+    id: Mutex<String>,
+    /// Whether the id was remembered from another run, and not yet seen to be right.
+    remembered: bool,
+    /// Rows of one answer, as far as D1 has allowed.
+    page_rows: AtomicUsize,
+    /// The longest that a statement took since [`Database::take_slowest`] was called, in microseconds.
+    slowest: AtomicU64,
 }
 
 #[derive(Deserialize)]
@@ -23,69 +37,180 @@ struct Listed {
 /// The answer of `…/raw` to one statement.
 #[derive(Deserialize)]
 struct Raw {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     results: Results,
+    #[serde(default, deserialize_with = "null_is_default")]
+    meta: Meta,
 }
 
 #[derive(Default, Deserialize)]
 struct Results {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     rows: Vec<Vec<Value>>,
 }
 
+#[derive(Default, Deserialize)]
+struct Meta {
+    /// Milliseconds that D1 worked on the statement.
+    #[serde(default)]
+    duration: Option<f64>,
+}
+
 impl<'a> Database<'a> {
-    /// The database of `name`. Locally databases go by the name of their binding, `DB`; where there is only one, it is
-    /// meant whatever it is called.
+    /// Finds the database of `name`. Locally databases go by the name of their binding, `DB`; where there is only one, it
+    /// is meant whatever it is called.
     ///
     /// # Errors
     /// [`Error::Missing`] with the names there are.
     pub async fn find(client: &'a Client, name: &str) -> Result<Self, Error> {
-        let mut call = Call::get("find the D1 database", "/d1/database").query("per_page", "1000");
-        if client.is_local() {
-            call.query.clear();
-        } else {
-            call = call.query("name", name);
+        let database = |id: String, remembered| Self {
+            client,
+            name: name.to_owned(),
+            id: Mutex::new(id),
+            remembered,
+            page_rows: AtomicUsize::new(PAGE_ROWS),
+            slowest: AtomicU64::new(0),
+        };
+        if let Some(id) = client.remembered_database(name) {
+            return Ok(database(id, true));
         }
-        let Answer { result, .. }: Answer<Vec<Listed>> = client.call(&call).await?;
-        let found = result
-            .iter()
-            .find(|database| database.name == name)
-            .or_else(|| {
-                let local = || result.iter().find(|database| database.name == "DB");
-                client
-                    .is_local()
-                    .then(|| local().or_else(|| result.first().filter(|_| result.len() == 1)))
-                    .flatten()
-            });
-        match found {
-            Some(database) => Ok(Self {
-                client,
-                id: database.uuid.clone(),
-            }),
-            None => Err(Error::Missing {
-                kind: "D1 database",
-                name: name.to_owned(),
-                available: result.into_iter().map(|database| database.name).collect(),
-                option: "--database",
-            }),
-        }
+        Ok(database(find_id(client, name).await?, false))
     }
 
-    /// The rows that a statement answers, each a list of cells.
+    /// Returns the database's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the account; `None` for the local runtime.
+    #[must_use]
+    pub fn account(&self) -> Option<crate::cache::Account> {
+        self.client.account()
+    }
+
+    /// Returns the rows that a statement answers, each a list of cells.
     ///
     /// # Errors
     /// As the API has them.
     pub async fn query(&self, statement: &Statement) -> Result<Vec<Vec<Value>>, Error> {
+        let _turn = self.client.pace.turn().await;
+        match self.ask(statement).await {
+            Err(error) if self.remembered && error.is_misplaced() => {
+                let id = find_id(self.client, &self.name).await?;
+                let known = std::mem::replace(&mut *self.lock(), id.clone());
+                if id == known {
+                    return Err(error);
+                }
+                self.ask(statement).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Returns the rows that `statement` answers where it asks for as many as it is given, and that number: at most
+    /// `wanted`, and fewer where D1 refuses an answer so large. `halves` tells which refusals fewer rows may help.
+    ///
+    /// # Errors
+    /// As the API has them.
+    pub async fn query_page(
+        &self,
+        wanted: usize,
+        halves: fn(&Error) -> bool,
+        statement: impl Fn(usize) -> Statement,
+    ) -> Result<(Vec<Vec<Value>>, usize), Error> {
+        loop {
+            let rows = wanted.min(self.page_rows.load(Ordering::Relaxed)).max(1);
+            match self.query(&statement(rows)).await {
+                Ok(page) => return Ok((page, rows)),
+                Err(error) if rows > 1 && halves(&error) => {
+                    self.page_rows.store(rows / 2, Ordering::Relaxed);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Returns the longest that a statement has taken since this was last called.
+    #[must_use]
+    pub fn take_slowest(&self) -> Duration {
+        Duration::from_micros(self.slowest.swap(0, Ordering::Relaxed))
+    }
+
+    async fn ask(&self, statement: &Statement) -> Result<Vec<Vec<Value>>, Error> {
+        let id = self.lock().clone();
         let call = Call::post(
             "query D1",
-            format!("/d1/database/{}/raw", encode(&self.id)),
+            format!("/d1/database/{}/raw", encode(&id)),
             json!({"sql": statement.sql, "params": statement.params}),
         );
-        let answer: Answer<Vec<Raw>> = self.client.call(&call).await?;
+        let began = Instant::now();
+        let answer = self.client.list::<Raw>(&call).await?;
+        // D1's own figure, where it gives one: the way to it and back is nobody's burden.
+        let took = answer
+            .result
+            .iter()
+            .filter_map(|raw| raw.meta.duration)
+            .filter_map(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok())
+            .reduce(|sum, took| sum + took)
+            .unwrap_or_else(|| began.elapsed());
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.slowest.fetch_max(micros, Ordering::Relaxed);
         Ok(answer
             .result
             .into_iter()
             .flat_map(|raw| raw.results.rows)
             .collect())
     }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, String> {
+        self.id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Looks the id of the database of `name` up, and remembers it.
+async fn find_id(client: &Client, name: &str) -> Result<String, Error> {
+    const WHAT: &str = "find the D1 database";
+    let listed = if client.is_local() {
+        client
+            .list::<Listed>(&Call::get(WHAT, "/d1/database"))
+            .await?
+            .result
+    } else {
+        let call = Call::get(WHAT, "/d1/database")
+            .query("per_page", "1000")
+            .query("name", name);
+        client.list::<Listed>(&call).await?.result
+    };
+    let found = listed
+        .iter()
+        .find(|database| database.name == name)
+        .or_else(|| {
+            let local = || listed.iter().find(|database| database.name == "DB");
+            client
+                .is_local()
+                .then(|| local().or_else(|| listed.first().filter(|_| listed.len() == 1)))
+                .flatten()
+        });
+    if let Some(found) = found {
+        client.remember_database(name, Some(&found.uuid));
+        return Ok(found.uuid.clone());
+    }
+    client.remember_database(name, None);
+    let available = if client.is_local() {
+        listed
+    } else {
+        // The list above holds nothing but this name.
+        let call = Call::get(WHAT, "/d1/database").query("per_page", "1000");
+        client.list::<Listed>(&call).await?.result
+    };
+    Err(Error::Missing {
+        kind: "D1 database",
+        name: name.to_owned(),
+        available: available
+            .into_iter()
+            .map(|database| database.name)
+            .collect(),
+        option: "--database",
+    })
 }

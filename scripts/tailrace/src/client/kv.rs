@@ -1,6 +1,6 @@
 //! KV: finding the fallback namespace by title, and its keys and values.
 
-use chrono::{DateTime, Utc};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{Answer, Call, Client, encode};
@@ -15,7 +15,7 @@ pub struct Namespace<'a> {
     client: &'a Client,
     id: String,
     /// The server's clock when the namespace was found.
-    pub found_at: DateTime<Utc>,
+    pub found_at: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +58,7 @@ impl<'a> Namespace<'a> {
                     return Ok(Self {
                         client,
                         id: listed.id,
-                        found_at: date.unwrap_or_else(Utc::now),
+                        found_at: date.unwrap_or_else(Timestamp::now),
                     });
                 }
                 seen.push(listed.title);

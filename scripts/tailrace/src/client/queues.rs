@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Utc};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub struct Queue<'a> {
     /// The queue's name.
     pub name: String,
     /// The server's clock when the queue was found.
-    pub found_at: DateTime<Utc>,
+    pub found_at: Timestamp,
 }
 
 /// How a queue may be pulled from.
@@ -81,7 +81,7 @@ impl<'a> Queue<'a> {
         }
         let list = Call::get("find the queue", "/queues");
         let named = client.list::<Named>(&list.query("name", name)).await?;
-        let found_at = named.date.unwrap_or_else(Utc::now);
+        let found_at = named.date.unwrap_or_else(Timestamp::now);
         if let Some(listed) = named.result.into_iter().find(|one| one.queue_name == name) {
             return Ok(Self {
                 client,

@@ -1,102 +1,157 @@
-//! `tailrace logs`: the newest records that match, oldest of them first. [`search`] finds them, [`mod@print`] writes
-//! them, and [`follow`] goes on with new ones.
+//! `tailrace logs`: the newest records that match, oldest of them first. [`mod@print`] writes them, and [`follow`] goes on
+//! with new ones.
 
 pub mod follow;
 pub mod print;
-pub mod search;
 
-use std::convert::Infallible;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use chrono::Utc;
+use jiff::Timestamp;
+use tokio::time::Instant;
 
-use crate::cli::{Logs, Place};
+use crate::cli::Logs;
 use crate::client::d1::Database;
-use crate::sql::Filter;
-use crate::time::{self, Zone};
-use crate::{Error, output};
+use crate::ids::{self, Resolution};
+use crate::place::Place;
+use crate::record::Row;
+use crate::search::newest;
+use crate::sql::{Filter, IdColumn};
+use crate::time::{self, Edge, Zone};
+use crate::{Error, error, output};
 
 use follow::Follower;
 use print::Printer;
-use search::newest;
+
+/// Records that are shown where nothing else is asked for.
+const LIMIT: usize = 100;
+
+/// How much longer than a deep look's slice took D1 is left to others before the next.
+const REST_FACTOR: u32 = 3;
 
 /// Runs the command.
 ///
 /// # Errors
 /// As [`Error`] has them.
 pub async fn run(args: &Logs, place: &Place, out: &mut dyn Write) -> Result<ExitCode, Error> {
-    let now = Utc::now();
-    let zone = if args.utc { Zone::Utc } else { Zone::Local };
-    let when = |option, text: &Option<String>| {
+    let now = Timestamp::now();
+    let zone = args.zone.zone();
+    let when = |option, text: &Option<String>, edge| {
         text.as_deref()
-            .map(|text| time::parse(option, text, now, zone))
+            .map(|text| time::parse(option, text, now, &zone, edge))
             .transpose()
     };
-    let since = when("--since", &args.since)?;
-    let until = when("--until", &args.until)?;
+    let since = when("--since", &args.since, Edge::Start)?;
+    let until = when("--until", &args.until, Edge::End)?;
     if let (Some(since), Some(until)) = (since, until)
         && since >= until
     {
-        return Err(Error::Usage("--since is not before --until".to_owned()));
-    }
-    let late = now - time::parse("--late", &args.late, now, zone)?;
-    if late < chrono::Duration::zero() {
         return Err(Error::Usage(format!(
-            "--late: \"{}\" is to come; write an age, such as 6h",
-            args.late
+            "--since ({}) is not before --until ({})",
+            time::shown(&time::stored(since), &zone),
+            time::shown(&time::stored(until), &zone)
         )));
     }
-    if args.limit == 0 && !args.follow {
+    let late = late_seconds(&args.late)?;
+    let limit = args
+        .limit
+        .unwrap_or(if args.follow && args.since.is_some() {
+            usize::MAX
+        } else {
+            LIMIT
+        });
+    if limit == 0 && !args.follow {
         return Err(Error::Usage(
-            "--limit: 0 records are none to show; with --follow, only new ones are".to_owned(),
+            "--limit: 0 shows nothing; with --follow it shows only new records".to_owned(),
         ));
     }
-    let filter = Filter {
+    let client = super::connect(place).await?;
+    let database = super::open(&client, place).await?;
+    let mut filter = Filter {
         workers: args.worker.clone(),
         level: args.level,
         correlation_id: args.correlation_id.clone(),
         request_id: args.request_id.clone(),
         grep: args.grep.clone(),
     };
-    let client = super::connect(place).await?;
-    let database = Database::find(&client, &place.database()).await?;
+    if let Some(code) = resolve_ids(&database, &mut filter, &zone).await? {
+        return Ok(code);
+    }
     let printer = Printer {
-        json: args.json,
+        json: args.format.is_json(place.output),
         wrap: args.wrap,
         zone,
         width: output::width(),
     };
 
     let mut follower = if args.follow {
-        let late = u32::try_from(late.num_seconds()).unwrap_or(u32::MAX);
         Some(Follower::start(&database, filter.clone(), late).await?)
     } else {
         None
     };
-    let rows = newest(&database, &filter, since, until, args.limit).await?;
+    // One more than is shown tells whether there are more.
+    let mut rows = newest(&database, &filter, since, until, limit.saturating_add(1)).await?;
+    let more = rows.len() > limit;
+    if more {
+        rows.drain(..rows.len() - limit);
+    }
     for row in &rows {
         printer.print(row, out)?;
     }
+    if more && limit > 0 {
+        super::note_below(
+            out,
+            &format!(
+                "the newest {}; there are more: --limit shows more of them, --limit all every one",
+                output::counted(limit as u64, "record", "records")
+            ),
+        )?;
+    }
     out.flush().map_err(Error::io("standard output"))?;
     if let Some(follower) = &mut follower {
-        follower.shown(&database, &rows).await?;
-        // Nothing is printed halfway: where this is left, it was waiting.
-        return tokio::select! {
-            Ok(()) = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
-            failed = go_on(follower, &database, args.interval, &printer, out) => match failed? {},
-        };
+        follower.mark_shown(&database, &rows).await?;
+        let interval = Duration::from_secs(args.interval);
+        return go_on(follower, &database, interval, None, &printer, out).await;
     }
     if rows.is_empty() {
         output::note(&nothing(args));
-    } else if rows.len() == args.limit && args.since.is_some() {
-        output::note(&format!(
-            "the newest {}; there may be more: --limit shows more of them",
-            output::counted(args.limit as u64, "record", "records")
-        ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads `--late`.
+fn late_seconds(text: &str) -> Result<u32, Error> {
+    let age = time::parse_age(text).ok_or_else(|| {
+        Error::Usage(format!(
+            "--late: \"{text}\" is not an age; write one such as 6h"
+        ))
+    })?;
+    Ok(u32::try_from(age.as_secs()).unwrap_or(u32::MAX))
+}
+
+/// Replaces the ids of the filter by the stored ones that they mean. Returns an exit code where one of them fits several,
+/// which are listed; an unknown id stays as it is, as it may be stored yet.
+async fn resolve_ids(
+    database: &Database<'_>,
+    filter: &mut Filter,
+    zone: &Zone,
+) -> Result<Option<ExitCode>, Error> {
+    for (column, id) in [
+        (IdColumn::Correlation, &mut filter.correlation_id),
+        (IdColumn::Request, &mut filter.request_id),
+    ] {
+        let Some(text) = id else { continue };
+        match ids::resolve(database, text.trim(), &[column]).await? {
+            Resolution::One(found) => *text = found.id,
+            Resolution::Unknown => {}
+            Resolution::Several(candidates) => {
+                ids::list(text, &candidates, zone);
+                return Ok(Some(ExitCode::from(error::FAILED)));
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn nothing(args: &Logs) -> String {
@@ -130,29 +185,88 @@ fn nothing(args: &Logs) -> String {
     )
 }
 
-/// Prints new rows until something fails for good.
-async fn go_on(
+/// Prints new rows as they arrive: until Ctrl-C, until none came for `silence`, or until something fails for good.
+///
+/// # Errors
+/// What fails for good.
+pub async fn go_on(
     follower: &mut Follower,
     database: &Database<'_>,
-    interval: u64,
+    interval: Duration,
+    silence: Option<Duration>,
     printer: &Printer,
     out: &mut dyn Write,
-) -> Result<Infallible, Error> {
-    let started = tokio::time::Instant::now();
-    loop {
-        tokio::time::sleep(Duration::from_secs(interval)).await;
-        match follower.poll(database, started.elapsed()).await {
-            Ok(rows) => {
-                for row in &rows {
-                    printer.print(row, out)?;
-                }
-                out.flush().map_err(Error::io("standard output"))?;
-            }
-            // Nothing is lost by going on: the next look begins where the last successful one did.
-            Err(error @ (Error::Network { .. } | Error::Api { .. })) => {
-                output::note(&format!("{error}; still following"));
-            }
-            Err(error) => return Err(error),
+) -> Result<ExitCode, Error> {
+    // Nothing is printed halfway: where this is left, it was waiting.
+    tokio::select! {
+        Ok(()) = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
+        ended = print_new(follower, database, interval, silence, printer, out) => {
+            ended.map(|()| ExitCode::SUCCESS)
         }
+    }
+}
+
+async fn print_new(
+    follower: &mut Follower,
+    database: &Database<'_>,
+    interval: Duration,
+    silence: Option<Duration>,
+    printer: &Printer,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let started = Instant::now();
+    let mut heard = started;
+    loop {
+        let mut next = Instant::now() + interval;
+        if let Some(silence) = silence {
+            next = next.min(heard + silence);
+        }
+        tokio::time::sleep_until(next).await;
+        let next = Instant::now() + interval;
+        if show(follower.poll(database).await, printer, out)? {
+            heard = Instant::now();
+        }
+        if silence.is_some_and(|silence| heard.elapsed() >= silence) {
+            return Ok(());
+        }
+        // What arrives later than the latest rows has the time until they are looked at again.
+        loop {
+            let began = Instant::now();
+            let Some(rows) = follower.deepen(database, started.elapsed()).await else {
+                break;
+            };
+            if show(rows, printer, out)? {
+                heard = Instant::now();
+            }
+            // D1 runs one statement at a time, and log-writer waits in the same line.
+            let rest = began.elapsed() * REST_FACTOR;
+            tokio::time::sleep(rest).await;
+            if Instant::now() >= next {
+                break;
+            }
+        }
+    }
+}
+
+/// Prints what a look found, and says where it failed in a way that may pass. Returns whether there was anything.
+fn show(
+    found: Result<Vec<Row>, Error>,
+    printer: &Printer,
+    out: &mut dyn Write,
+) -> Result<bool, Error> {
+    match found {
+        Ok(rows) => {
+            for row in &rows {
+                printer.print(row, out)?;
+            }
+            out.flush().map_err(Error::io("standard output"))?;
+            Ok(!rows.is_empty())
+        }
+        // Nothing is lost by going on: the next look begins where the last successful one did.
+        Err(error @ (Error::Network { .. } | Error::Api { .. } | Error::NoLogin { .. })) => {
+            output::note(&format!("{error}; still following"));
+            Ok(false)
+        }
+        Err(error) => Err(error),
     }
 }

@@ -22,13 +22,14 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use chrono::{DateTime, Utc};
+use jiff::Timestamp;
 
-use crate::cli::{Place, Replay, Source};
+use crate::cli::{Replay, Source};
 use crate::client::Client;
 use crate::client::d1::Database;
 use crate::client::kv::Namespace;
 use crate::client::queues::Queue;
+use crate::place::Place;
 use crate::{Error, error, output};
 
 use export::Export;
@@ -45,7 +46,7 @@ struct Job<'a> {
     target: Option<Target<'a>>,
     stop: Stop,
     /// When the run began.
-    now: DateTime<Utc>,
+    now: Timestamp,
 }
 
 /// Runs the command.
@@ -85,7 +86,7 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
         place,
         target,
         stop: Stop::default(),
-        now: Utc::now(),
+        now: Timestamp::now(),
     };
     job.stop.listen();
     let mut ledger = Ledger::new(&job, export);

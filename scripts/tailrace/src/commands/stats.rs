@@ -1,9 +1,8 @@
 //! `tailrace stats`: figures per Worker over a window of time. Their definitions are in `cli::Stats`' help.
 //!
 //! D1 counts and groups, one slice of time after another; counts add up exactly, so the slices change nothing but the
-//! length of a query. A slice that is too much for D1's 30 seconds is halved. The slices begin with the oldest row, and
-//! what is to come is a part of the last: a window may be as long as one likes. [`figures`] adds the slices up,
-//! [`table`] shows them.
+//! length of a statement. The slices end with the oldest row, and the time after now is a part of the first: a window may
+//! be as long as one likes. [`figures`] adds the slices up, [`table`] shows them.
 
 pub mod figures;
 pub mod table;
@@ -11,21 +10,20 @@ pub mod table;
 use std::io::Write;
 use std::process::ExitCode;
 
-use chrono::Utc;
+use jiff::Timestamp;
 
-use super::logs::search::{oldest_ms, stored_ms};
-use crate::cli::{Place, Stats};
+use crate::Error;
+use crate::cli::Stats;
 use crate::client::d1::Database;
+use crate::output::{self, Progress};
+use crate::place::Place;
+use crate::search::oldest_ms;
+use crate::slices::{self, Slices};
 use crate::sql::{self, Measure};
-use crate::time::{self, Zone};
-use crate::{Error, output};
+use crate::time::{self, Edge};
 
 use figures::{Measured, Slice};
 
-/// The first slice.
-const SLICE_MS: i64 = 6 * 3_600_000;
-/// The shortest slice: below it a failure is a failure.
-const SLICE_LEAST_MS: i64 = 60_000;
 /// Different exceptions taken from one slice.
 const EXCEPTIONS_A_SLICE: usize = 1000;
 
@@ -34,30 +32,28 @@ const EXCEPTIONS_A_SLICE: usize = 1000;
 /// # Errors
 /// As [`Error`] has them.
 pub async fn run(args: &Stats, place: &Place, out: &mut dyn Write) -> Result<ExitCode, Error> {
-    let now = Utc::now();
-    let zone = if args.utc { Zone::Utc } else { Zone::Local };
-    let since = time::parse("--since", &args.since, now, zone)?;
+    let now = Timestamp::now();
+    let zone = args.zone.zone();
+    let since = time::parse("--since", &args.since, now, &zone, Edge::Start)?;
     let until = match &args.until {
-        Some(text) => time::parse("--until", text, now, zone)?,
+        Some(text) => time::parse("--until", text, now, &zone, Edge::End)?,
         None => now,
     };
     if since >= until {
-        return Err(Error::Usage("--since is not before --until".to_owned()));
+        return Err(Error::Usage(format!(
+            "--since ({}) is not before --until ({})",
+            time::shown(&time::stored(since), &zone),
+            time::shown(&time::stored(until), &zone)
+        )));
     }
     let client = super::connect(place).await?;
-    let database = Database::find(&client, &place.database()).await?;
-    let measured = measure(
-        &database,
-        &args.worker,
-        since.timestamp_millis(),
-        until.timestamp_millis(),
-    )
-    .await?;
+    let database = super::open(&client, place).await?;
+    let measured = measure(&database, &args.worker, since, until).await?;
     let report = measured.report(time::stored(since), time::stored(until), args.exceptions);
-    if args.json {
+    if args.format.is_json(place.output) {
         super::json_line(out, &report)?;
     } else {
-        for text in table::render(&report, zone, output::width()) {
+        for text in table::render(&report, &zone, output::width()) {
             super::line(out, &text)?;
         }
     }
@@ -79,55 +75,63 @@ pub async fn run(args: &Stats, place: &Place, out: &mut dyn Write) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// Measures `[since, until)`, in milliseconds since 1970.
+/// Measures `[since, until)`.
 ///
 /// # Errors
 /// As the API has them.
 pub async fn measure(
     database: &Database<'_>,
     workers: &[String],
-    since_ms: i64,
-    until_ms: i64,
+    since: Timestamp,
+    until: Timestamp,
 ) -> Result<Measured, Error> {
     let mut measured = Measured::default();
     let Some(oldest_ms) = oldest_ms(database).await? else {
         return Ok(measured);
     };
-    let now_ms = Utc::now().timestamp_millis();
-    let mut step = SLICE_MS;
-    let mut from_ms = since_ms.max(oldest_ms);
-    while from_ms < until_ms {
-        let end_ms = from_ms + step;
-        let to_ms = if end_ms < now_ms {
-            until_ms.min(end_ms)
-        } else {
-            until_ms
-        };
-        match slice(database, workers, &stored_ms(from_ms), &stored_ms(to_ms)).await {
+    let first_ms = since.as_millisecond().max(oldest_ms);
+    if first_ms >= until.as_millisecond() {
+        return Ok(measured);
+    }
+    let now_ms = Timestamp::now().as_millisecond();
+    let mut slices = Slices::new(first_ms, &time::stored(until), now_ms);
+    let progress = Progress::start();
+    let _ = database.take_slowest();
+    while let Some(slice) = slices.next_slice() {
+        match measure_slice(database, workers, &slice).await {
             Ok(rows) => {
                 measured.add(&rows);
-                from_ms = to_ms;
+                slices.advance(database.take_slowest());
             }
-            Err(error) if error.is_too_slow() && step > SLICE_LEAST_MS => step /= 2,
+            Err(error) if error.is_too_slow() && slices.divide() => {}
             Err(error) => return Err(error),
         }
+        progress.reached(slices.reached_ms());
     }
     Ok(measured)
 }
 
-async fn slice(
+async fn measure_slice(
     database: &Database<'_>,
     workers: &[String],
-    from: &str,
-    to: &str,
+    slices::Slice { from, to }: &slices::Slice,
 ) -> Result<Slice, Error> {
-    let durations = |measure| sql::durations(measure, workers, from, to);
+    let statements = [
+        sql::levels(workers, from, to),
+        sql::durations(Measure::Latency, workers, from, to),
+        sql::durations(Measure::Cpu, workers, from, to),
+        sql::exceptions(workers, from, to, EXCEPTIONS_A_SLICE),
+    ];
+    let [levels, latencies, cpu_times, exceptions] = statements
+        .each_ref()
+        .map(|statement| database.query(statement));
+    // No more than two wait for D1 at once: see `client::pace`.
+    let (levels, latencies, cpu_times, exceptions) =
+        tokio::try_join!(levels, latencies, cpu_times, exceptions)?;
     Ok(Slice {
-        levels: database.query(&sql::levels(workers, from, to)).await?,
-        latencies: database.query(&durations(Measure::Latency)).await?,
-        cpu_times: database.query(&durations(Measure::Cpu)).await?,
-        exceptions: database
-            .query(&sql::exceptions(workers, from, to, EXCEPTIONS_A_SLICE))
-            .await?,
+        levels,
+        latencies,
+        cpu_times,
+        exceptions,
     })
 }

@@ -5,17 +5,31 @@ pub mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use super::logs::search::{position, read};
-use crate::cli::{Place, Trace};
-use crate::client::d1::Database;
-use crate::record::Row;
-use crate::sql::{self, FIRST_TIME, Filter, Position};
-use crate::time::Zone;
+use jiff::Timestamp;
+use log_record::Level;
+
+use super::logs::follow::Follower;
+use super::logs::{self, print::Printer};
+use crate::cli::Trace;
+use crate::client::d1::{Database, PAGE_ROWS};
+use crate::ids::{self, Candidate, Resolution};
+use crate::place::Place;
+use crate::record::{Row, read_rows};
+use crate::search::{newest, oldest};
+use crate::sql::{self, Filter, IdColumn};
+use crate::time::{self, Edge, Zone};
 use crate::{Error, error, output};
 
-/// Rows of one query.
-const PAGE_ROWS: usize = 500;
+/// How often `--follow` looks.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// After how long without a new record `--follow` ends.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// The columns in which an id is looked for, in this order.
+const COLUMNS: [IdColumn; 2] = [IdColumn::Correlation, IdColumn::Request];
 
 /// Runs the command.
 ///
@@ -23,28 +37,93 @@ const PAGE_ROWS: usize = 500;
 /// As [`Error`] has them.
 pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<ExitCode, Error> {
     if args.limit == 0 {
-        return Err(Error::Usage(
-            "--limit: 0 records are none to show".to_owned(),
-        ));
+        return Err(Error::Usage("--limit: 0 shows nothing".to_owned()));
     }
+    let zone = args.zone.zone();
+    let since = args
+        .since
+        .as_deref()
+        .map(|text| time::parse("--since", text, Timestamp::now(), &zone, Edge::Start))
+        .transpose()?;
     let client = super::connect(place).await?;
-    let database = Database::find(&client, &place.database()).await?;
-    let found = find(&database, args.id.trim(), args.limit).await?;
-    if found.rows.is_empty() {
+    let database = super::open(&client, place).await?;
+    let last = match &args.id {
+        Some(id) => Some(id.trim().to_owned()),
+        None => last_error(&database, &args.worker, since).await?,
+    };
+    let Some(id) = last else {
+        output::note("there is no error; leave --worker out, or name an earlier --since");
+        return Ok(ExitCode::from(error::FAILED));
+    };
+    let mut follower = None;
+    let mut found = if args.follow {
+        // What is not stored yet is waited for.
+        let mut meant = (IdColumn::Correlation, id.clone());
+        match ids::resolve(&database, &id, &COLUMNS).await? {
+            Resolution::One(candidate) => meant = (candidate.column, candidate.id),
+            Resolution::Several(candidates) => return Ok(several(&id, &candidates, &zone)),
+            Resolution::Unknown => {}
+        }
+        let (column, id) = meant;
+        follower = Some(Follower::start(&database, by(column, &id), u32::MAX).await?);
+        find_in(&database, column, &id, args.limit).await?
+    } else {
+        find(&database, &id, args.limit).await?
+    };
+    if found.rows.is_empty() && !args.follow {
+        match ids::resolve(&database, &id, &COLUMNS).await? {
+            Resolution::One(candidate) => {
+                found = find_in(&database, candidate.column, &candidate.id, args.limit).await?;
+            }
+            Resolution::Several(candidates) => return Ok(several(&id, &candidates, &zone)),
+            Resolution::Unknown => {}
+        }
+    }
+    if found.rows.is_empty() && !args.follow {
         output::note(&format!(
-            "nothing has the correlation or request id \"{}\"; logs arrive some seconds after the request and are kept \
-             for 7 days unless RETENTION_DAYS says otherwise; `tailrace logs` shows the ids there are",
-            args.id
+            "nothing has the correlation or request id \"{id}\"; logs arrive some seconds after the request and are kept \
+             for 7 days unless RETENTION_DAYS says otherwise; `tailrace logs` shows the ids there are"
         ));
         return Ok(ExitCode::from(error::FAILED));
     }
-    if args.json {
-        for row in &found.rows {
+    let json = args.format.is_json(place.output);
+    print(&found, args, json, &zone, out)?;
+    if let Some(follower) = &mut follower {
+        follower.mark_shown(&database, &found.rows).await?;
+        let printer = Printer {
+            json,
+            wrap: false,
+            zone,
+            width: output::width(),
+        };
+        let code = logs::go_on(follower, &database, INTERVAL, Some(SILENCE), &printer, out).await?;
+        return Ok(code);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn several(id: &str, candidates: &[Candidate], zone: &Zone) -> ExitCode {
+    ids::list(id, candidates, zone);
+    ExitCode::from(error::FAILED)
+}
+
+/// Prints what was found.
+fn print(
+    found: &Found,
+    args: &Trace,
+    json: bool,
+    zone: &Zone,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    if found.rows.is_empty() {
+        return Ok(());
+    }
+    if json {
+        for row in found.in_order() {
             super::json_line(out, row)?;
         }
     } else {
-        let zone = if args.utc { Zone::Utc } else { Zone::Local };
-        for text in tree::render(&found, zone, output::width()) {
+        for text in tree::render(found, zone, output::width()) {
             super::line(out, &text)?;
         }
     }
@@ -62,9 +141,8 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
         .iter()
         .filter_map(|row| row.correlation_id.as_deref())
         .collect();
-    if found.by_request && !others.is_empty() {
-        let mut ids: Vec<_> = others.into_iter().take(5).map(str::to_owned).collect();
-        ids.sort_unstable();
+    if found.column == IdColumn::Request && !others.is_empty() {
+        let ids: Vec<_> = others.into_iter().take(5).collect();
         super::note_below(
             out,
             &format!(
@@ -73,86 +151,127 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
             ),
         )?;
     }
-    Ok(ExitCode::SUCCESS)
+    out.flush().map_err(Error::io("standard output"))
 }
 
-/// What is known of an id.
+/// The records of an id.
 #[derive(Debug)]
 pub struct Found {
     /// The id.
     pub id: String,
-    /// Whether it is a request id.
-    pub by_request: bool,
+    /// The column that holds it.
+    pub column: IdColumn,
     /// Its records, by time.
     pub rows: Vec<Row>,
-    /// Invocation records of other correlation ids that some of `rows` belong to, by request id: a queue consumer
-    /// handles many requests in one invocation, and its invocation record can be of only one.
-    pub invocations: BTreeMap<String, Row>,
+    /// Invocation records of other correlation ids that some of `rows` belong to, by request id and Worker: a queue
+    /// consumer handles many requests in one invocation, and its invocation record can be of only one.
+    pub invocations: BTreeMap<(String, String), Row>,
 }
 
-/// Looks `id` up as a correlation id, then as a request id.
+impl Found {
+    /// Returns all records, the invocations' included, by time.
+    fn in_order(&self) -> Vec<&Row> {
+        let mut rows: Vec<_> = self.rows.iter().chain(self.invocations.values()).collect();
+        rows.sort_by_key(|row| row.position());
+        rows
+    }
+}
+
+/// Finds the records of `id` as a correlation id, else as a request id.
 ///
 /// # Errors
 /// As the API has them.
 pub async fn find(database: &Database<'_>, id: &str, limit: usize) -> Result<Found, Error> {
-    let by_correlation = Filter {
-        correlation_id: Some(id.to_owned()),
-        ..Filter::default()
-    };
-    let by_request = Filter {
-        request_id: Some(id.to_owned()),
-        ..Filter::default()
-    };
-    let mut found = Found {
-        id: id.to_owned(),
-        by_request: false,
-        rows: all(database, &by_correlation, limit).await?,
-        invocations: BTreeMap::new(),
-    };
+    let found = find_in(database, IdColumn::Correlation, id, limit).await?;
     if found.rows.is_empty() {
-        found.by_request = true;
-        found.rows = all(database, &by_request, limit).await?;
-    }
-    let known: BTreeSet<_> = found
-        .rows
-        .iter()
-        .filter(|row| row.kind() == "invocation")
-        .filter_map(|row| row.request_id.clone())
-        .collect();
-    let missing: BTreeSet<_> = found
-        .rows
-        .iter()
-        .filter_map(|row| row.request_id.clone())
-        .filter(|id| !known.contains(id))
-        .collect();
-    let missing: Vec<_> = missing.into_iter().collect();
-    for ids in missing.chunks(PAGE_ROWS) {
-        for row in read(database.query(&sql::invocations(ids)).await?)? {
-            if let Some(id) = row.request_id.clone() {
-                found.invocations.insert(id, row);
-            }
-        }
+        return find_in(database, IdColumn::Request, id, limit).await;
     }
     Ok(found)
 }
 
-async fn all(database: &Database<'_>, filter: &Filter, limit: usize) -> Result<Vec<Row>, Error> {
-    let mut rows: Vec<Row> = Vec::new();
-    while rows.len() < limit {
-        let after = rows.last().map_or_else(
-            || Position {
-                timestamp: FIRST_TIME.to_owned(),
-                log_id: String::new(),
-            },
-            position,
-        );
-        let wanted = PAGE_ROWS.min(limit - rows.len());
-        let page = read(database.query(&sql::oldest(filter, &after, wanted)).await?)?;
-        let full = page.len() == wanted;
-        rows.extend(page);
-        if !full {
-            break;
-        }
+/// Finds the records that hold `id` in `column`.
+async fn find_in(
+    database: &Database<'_>,
+    column: IdColumn,
+    id: &str,
+    limit: usize,
+) -> Result<Found, Error> {
+    let rows = oldest(database, &by(column, id), limit).await?;
+    let invocations = find_invocations(database, &rows).await?;
+    Ok(Found {
+        id: id.to_owned(),
+        column,
+        rows,
+        invocations,
+    })
+}
+
+fn by(column: IdColumn, id: &str) -> Filter {
+    let id = Some(id.to_owned());
+    match column {
+        IdColumn::Correlation => Filter {
+            correlation_id: id,
+            ..Filter::default()
+        },
+        IdColumn::Request => Filter {
+            request_id: id,
+            ..Filter::default()
+        },
     }
-    Ok(rows)
+}
+
+/// Finds the invocation records that `rows` belong to and do not hold. A request that is handed from one Worker to another
+/// keeps its request id, so the Worker tells invocations apart as well.
+async fn find_invocations(
+    database: &Database<'_>,
+    rows: &[Row],
+) -> Result<BTreeMap<(String, String), Row>, Error> {
+    let invocation = |row: &Row| Some((row.request_id.clone()?, row.worker_name.clone()));
+    let known: BTreeSet<_> = rows
+        .iter()
+        .filter(|row| row.kind() == "invocation")
+        .filter_map(invocation)
+        .collect();
+    let missing: BTreeSet<_> = rows
+        .iter()
+        .filter_map(invocation)
+        .filter(|one| !known.contains(one))
+        .collect();
+    let ids: BTreeSet<_> = missing.iter().map(|(id, _)| id.clone()).collect();
+    let ids: Vec<_> = ids.into_iter().collect();
+    let halves = |error: &Error| error.is_too_large() || error.is_too_slow();
+    let mut invocations = BTreeMap::new();
+    let mut rest = ids.as_slice();
+    while !rest.is_empty() {
+        let (rows, asked) = database
+            .query_page(rest.len().min(PAGE_ROWS), halves, |count| {
+                sql::invocations(rest.get(..count).unwrap_or(rest))
+            })
+            .await?;
+        for row in read_rows(rows)? {
+            if let Some(one) = invocation(&row).filter(|one| missing.contains(one)) {
+                invocations.insert(one, row);
+            }
+        }
+        rest = rest.get(asked..).unwrap_or_default();
+    }
+    Ok(invocations)
+}
+
+/// Returns the correlation id, else the request id, of the latest error.
+async fn last_error(
+    database: &Database<'_>,
+    workers: &[String],
+    since: Option<Timestamp>,
+) -> Result<Option<String>, Error> {
+    let filter = Filter {
+        workers: workers.to_vec(),
+        level: Some(Level::Error),
+        ..Filter::default()
+    };
+    let rows = newest(database, &filter, since, None, 1).await?;
+    Ok(rows
+        .into_iter()
+        .next()
+        .and_then(|row| row.correlation_id.or(row.request_id)))
 }

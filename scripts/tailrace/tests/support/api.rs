@@ -51,6 +51,16 @@ pub struct State {
     pub never_acked: Vec<String>,
     /// Messages that a pull gives beyond what it was asked for.
     pub surplus: usize,
+    /// The longest span of timestamps that a statement may ask for, where D1 is slow.
+    pub longest_window: Option<Duration>,
+    /// Rows of the largest answer that D1 gives, where its limit matters.
+    pub largest_answer: Option<usize>,
+    /// The token that opens the account.
+    pub token: String,
+    /// The only account that the token sees.
+    pub account: String,
+    /// The database's id.
+    pub database: String,
     /// Keys of one page.
     pub kv_page: usize,
     /// Namespaces that are listed before the fallback.
@@ -85,6 +95,11 @@ impl Default for State {
             refuse_acks: 0,
             never_acked: Vec::new(),
             surplus: 0,
+            longest_window: None,
+            largest_answer: None,
+            token: TOKEN.to_owned(),
+            account: ACCOUNT.to_owned(),
+            database: "db-id".to_owned(),
             kv_page: 1000,
             other_namespaces: 1,
             sparse: false,
@@ -169,7 +184,7 @@ impl State {
             }
             rest
         } else {
-            let expected = format!("Bearer {TOKEN}");
+            let expected = format!("Bearer {}", self.token);
             if request
                 .headers
                 .get("authorization")
@@ -178,9 +193,10 @@ impl State {
                 return failure(401, 10000, "Authentication error");
             }
             if path == "/client/v4/accounts" {
-                return self.success(&json!([{"id": ACCOUNT, "name": "Acme"}]), &json!({}));
+                return self.success(&json!([{"id": self.account, "name": "Acme"}]), &json!({}));
             }
-            let Some(rest) = path.strip_prefix(&format!("/client/v4/accounts/{ACCOUNT}")) else {
+            let Some(rest) = path.strip_prefix(&format!("/client/v4/accounts/{}", self.account))
+            else {
                 return failure(
                     404,
                     7003,
@@ -194,11 +210,14 @@ impl State {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let parts: Vec<&str> = rest.trim_start_matches('/').split('/').collect();
         match (request.method.as_str(), parts.as_slice()) {
-            ("GET", ["d1", "database"]) => {
-                let name = if local { "DB" } else { "tailrace" };
-                self.success(&json!([{"uuid": "db-id", "name": name}]), &json!({}))
+            ("GET", ["d1", "database"]) => self.databases(local, query.get("name")),
+            ("POST", ["d1", "database", id, "raw"]) => {
+                if *id == self.database {
+                    self.query(&body)
+                } else {
+                    failure(404, 7404, "The database could not be found")
+                }
             }
-            ("POST", ["d1", "database", "db-id", "raw"]) => self.query(&body),
             ("GET", ["storage", "kv", "namespaces"]) => {
                 let title = if local {
                     "FALLBACK"
@@ -260,7 +279,24 @@ impl State {
         }
     }
 
+    /// The databases; with a name, only those of this name, as the API does.
+    fn databases(&self, local: bool, name: Option<&String>) -> ResponseTemplate {
+        let mut listed =
+            vec![json!({"uuid": self.database, "name": if local { "DB" } else { "tailrace" }})];
+        if !local {
+            listed.insert(0, json!({"uuid": "another", "name": "another"}));
+        }
+        listed.retain(|database| name.is_none_or(|name| database["name"] == **name));
+        self.success(&json!(listed), &json!({}))
+    }
+
     fn query(&mut self, body: &Value) -> ResponseTemplate {
+        if let Some(longest) = self.longest_window
+            && window(body).is_some_and(|window| window > longest)
+        {
+            let words = "D1_ERROR: D1 DB storage operation exceeded timeout which caused object to be reset.";
+            return failure(500, 7500, words);
+        }
         let run = || -> rusqlite::Result<Value> {
             let mut statement = self.db.prepare(body["sql"].as_str().unwrap())?;
             for (index, param) in body["params"].as_array().unwrap().iter().enumerate() {
@@ -286,7 +322,13 @@ impl State {
             )
         };
         match run() {
-            Ok(result) => self.success(&result, &json!({})),
+            Ok(result) => {
+                let rows = result[0]["results"]["rows"].as_array().unwrap().len();
+                if self.largest_answer.is_some_and(|most| rows > most) {
+                    return failure(400, 7500, "D1_ERROR: query result is too large");
+                }
+                self.success(&result, &json!({}))
+            }
             Err(error) => failure(400, 7500, &error.to_string()),
         }
     }
@@ -326,6 +368,20 @@ impl State {
             &json!({"count": page.len(), "cursor": cursor}),
         )
     }
+}
+
+/// The span of timestamps that a statement asks for; one without an end asks up to now.
+fn window(body: &Value) -> Option<Duration> {
+    let params = body["params"].as_array().unwrap();
+    let params = || params.iter().map(|param| param.as_str().unwrap());
+    let mut times: Vec<_> = params()
+        .filter_map(|param| chrono::DateTime::parse_from_rfc3339(param).ok())
+        .collect();
+    if params().any(|param| param == "~") {
+        times.push(chrono::Utc::now().into());
+    }
+    let span = *times.iter().max()? - *times.iter().min()?;
+    (times.len() > 1).then(|| span.to_std().unwrap())
 }
 
 fn decode(segment: &str) -> String {

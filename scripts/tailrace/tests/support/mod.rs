@@ -65,6 +65,15 @@ impl Cloud {
         self.state.lock().unwrap()
     }
 
+    /// The headers of every request, in order.
+    pub async fn headers(&self) -> Vec<wiremock::http::HeaderMap> {
+        let requests = self.server.received_requests().await.unwrap();
+        requests
+            .into_iter()
+            .map(|request| request.headers)
+            .collect()
+    }
+
     pub fn uri(&self) -> String {
         self.server.uri()
     }
@@ -170,7 +179,10 @@ pub fn bare(arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_clear()
-        .env("HOME", "/nonexistent")
+        // No folder can be made below it: nothing is remembered from run to run.
+        .env("HOME", "/dev/null/home")
+        // Not the checkout, which has a wrangler and may have settings.
+        .current_dir("/")
         .env("TZ", "UTC")
         .stdin(Stdio::null())
         .kill_on_drop(true);

@@ -12,39 +12,43 @@
 //! long as any look could read it again.
 //!
 //! There is no index on `created_at` (each would cost one more billed write for every log), so a look reads all rows of
-//! a range of *timestamps*: mostly of the last 2 minutes, every 30 seconds of the last 30 minutes, every 5 minutes of
-//! `--late`. Each range has a mark of its own, and is counted back from that, not from now: a row that was this late when
-//! it was stored is found however long ago that was, after a long `--interval`, an outage or a laptop's sleep. What is
-//! older than `--late` when it arrives is not shown. A filter by correlation or request id has an index that leads to its
-//! few rows, so every look reads all of them.
+//! a range of *timestamps*. There are up to three ranges, each with a mark of its own and counted back from that, not from
+//! now: a row that was this late when it was stored is found however long ago that was, after a long `--interval`, an
+//! outage or a laptop's sleep.
+//!
+//! - [`Follower::poll`] looks at the latest rows, those at most 2 minutes late, and never at anything else: whatever else
+//!   is slow or fails, they are shown.
+//! - [`Follower::deepen`] takes one slice of a look at rows that are later than that: every 30 seconds those up to 30
+//!   minutes late, every 5 minutes those up to `--late`. Slices go from the newest backwards, each as long as the last one's
+//!   time allows. A slice that fails is tried again after a while that doubles, and no other range waits for it.
+//!
+//! What is older than `--late` when it arrives is not shown. A filter by correlation or request id has an index that leads
+//! to its few rows, so every look reads all of them.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::search::{position, stored_ms};
 use crate::Error;
 use crate::client::d1::Database;
 use crate::record::Row;
-use crate::sql::{self, FIRST_TIME, Filter, Position};
+use crate::slices::{Slice, Slices};
+use crate::sql::{self, Filter, LAST_TIME, Position};
 use crate::time;
 
 /// How far back the marks are set, against a clock that steps back.
 const MARGIN_SECONDS: u32 = 10;
 
-/// Rows of one query.
-const PAGE_ROWS: usize = 1000;
+/// How late a row may be for [`Follower::poll`] to show it.
+const SHALLOW_SECONDS: u32 = 120;
 
-/// A range of timestamps that is looked through every so often.
-#[derive(Debug)]
-struct Range {
-    /// How far back it reaches; `None` is all there is.
-    reach_seconds: Option<u32>,
-    every: Duration,
-    due: Duration,
-    mark: Mark,
-}
+/// How late a row may be for the first deep range, and how often it is looked at. The last range is that of `--late`.
+const DEEP: [(u32, u64); 2] = [(1_800, 30), (u32::MAX, 300)];
+
+/// After how long a deep look that failed is tried again: at first, and at most.
+const BACKOFF_FIRST: Duration = Duration::from_secs(5);
+const BACKOFF_MOST: Duration = Duration::from_secs(300);
 
 /// What is stored from here on has not been looked for: a time of the database's clock.
 #[derive(Clone, Debug)]
@@ -54,12 +58,35 @@ struct Mark {
     ms: i64,
 }
 
+impl Mark {
+    /// Returns the earliest timestamp of a row that was at most `seconds` late when it was stored after the mark.
+    fn earliest_ms(&self, seconds: u32) -> i64 {
+        self.ms - i64::from(seconds) * 1000
+    }
+}
+
+/// A range of lateness that is looked through every so often.
+#[derive(Debug)]
+struct DeepRange {
+    /// Rows at most this late belong to the ranges before.
+    from_seconds: u32,
+    to_seconds: u32,
+    every: Duration,
+    due: Duration,
+    backoff: Duration,
+    mark: Mark,
+    /// A look that has begun, and the mark to set when it is through.
+    look: Option<(Slices, Mark)>,
+}
+
 /// What has been shown, and where the next look begins.
 #[derive(Debug)]
 pub struct Follower {
     filter: Filter,
-    /// From the shortest reach to the longest; the first is due at every look.
-    ranges: Vec<Range>,
+    mark: Mark,
+    /// How late a row may be for [`Follower::poll`] to show it; `None` is however late.
+    reach_seconds: Option<u32>,
+    deep: Vec<DeepRange>,
     /// The ids that a look might read again, each with a time not before its `created_at`.
     seen: HashMap<String, String>,
 }
@@ -92,7 +119,7 @@ impl Clock {
 
 impl Follower {
     /// Begins to follow: what is stored from now on counts as new. Show the rows there are only after this, and then
-    /// call [`Follower::shown`], so that what arrives in between is not missed.
+    /// call [`Follower::mark_shown`], so that what arrives in between is not missed.
     ///
     /// # Errors
     /// As the API has them.
@@ -102,34 +129,35 @@ impl Follower {
         late_seconds: u32,
     ) -> Result<Self, Error> {
         let clock = Clock::read(database).await?;
-        let range = |reach_seconds, every| Range {
-            reach_seconds,
-            every: Duration::from_secs(every),
-            due: Duration::from_secs(every),
-            mark: clock.mark.clone(),
-        };
-        let ranges = if filter.is_narrow() {
-            vec![range(None, 0)]
-        } else {
-            let mut ranges = vec![range(Some(late_seconds.min(120)), 0)];
-            for (reach, every) in [(1800, 30), (late_seconds, 300)] {
-                if ranges
-                    .last()
-                    .is_some_and(|last| last.reach_seconds < Some(reach))
-                {
-                    ranges.push(range(Some(reach.min(late_seconds)), every));
-                }
+        let reach_seconds = (!filter.is_narrow()).then(|| late_seconds.min(SHALLOW_SECONDS));
+        let mut deep = Vec::new();
+        let mut from_seconds = reach_seconds.unwrap_or(u32::MAX);
+        for (reach, every) in DEEP {
+            let to_seconds = late_seconds.min(reach);
+            if from_seconds < to_seconds {
+                let every = Duration::from_secs(every);
+                deep.push(DeepRange {
+                    from_seconds,
+                    to_seconds,
+                    every,
+                    due: every,
+                    backoff: BACKOFF_FIRST,
+                    mark: clock.mark.clone(),
+                    look: None,
+                });
+                from_seconds = to_seconds;
             }
-            ranges
-        };
+        }
         let mut follower = Self {
             filter,
-            ranges,
+            mark: clock.mark,
+            reach_seconds,
+            deep,
             seen: HashMap::new(),
         };
-        // What was stored within the margin before now is old.
-        let deepest = follower.ranges.len() - 1;
-        let _ = follower.look(database, deepest).await?;
+        // What was stored within the margin before now is old. Of what was also late by then, some may be shown as if it
+        // were new: to look through all of `--late` first is not worth it.
+        let _ = follower.poll(database).await?;
         Ok(follower)
     }
 
@@ -137,7 +165,7 @@ impl Follower {
     ///
     /// # Errors
     /// As the API has them.
-    pub async fn shown(&mut self, database: &Database<'_>, rows: &[Row]) -> Result<(), Error> {
+    pub async fn mark_shown(&mut self, database: &Database<'_>, rows: &[Row]) -> Result<(), Error> {
         let now = Clock::read(database).await?.created;
         for row in rows {
             self.seen.insert(row.log_id.clone(), now.clone());
@@ -145,49 +173,130 @@ impl Follower {
         Ok(())
     }
 
-    /// Looks for new rows, `elapsed` after the start: those not shown yet, by timestamp.
+    /// Looks at the latest rows: those not shown yet, by timestamp.
     ///
     /// # Errors
     /// As the API has them; the next look then begins where this one did.
-    pub async fn poll(
-        &mut self,
-        database: &Database<'_>,
-        elapsed: Duration,
-    ) -> Result<Vec<Row>, Error> {
+    pub async fn poll(&mut self, database: &Database<'_>) -> Result<Vec<Row>, Error> {
         let clock = Clock::read(database).await?;
-        let deepest = self
-            .ranges
-            .iter()
-            .rposition(|range| range.due <= elapsed)
-            .unwrap_or(0);
-        let rows = self.look(database, deepest).await?;
-        // A longer range covers the shorter ones.
-        for range in self.ranges.iter_mut().take(deepest + 1) {
-            range.due = elapsed + range.every;
-            range.mark.clone_from(&clock.mark);
+        let now_ms = clock.mark.ms + i64::from(MARGIN_SECONDS) * 1000;
+        let mut slices = match self.reach_seconds {
+            Some(seconds) => Slices::new(self.mark.earliest_ms(seconds), LAST_TIME, now_ms),
+            None => Slices::undivided(LAST_TIME),
+        };
+        // More than one only after an outage, a sleep, or a long `--interval`.
+        let mut found = Vec::new();
+        let _ = database.take_slowest();
+        while let Some(slice) = slices.next_slice() {
+            match self.read(database, &slice, &self.mark.created).await {
+                Ok(rows) => {
+                    found.extend(rows);
+                    slices.advance(database.take_slowest());
+                }
+                Err(error) if error.is_too_slow() && slices.divide() => {}
+                Err(error) => return Err(error),
+            }
         }
-        if let Some(earliest) = self.ranges.iter().map(|range| &range.mark.created).min() {
-            self.seen.retain(|_, created| &*created >= earliest);
+        found.sort_by_key(|(row, _)| row.position());
+        let rows = self.take_new(found);
+        self.mark = clock.mark;
+        let marks = self.deep.iter().map(|range| &range.mark.created);
+        if let Some(earliest) = marks.chain([&self.mark.created]).min().cloned() {
+            self.seen.retain(|_, created| *created >= earliest);
         }
         Ok(rows)
     }
 
-    async fn look(&mut self, database: &Database<'_>, range: usize) -> Result<Vec<Row>, Error> {
-        let Some(range) = self.ranges.get(range) else {
+    /// Takes one slice of a deep look that is due, `elapsed` after the start; `None` where none is.
+    ///
+    /// # Errors
+    /// As the API has them; the range is then left alone for a while.
+    pub async fn deepen(
+        &mut self,
+        database: &Database<'_>,
+        elapsed: Duration,
+    ) -> Option<Result<Vec<Row>, Error>> {
+        let index = self.deep.iter().position(|range| range.due <= elapsed)?;
+        let result = self.deepen_range(database, index).await;
+        let range = self.deep.get_mut(index)?;
+        match &result {
+            Ok(_) => {
+                range.backoff = BACKOFF_FIRST;
+                if range.look.is_none() {
+                    range.due = elapsed + range.every;
+                }
+            }
+            Err(error) => {
+                let smaller = error.is_too_slow()
+                    && range
+                        .look
+                        .as_mut()
+                        .is_some_and(|(slices, _)| slices.divide());
+                if smaller {
+                    return Some(Ok(Vec::new()));
+                }
+                range.due = elapsed + range.backoff;
+                range.backoff = (range.backoff * 2).min(BACKOFF_MOST);
+            }
+        }
+        Some(result)
+    }
+
+    async fn deepen_range(
+        &mut self,
+        database: &Database<'_>,
+        index: usize,
+    ) -> Result<Vec<Row>, Error> {
+        let Some(range) = self.deep.get_mut(index) else {
             return Ok(Vec::new());
         };
+        if range.look.is_none() {
+            let clock = Clock::read(database).await?;
+            range.look = Some((range.slices(&clock.mark), clock.mark));
+        }
+        let created = range.mark.created.clone();
+        let slice = range
+            .look
+            .as_ref()
+            .and_then(|(slices, _)| slices.next_slice());
+        let mut rows = Vec::new();
+        if let Some(slice) = slice {
+            let _ = database.take_slowest();
+            let found = self.read(database, &slice, &created).await?;
+            rows = self.take_new(found);
+        }
+        if let Some(range) = self.deep.get_mut(index)
+            && let Some((mut slices, mark)) = range.look.take()
+        {
+            slices.advance(database.take_slowest());
+            if slices.next_slice().is_some() {
+                range.look = Some((slices, mark));
+            } else {
+                range.mark = mark;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Reads the rows of a slice that were stored at or after `created`, by timestamp, each with its `created_at`.
+    async fn read(
+        &self,
+        database: &Database<'_>,
+        slice: &Slice,
+        created: &str,
+    ) -> Result<Vec<(Row, String)>, Error> {
         let mut after = Position {
-            timestamp: range.reach_seconds.map_or_else(
-                || FIRST_TIME.to_owned(),
-                |seconds| stored_ms(range.mark.ms - i64::from(seconds) * 1000),
-            ),
+            timestamp: slice.from.clone(),
             log_id: String::new(),
         };
         let mut found = Vec::new();
         loop {
-            let statement = sql::stored_since(&self.filter, &after, &range.mark.created, PAGE_ROWS);
-            let page = database.query(&statement).await?;
-            let full = page.len() == PAGE_ROWS;
+            let (page, asked) = database
+                .query_page(usize::MAX, Error::is_too_large, |count| {
+                    sql::stored_since(&self.filter, &after, &slice.to, created, count)
+                })
+                .await?;
+            let full = page.len() == asked;
             for cells in page {
                 let created = cells
                     .last()
@@ -195,20 +304,34 @@ impl Follower {
                     .unwrap_or_default()
                     .to_owned();
                 let row = Row::read(cells)?;
-                after = position(&row);
+                after = row.position();
                 found.push((row, created));
             }
             if !full {
-                break;
+                return Ok(found);
             }
         }
-        // Only now that every page is there: a look that fails halfway has shown nothing.
-        Ok(found
+    }
+
+    /// Remembers rows as shown, and returns those that were not yet. Only for what is shown next: a look that fails halfway
+    /// has shown nothing.
+    fn take_new(&mut self, found: Vec<(Row, String)>) -> Vec<Row> {
+        found
             .into_iter()
             .filter_map(|(row, created)| {
                 let new = self.seen.insert(row.log_id.clone(), created).is_none();
                 new.then_some(row)
             })
-            .collect())
+            .collect()
+    }
+}
+
+impl DeepRange {
+    /// Divides the timestamps of the rows that are as late as the range says and were stored between its mark and `now`.
+    fn slices(&self, now: &Mark) -> Slices {
+        let first_ms = self.mark.earliest_ms(self.to_seconds);
+        // The mark is set back by the margin; the rows up to now are meant, and `created_at` has whole seconds.
+        let end_ms = now.earliest_ms(self.from_seconds) + i64::from(MARGIN_SECONDS + 1) * 1000;
+        Slices::new(first_ms, &time::stored_ms(end_ms), end_ms)
     }
 }

@@ -7,13 +7,13 @@ use crate::record::Row;
 use crate::time::{self, Zone};
 use crate::{Error, output};
 
-/// How rows are written.
+/// Writes rows.
 pub struct Printer {
-    /// As JSON, whole.
+    /// Writes JSON, whole.
     pub json: bool,
-    /// Messages and ids whole, over as many lines as they take.
+    /// Writes messages and ids whole, over as many lines as they take.
     pub wrap: bool,
-    /// In which times are shown.
+    /// The zone in which times are shown.
     pub zone: Zone,
     /// Columns of the terminal; `None` where nothing is cut.
     pub width: Option<usize>,
@@ -25,7 +25,7 @@ const WIDE: usize = 120;
 /// Below this many columns the date and the correlation id make way for the message.
 const NARROW: usize = 72;
 
-/// How far a message below what belongs before it is set in.
+/// Columns by which a message below its time, Worker and id is set in.
 const BELOW: usize = 4;
 
 /// The least room for a message beside what stands before it.
@@ -41,7 +41,7 @@ impl Printer {
             return json_line(out, row);
         }
         let narrow = !self.wrap && self.width.is_some_and(|width| width < NARROW);
-        let mut time = time::shown(&row.timestamp, self.zone);
+        let mut time = time::shown(&row.timestamp, &self.zone);
         if narrow && let Some((_, of_day)) = time.split_once(' ') {
             time = String::from(of_day);
         }

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
-use chrono::Utc;
+use jiff::Timestamp;
 use log_record::LogRecord;
 use tail_ingest::{Counts, Settings, normalize_json};
 
@@ -19,6 +19,6 @@ pub(super) fn records(
 ) -> Result<(Vec<LogRecord>, Counts), String> {
     // Ids are random but for their time.
     let seed = RandomState::new().build_hasher().finish();
-    let now_ms = u64::try_from(Utc::now().timestamp_millis()).unwrap_or_default();
+    let now_ms = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
     normalize_json(event, settings, seed, now_ms).map_err(|error| error.to_string())
 }

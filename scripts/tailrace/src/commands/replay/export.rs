@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::letter::{Content, Letter};
 use crate::Error;
-use crate::commands::logs::search::stored_ms;
+use crate::time::stored_ms;
 
 /// The file.
 pub(super) struct Export {

@@ -2,8 +2,8 @@
 //! and dead letters that their queue refused; with `--local`, all dead letters. A key is deleted only after what it holds
 //! is published.
 
-use chrono::TimeDelta;
 use futures_util::{StreamExt as _, stream};
+use jiff::SignedDuration;
 use log_record::fallback::{DEAD_LETTERS, ENVELOPES};
 
 use super::ledger::Ledger;
@@ -23,7 +23,7 @@ pub(super) async fn run<'a>(job: &'a Job<'a>, ledger: &mut Ledger<'a>) -> Result
     ledger.fallback = Some(namespace.clone());
     // Cloudflare's clock, as the keys have it, which counts in whole seconds here: this machine's may be slow, and what
     // it takes for yet to come would stay, unsaid.
-    let begun = time::stored(namespace.found_at + TimeDelta::seconds(1));
+    let begun = time::stored(namespace.found_at + SignedDuration::from_secs(1));
     let mut listed = false;
     for (prefix, origin) in [
         (ENVELOPES, Origin::Fallback),

@@ -111,7 +111,7 @@ impl<'a> Ledger<'a> {
                     .or_else(|| self.judge(id, letter, came_back));
             }
             let since_ms = letter.failed_ms.or(since_ms);
-            let age_ms = since_ms.map(|since| self.job.now.timestamp_millis() - since);
+            let age_ms = since_ms.map(|since| self.job.now.as_millisecond() - since);
             self.summary.count_letter(letter, age_ms);
             self.taken += usize::from(why.is_none() || why == Some(SkipReason::OnlyCounted));
             if let Some(export) = &mut self.export

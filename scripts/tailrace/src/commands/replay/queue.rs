@@ -76,7 +76,7 @@ pub(super) async fn run<'a>(job: &'a Job<'a>, ledger: &mut Ledger<'a>) -> Result
         job,
         ledger,
         max_retries,
-        begun_ms: queue.found_at.timestamp_millis(),
+        begun_ms: queue.found_at.as_millisecond(),
         requeued: HashSet::new(),
     };
     if run.peek().await? {

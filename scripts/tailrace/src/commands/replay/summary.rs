@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -113,7 +113,7 @@ impl ReplaySummary {
     }
 
     /// Returns the lines; `target` names where letters went, and is `None` for a dry run.
-    pub(super) fn lines(&self, target: Option<&str>, now: DateTime<Utc>) -> Vec<String> {
+    pub(super) fn lines(&self, target: Option<&str>, now: Timestamp) -> Vec<String> {
         let letters = |count| output::counted(count, "dead letter", "dead letters");
         let mut lines = Vec::new();
         if let Some(target) = target {
@@ -123,7 +123,7 @@ impl ReplaySummary {
                 letters(self.replayed)
             ));
         } else {
-            let time = time::shown(&time::stored(now), time::Zone::Local);
+            let time = time::shown(&time::stored(now), &time::Zone::Local);
             let what = match self.look {
                 Look::Harmless => "nothing was changed",
                 Look::FirstOnly => {

@@ -25,7 +25,7 @@ const MESSAGE_COLUMNS: usize = 20;
 
 /// The report, line by line.
 #[must_use]
-pub fn render(report: &Report, zone: Zone, width: Option<usize>) -> Vec<String> {
+pub fn render(report: &Report, zone: &Zone, width: Option<usize>) -> Vec<String> {
     let mut lines = vec![output::paint(
         output::FAINT,
         &format!(

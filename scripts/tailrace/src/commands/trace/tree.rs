@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Found;
 use crate::output;
 use crate::record::Row;
+use crate::sql::IdColumn;
 use crate::time::{self, Zone};
 
 /// Columns of a latency bar: at most so many, and none where there is no room for the fewest.
@@ -40,7 +41,7 @@ struct Invocation<'a> {
 
 /// The tree, line by line.
 #[must_use]
-pub fn render(found: &Found, zone: Zone, width: Option<usize>) -> Vec<String> {
+pub fn render(found: &Found, zone: &Zone, width: Option<usize>) -> Vec<String> {
     let mut invocations: Vec<Invocation<'_>> = Vec::new();
     let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for row in &found.rows {
@@ -70,11 +71,12 @@ pub fn render(found: &Found, zone: Zone, width: Option<usize>) -> Vec<String> {
             invocation.lines.push(row);
         }
     }
-    for ((request, _), index) in &places {
+    for ((request, worker), index) in &places {
         if let Some(invocation) = invocations.get_mut(*index)
             && invocation.record.is_none()
         {
-            invocation.record = found.invocations.get(*request);
+            let one = ((*request).to_owned(), (*worker).to_owned());
+            invocation.record = found.invocations.get(&one);
         }
     }
     invocations.sort_by_key(|invocation| invocation.start_ms);
@@ -114,10 +116,9 @@ pub fn render(found: &Found, zone: Zone, width: Option<usize>) -> Vec<String> {
         .unwrap_or_default();
     let mut lines = vec![format!(
         "{} {}",
-        if found.by_request {
-            "request"
-        } else {
-            "correlation"
+        match found.column {
+            IdColumn::Request => "request",
+            IdColumn::Correlation => "correlation",
         },
         output::paint(output::STRONG, &output::safe(&found.id))
     )];
@@ -298,6 +299,7 @@ fn milliseconds(ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::IdColumn;
 
     fn row(worker: &str, kind: &str, message: &str) -> Row {
         let context = format!(
@@ -328,7 +330,7 @@ mod tests {
     fn a_tree_fits_the_terminal_and_only_a_narrow_one_has_no_bars() {
         let found = Found {
             id: "corr".to_owned(),
-            by_request: false,
+            column: IdColumn::Correlation,
             rows: vec![
                 row(
                     "queue-consumer",
@@ -342,7 +344,7 @@ mod tests {
             invocations: BTreeMap::new(),
         };
         for (width, bars) in [(60, false), (80, true), (120, true)] {
-            let lines = render(&found, Zone::Utc, Some(width));
+            let lines = render(&found, &Zone::Utc, Some(width));
             for line in &lines {
                 let plain = anstream::adapter::strip_str(line).to_string();
                 assert!(output::columns(&plain) <= width, "{width}: {plain}");

@@ -1,0 +1,49 @@
+//! Options of `tailrace trace`.
+
+use clap::Args;
+
+use super::global::{FormatArgs, ZoneArgs};
+
+/// `tailrace trace`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  tailrace trace 0b0f2a1c-5d1e-4c55-9a5f-0d6f1b8f9a10   by correlation id
+  tailrace trace 8f2a1c0b5d1e4c55-FRA                   by request id (the cf-ray header)
+  tailrace trace 0b0f2a1c                               by the beginning of either
+  tailrace trace --last-error --worker triggers-api     the request behind the latest error
+  tailrace trace 0b0f2a1c --follow                      and what it still causes
+  tailrace trace 0b0f2a1c --json | jq .message
+
+An exact id wins. Else a Ray ID is found without its -XXX, and an id by its beginning of at least 4 characters; where \
+several begin so, they are listed.
+
+Offsets count from the first record. The bar of an invocation shows when it ran within the whole trace.
+
+Exit codes: 0 found; 1 nothing has this id, several begin with it, or something failed; 2 the command line cannot be used.")]
+pub struct Trace {
+    /// A correlation id, a request id, or the beginning of one
+    #[arg(required_unless_present = "last_error", conflicts_with = "last_error")]
+    pub id: Option<String>,
+    /// Trace the request behind the latest error
+    #[arg(long)]
+    pub last_error: bool,
+    /// With --last-error: take only errors of this Worker; repeatable
+    #[arg(long, short = 'w', value_name = "NAME", requires = "last_error")]
+    pub worker: Vec<String>,
+    /// With --last-error: take only errors from this time on
+    #[arg(long, short = 's', value_name = "TIME", requires = "last_error")]
+    pub since: Option<String>,
+    /// Go on with new records until Ctrl-C, or until none came for 60 seconds
+    #[arg(long, short = 'f')]
+    pub follow: bool,
+    /// Show at most this many records, the oldest
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 5000)]
+    pub limit: usize,
+    /// The form of the results.
+    #[command(flatten)]
+    pub format: FormatArgs,
+    /// The zone of times.
+    #[command(flatten)]
+    pub zone: ZoneArgs,
+}

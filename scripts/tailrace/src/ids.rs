@@ -1,0 +1,136 @@
+//! Ids as people have them: whole, a Ray ID with or without the data centre behind it, or the beginning of an id, as a
+//! narrow terminal or a colleague shows it.
+
+use std::collections::BTreeMap;
+
+use crate::client::d1::Database;
+use crate::sql::{self, IdColumn};
+use crate::time::{self, Zone};
+use crate::{Error, output};
+
+/// The fewest characters of a beginning: fewer fit too much.
+const LEAST_CHARS: usize = 4;
+
+/// The most ids that are listed where several fit.
+const LISTED: usize = 10;
+
+/// An id that begins as asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The column that holds the id.
+    pub column: IdColumn,
+    /// The id.
+    pub id: String,
+    /// The time of its first record.
+    pub timestamp: String,
+    /// The Worker of its first record.
+    pub worker: String,
+}
+
+/// The ids that a text may mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// This one.
+    One(Candidate),
+    /// Any of these, and perhaps more.
+    Several(Vec<Candidate>),
+    /// No stored one.
+    Unknown,
+}
+
+/// Finds the id that `text` means in `columns`: itself, then as a Ray ID without its `-XXX`, then by its beginning.
+///
+/// # Errors
+/// As the API has them.
+pub async fn resolve(
+    database: &Database<'_>,
+    text: &str,
+    columns: &[IdColumn],
+) -> Result<Resolution, Error> {
+    let start = without_data_centre(text);
+    if start.chars().count() < LEAST_CHARS {
+        return Ok(Resolution::Unknown);
+    }
+    // By id: one that is both a correlation id and a request id is meant as the former, which comes first.
+    let mut found: BTreeMap<String, Candidate> = BTreeMap::new();
+    for column in columns {
+        let rows = database
+            .query(&sql::ids_beginning(*column, start, LISTED + 1))
+            .await?;
+        for cells in rows {
+            let cell = |index: usize| {
+                let text = cells.get(index).and_then(serde_json::Value::as_str);
+                text.unwrap_or_default().to_owned()
+            };
+            found.entry(cell(0)).or_insert(Candidate {
+                column: *column,
+                id: cell(0),
+                timestamp: cell(1),
+                worker: cell(2),
+            });
+        }
+    }
+    for exact in [text, start] {
+        if let Some(candidate) = found.remove(exact) {
+            return Ok(Resolution::One(candidate));
+        }
+    }
+    let mut found: Vec<_> = found.into_values().collect();
+    Ok(match (found.pop(), found.is_empty()) {
+        (None, _) => Resolution::Unknown,
+        (Some(only), true) => Resolution::One(only),
+        (Some(last), false) => {
+            found.push(last);
+            Resolution::Several(found)
+        }
+    })
+}
+
+/// Lists the ids that begin with `text` beside the results.
+pub fn list(text: &str, candidates: &[Candidate], zone: &Zone) {
+    output::note(&format!("several ids begin with \"{text}\":"));
+    for candidate in candidates.iter().take(LISTED) {
+        output::note(&format!(
+            "  {}  {}  {}",
+            time::shown(&candidate.timestamp, zone),
+            candidate.id,
+            candidate.worker
+        ));
+    }
+    if candidates.len() > LISTED {
+        output::note("  and more");
+    }
+    output::note("hint: write more of the id");
+}
+
+/// Returns a Ray ID as it is stored where the data centre is not (`8f2a1c0b5d1e4c55-FRA`); any other text as it is.
+fn without_data_centre(text: &str) -> &str {
+    match text.rsplit_once('-') {
+        Some((ray, centre))
+            if ray.len() == 16
+                && ray.bytes().all(|byte| byte.is_ascii_hexdigit())
+                && centre.len() == 3
+                && centre.bytes().all(|byte| byte.is_ascii_uppercase()) =>
+        {
+            ray
+        }
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_ray_id_loses_its_data_centre() {
+        for (text, expected) in [
+            ("8f2a1c0b5d1e4c55-FRA", "8f2a1c0b5d1e4c55"),
+            ("8f2a1c0b5d1e4c55", "8f2a1c0b5d1e4c55"),
+            ("8f2a1c0b5d1e4c55-fra", "8f2a1c0b5d1e4c55-fra"),
+            ("order-8-FRA", "order-8-FRA"),
+        ] {
+            assert_eq!(without_data_centre(text), expected);
+        }
+    }
+}
