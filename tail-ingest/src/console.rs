@@ -27,7 +27,16 @@ use terminal_escapes::strip_terminal_escapes;
 const WORKER_NAMES: [&str; 3] = ["worker", "worker_name", "service"];
 
 /// The members that hold a message, best first, in canonical form (see `names`).
-const MESSAGE_NAMES: [&str; 7] = ["message", "msg", "text", "body", "shortmessage", "0", "@m"];
+const MESSAGE_NAMES: [&str; 8] = [
+    "message",
+    "msg",
+    "text",
+    "body",
+    "shortmessage",
+    "0",
+    "@m",
+    "@mt",
+];
 
 /// An object that somebody logged, with its members read once.
 #[derive(Debug)]
@@ -185,10 +194,12 @@ impl<'i> ConsoleLine<'i> {
     ) {
         let data_payload = match &self.line {
             Some(_) => None,
+            // That of the first argument has no other place: the message may show a part of it.
             None => self
                 .payloads
                 .iter()
-                .find(|payload| payload.object.is_structured()),
+                .find(|payload| payload.object.is_structured())
+                .or_else(|| self.payloads.iter().find(|payload| payload.argument == 0)),
         };
         self.write_arguments(out, data_payload);
         if let Some(object) = self
@@ -196,7 +207,7 @@ impl<'i> ConsoleLine<'i> {
             .as_ref()
             .or(data_payload.map(|payload| &payload.object))
         {
-            write_data(out, object, worker, correlation);
+            write_data(out, object, self.shown_message(object), worker, correlation);
         }
         errors::write_errors(out, &self.log.errors);
         if let Some(info) = self.log.error_info {
@@ -214,7 +225,19 @@ impl<'i> ConsoleLine<'i> {
         }
     }
 
-    /// Adds the arguments behind the first, without the payload that is in `data`.
+    /// Returns the index of the member that the record's message shows whole: an object or array may be cut there, and so
+    /// may whatever a format takes.
+    fn shown_message(&self, object: &LogObject<'_>) -> Option<usize> {
+        let is_format = self.line.is_none()
+            && matches!(self.log.arguments.first(), Some(Argument::Text(text)) if text.contains('%'));
+        object.message.filter(|index| {
+            let member = object.members.get(*index);
+            !is_format && member.is_some_and(|(_, value)| !value.is_object() && !value.is_array())
+        })
+    }
+
+    /// Adds the arguments behind the first, without the payload that is in `data`; and the first, where the message may
+    /// show a part of it: an array, or a text with a payload.
     fn write_arguments(&self, out: &mut ObjectWriter<'_>, data: Option<&Payload<'_>>) {
         let moved = data.map(|payload| payload.argument);
         let arguments = || {
@@ -222,7 +245,11 @@ impl<'i> ConsoleLine<'i> {
                 .arguments
                 .iter()
                 .enumerate()
-                .skip(1)
+                .filter(|(index, argument)| {
+                    *index > 0
+                        || is_long_array(argument)
+                        || (self.line.is_none() && self.payload_at(0).is_some())
+                })
                 .filter(|(index, _)| Some(*index) != moved)
                 .map(|(_, argument)| argument)
         };
@@ -242,23 +269,28 @@ impl<'i> ConsoleLine<'i> {
     }
 }
 
+/// Returns whether `argument` is an array that a message may not show whole, even when secrets in it become longer.
+fn is_long_array(argument: &Argument<'_>) -> bool {
+    matches!(argument, Argument::Value(value) if value.is_array() && value.text().len() > message::PREVIEW_BYTES / 2)
+}
+
 /// Returns the object that `text` is or ends with, and the text before it.
 fn read_text(text: &str) -> Option<(Json<'_>, Option<&str>)> {
     if let Some(object) = Json::parse_object(text) {
         return Some((object, None));
     }
-    if !text.trim_ascii_end().ends_with('}') {
-        return None;
-    }
-    // The first brace that begins an object: the text before one seldom has braces.
-    let brace = memchr::memmem::find(text.as_bytes(), b"{\"").or_else(|| text.find('{'))?;
-    let (prefix, rest) = text.split_at_checked(brace)?;
-    let object = Json::parse_object(rest)?;
+    let (prefix, object) = Json::split_ending(text).filter(|(_, json)| json.is_object())?;
     (!prefix.trim().is_empty()).then_some((object, Some(prefix.trim())))
 }
 
 /// Adds `data`: the line's own context, and its other members that have no place of their own.
-fn write_data(out: &mut ObjectWriter<'_>, object: &LogObject<'_>, worker: &str, correlation: &str) {
+fn write_data(
+    out: &mut ObjectWriter<'_>,
+    object: &LogObject<'_>,
+    message: Option<usize>,
+    worker: &str,
+    correlation: &str,
+) {
     let context = object.context.and_then(|index| object.members.get(index));
     let spread = context.filter(|(_, value)| value.is_object());
     let context_members: Vec<_> = spread.map_or(Vec::new(), |(_, value)| value.members().collect());
@@ -272,7 +304,7 @@ fn write_data(out: &mut ObjectWriter<'_>, object: &LogObject<'_>, worker: &str, 
         .filter(|found| found.id == correlation)
         .and_then(|found| found.member);
     let has_place = |index: usize, name: &str, value: Json<'_>| {
-        [object.message, level, id].contains(&Some(index))
+        [message, level, id].contains(&Some(index))
             || (spread.is_some() && object.context == Some(index))
             || (WORKER_NAMES.contains(&name) && value.as_text().is_some_and(|name| name == worker))
     };

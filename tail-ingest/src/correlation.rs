@@ -29,7 +29,7 @@ pub(crate) enum IdKind {
 pub(crate) enum IdPlace {
     /// The structured line itself.
     Line,
-    /// Its `context`, `properties` or `attributes`.
+    /// Its `context`, `properties`, `attributes`, `fields` or `span`.
     Context,
     /// An object beside other arguments, and what is nested in it.
     Payload,
@@ -82,7 +82,10 @@ pub(crate) fn find_id<'a>(
             continue;
         }
         let inner_place = match name.as_ref() {
-            "context" | "properties" | "attributes" => place.max(IdPlace::Context),
+            // `fields`, `span` and `spans` are those of Rust's `tracing`.
+            "context" | "properties" | "attributes" | "fields" | "span" | "spans" => {
+                place.max(IdPlace::Context)
+            }
             // The further arguments of a call, as tslog and consola write them.
             "args" => IdPlace::Payload,
             name if name.bytes().all(|byte| byte.is_ascii_digit()) => IdPlace::Payload,
@@ -316,6 +319,17 @@ mod tests {
             id_of(r#"{"traceId":"t"}"#, IdPlace::Payload).as_deref(),
             Some("t")
         );
+        for nested in [
+            r#"{"fields":{"message":"m","request_id":"c"}}"#,
+            r#"{"span":{"name":"s","trace_id":"c"}}"#,
+            r#"{"spans":[{"name":"s"},{"correlation_id":"c"}]}"#,
+        ] {
+            assert_eq!(
+                id_of(nested, IdPlace::Line).as_deref(),
+                Some("c"),
+                "{nested}"
+            );
+        }
         let nested = r#"{"context":{"request_id":"r","correlation_id":"c"}}"#;
         assert_eq!(id_of(nested, IdPlace::Payload).as_deref(), Some("c"));
     }

@@ -29,6 +29,19 @@ impl<'a> Json<'a> {
         looks_like_one.then(|| Self::parse(text)).flatten()
     }
 
+    /// Returns the text before an object or an array at the end of `text`, and that: `saved {…}`.
+    pub(crate) fn split_ending(text: &'a str) -> Option<(&'a str, Self)> {
+        // The first bracket that begins JSON: the text before it seldom has one.
+        let bytes = text.as_bytes();
+        let begin = match text.trim_ascii_end().as_bytes().last()? {
+            b'}' => memchr::memmem::find(bytes, b"{\"").or_else(|| text.find('{')),
+            b']' => memchr::memmem::find(bytes, b"[{").or_else(|| text.find('[')),
+            _ => None,
+        }?;
+        let (prefix, rest) = text.split_at_checked(begin)?;
+        Some((prefix, Self::parse_container(rest)?))
+    }
+
     /// Returns the object that `text` is, if it is one.
     pub(crate) fn parse_object(text: &'a str) -> Option<Self> {
         Self::parse_container(text).filter(|value| value.is_object())

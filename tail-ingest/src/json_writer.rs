@@ -311,6 +311,32 @@ impl<'r> ValueWriter<'r> {
         }
     }
 
+    /// Returns `text`, which is not JSON, without its secrets; `None` where it holds none. JSON at its end is judged by
+    /// its names.
+    fn redact_plain_text(&mut self, text: &str) -> Option<String> {
+        let whole = match self.redactor.redact_text(text) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(redacted) => Some(redacted),
+        };
+        // At the end of the first line, too: a stack begins with its error's message.
+        let line = text.find('\n').and_then(|end| text.split_at_checked(end));
+        let ending = Json::split_ending(text).map(|ending| (ending, ""));
+        let ending = ending.or_else(|| {
+            let (line, rest) = line?;
+            Some((Json::split_ending(line)?, rest))
+        });
+        let Some((text_levels, ((prefix, container), rest))) =
+            self.text_levels.checked_sub(1).zip(ending)
+        else {
+            return whole;
+        };
+        let mut inner = Self::new(self.redactor, usize::MAX, text_levels);
+        let mut out = self.redactor.redact_text(prefix).into_owned();
+        inner.write_value(&mut out, container);
+        out.push_str(&self.redactor.redact_text(rest));
+        if inner.redacted { Some(out) } else { whole }
+    }
+
     /// Returns `text` without its secrets; `None` where it holds none. Text that is JSON itself is judged by its names.
     fn redact_text(&mut self, text: &str) -> Option<String> {
         let redacted = match self
@@ -324,10 +350,7 @@ impl<'r> ValueWriter<'r> {
                 inner.write_value(&mut out, container);
                 inner.redacted.then_some(out)
             }
-            None => match self.redactor.redact_text(text) {
-                Cow::Borrowed(_) => None,
-                Cow::Owned(redacted) => Some(redacted),
-            },
+            None => self.redact_plain_text(text),
         };
         self.redacted |= redacted.is_some();
         redacted

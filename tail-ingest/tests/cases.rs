@@ -46,6 +46,32 @@ fn a_deep_diagnostics_message_spares_its_request() {
 }
 
 #[test]
+fn json_at_the_end_of_a_text_is_judged_by_its_names() {
+    let secret = json!({"order": 7, "client_secret": ["hunter2"], "long": "x".repeat(300)});
+    for arguments in [
+        json!([format!("saved {secret}")]),
+        json!(["x", format!("saved {secret}")]),
+        json!(["%s and %o", "x", format!("saved {secret}")]),
+        json!([{"data": format!("saved {secret}")}]),
+        json!([{"message": format!("saved [{secret}]")}]),
+        json!([{"message": {"message": secret.to_string()}}]),
+    ] {
+        let found = format!("{:?}", line(&arguments));
+        assert!(!found.contains("hunter2"), "{arguments}: {found}");
+        assert!(found.contains("order"), "{arguments}: {found}");
+    }
+    let message = format!("saved {secret}");
+    let item = json!({"exceptions": [{
+        "timestamp": 1, "name": "Error", "message": message, "stack": format!("Error: {message}\n    at save"),
+    }]});
+    let found = format!("{:?}", records(&json!([item])));
+    assert!(
+        !found.contains("hunter2") && found.contains("at save"),
+        "{found}"
+    );
+}
+
+#[test]
 fn a_line_with_thousands_of_members_is_read_at_once() {
     // Quadratic work would take minutes here.
     let members = |prefix: &str| -> Value {

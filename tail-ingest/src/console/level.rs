@@ -157,7 +157,23 @@ const TEXT_LEVEL_WORDS: usize = 4;
 /// with a colon; nothing but times before it.
 pub(crate) fn text_level(text: &str) -> Option<Level> {
     for word in text.split_ascii_whitespace().take(TEXT_LEVEL_WORDS) {
-        let bare = word.trim_matches(['[', ']', '(', ')', ':', '|', '<', '>']);
+        // logfmt: `time=… level=error msg=…`.
+        if let Some(level) = word.strip_prefix("level=") {
+            return Level::from_alias(level.trim_matches('"'))
+                .filter(|level| *level >= Level::Warn);
+        }
+        if ["time=", "ts=", "timestamp="]
+            .iter()
+            .any(|name| word.starts_with(name))
+        {
+            continue;
+        }
+        let whole = word.trim_matches(['[', ']', '(', ')', ':', '|', '<', '>']);
+        // Python: `ERROR:shop.db:no stock`.
+        let bare = match whole.split_once(':') {
+            Some((level, _)) if level.bytes().all(|byte| byte.is_ascii_uppercase()) => level,
+            _ => whole,
+        };
         let is_one_case = !bare.bytes().any(|byte| byte.is_ascii_lowercase())
             || !bare.bytes().any(|byte| byte.is_ascii_uppercase());
         let is_marked =
@@ -187,7 +203,7 @@ fn read_level(value: Json<'_>, place: Place, shape: Shape) -> Option<Level> {
     let text = strip_terminal_escapes(&text);
     let text = text.trim();
     if value.is_string()
-        && let Some(level) = Level::from_alias(text)
+        && let Some(level) = Level::from_alias(without_offset(text))
     {
         return Some(level);
     }
@@ -205,6 +221,15 @@ fn read_level(value: Json<'_>, place: Place, shape: Shape) -> Option<Level> {
         50 | 60 => Level::Error,
         _ => return None,
     })
+}
+
+/// Returns the name in a level of Go's `slog`, which writes those between its own as `WARN+2`.
+fn without_offset(text: &str) -> &str {
+    text.rsplit_once(['+', '-'])
+        .filter(|(_, offset)| {
+            !offset.is_empty() && offset.bytes().all(|byte| byte.is_ascii_digit())
+        })
+        .map_or(text, |(name, _)| name)
 }
 
 /// Returns whether `value` is text that could name a level.
@@ -270,6 +295,8 @@ mod tests {
             (r#"{"level_name":"ERROR","level":400}"#, Level::Error),
             (r#"{"lvl":"error"}"#, Level::Error),
             (r#"{"@l":"Warning"}"#, Level::Warn),
+            (r#"{"level":"WARN+2"}"#, Level::Warn),
+            (r#"{"level":"DEBUG-4"}"#, Level::Debug),
             (r#"{"_meta":{"logLevelName":"ERROR"}}"#, Level::Error),
             (r#"{"context":{"logLevel":50}}"#, Level::Error),
             (r#"{"type":"error","level":0,"args":["x"]}"#, Level::Error),
@@ -298,6 +325,13 @@ mod tests {
                 "2026-11-25 14:08:01.018 +00:00 [WRN] text: m",
                 Some(Level::Warn),
             ),
+            ("ERROR:shop.db:no stock", Some(Level::Error)),
+            (
+                "time=2026-11-25T10:00:00Z level=error msg=m",
+                Some(Level::Error),
+            ),
+            ("level=info msg=\"level=error\"", None),
+            ("https://shop.test/error is gone", None),
             ("Error: boom", None),
             ("error handling is on", None),
             ("no error: fine", None),

@@ -12,7 +12,7 @@ use crate::redaction::Redactor;
 use crate::trace_item::Argument;
 
 /// The longest JSON text that a message shows for a value, in bytes; the context has all of it.
-const PREVIEW_BYTES: usize = 200;
+pub(super) const PREVIEW_BYTES: usize = 200;
 
 /// Returns the index of the member that is the message. `message` and `msg` may hold any value, the others only text,
 /// since they are also the names of other things.
@@ -46,7 +46,7 @@ impl ConsoleLine<'_> {
             None => self.join_arguments(0, redactor),
         };
         let stripped = strip_terminal_escapes(&message);
-        match redactor.redact_text(&stripped) {
+        match redact_text(&stripped, redactor) {
             Cow::Owned(redacted) => redacted,
             Cow::Borrowed(_) => stripped.into_owned(),
         }
@@ -115,7 +115,7 @@ impl ConsoleLine<'_> {
         message
     }
 
-    fn payload_at(&self, index: usize) -> Option<&super::Payload<'_>> {
+    pub(super) fn payload_at(&self, index: usize) -> Option<&super::Payload<'_>> {
         self.payloads
             .iter()
             .find(|payload| payload.argument == index)
@@ -129,6 +129,9 @@ impl ConsoleLine<'_> {
         match self.log.arguments.get(index) {
             Some(Argument::Text(text)) if Json::parse_container(text).is_some() => {
                 Cow::Owned(cut_preview(redact_text(text, redactor).into_owned()))
+            }
+            Some(Argument::Text(text)) if Json::split_ending(text).is_some() => {
+                redact_text(text, redactor)
             }
             Some(Argument::Text(text)) => Cow::Borrowed(text),
             Some(Argument::Value(value)) => Cow::Owned(preview(*value, redactor)),
@@ -161,9 +164,20 @@ impl LogObject<'_> {
         if let Some((_, message)) = self.message.and_then(|index| self.members.get(index)) {
             let text = if message.is_string() {
                 redacted_text(*message, redactor).into_owned()
+            } else if message.get_some("message").is_some_and(Json::is_string) {
+                error_title(*message)
             } else {
                 preview(*message, redactor)
             };
+            return (!text.is_empty()).then_some(text);
+        }
+        // Rust's `tracing`: the message is one of the event's fields.
+        if let Some(message) = self
+            .get("fields")
+            .and_then(|fields| fields.get_some("message"))
+            .filter(|message| message.is_string())
+        {
+            let text = redacted_text(message, redactor).into_owned();
             return (!text.is_empty()).then_some(text);
         }
         // consola: the arguments of the call.
