@@ -74,6 +74,15 @@ impl Cloud {
             .collect()
     }
 
+    /// The body of every request, in order.
+    pub async fn bodies(&self) -> Vec<String> {
+        let requests = self.server.received_requests().await.unwrap();
+        let bodies = requests.into_iter().map(|request| request.body);
+        bodies
+            .map(|body| String::from_utf8(body).unwrap())
+            .collect()
+    }
+
     pub fn uri(&self) -> String {
         self.server.uri()
     }
