@@ -43,8 +43,7 @@ pub(super) fn find_web_token(text: &str, at: usize) -> Option<Range<usize>> {
 pub(super) fn find_bearer(text: &str, at: usize) -> Option<Range<usize>> {
     let start = find_credentials(text, at, "bearer")?;
     let token = text.as_bytes().get(start..)?;
-    let is_token =
-        |byte: &u8| Base64.has(*byte) || matches!(byte, b'.' | b'~' | b'%' | b':' | b'|');
+    let is_token = |byte: &u8| Base64.has(*byte) || matches!(byte, b'.' | b'~' | b'%' | b'|');
     let len = token.iter().take_while(|byte| is_token(byte)).count();
     let has_digit = token.get(..len)?.iter().any(u8::is_ascii_digit);
     (len >= 16 && has_digit).then_some(start..start + len)
@@ -82,7 +81,7 @@ fn find_credentials(text: &str, at: usize, scheme: &str) -> Option<usize> {
     let after = text.get(at + scheme.len()..)?;
     let rest = match after.strip_prefix("%20") {
         Some(rest) => rest,
-        None => after.trim_start_matches([' ', '\t', '+']),
+        None => after.trim_start_matches([' ', '\t']),
     };
     (rest.len() < after.len()).then(|| text.len() - rest.len())
 }
@@ -164,7 +163,15 @@ pub(super) fn find_discord_token(text: &str, at: usize) -> Option<Range<usize>> 
 pub(super) fn find_telegram_token(text: &str, at: usize) -> Option<Range<usize>> {
     const SECRET: Range<usize> = 35..36;
     let bytes = text.as_bytes();
-    let start = at + if bytes.get(at) == Some(&b'%') { 3 } else { 1 };
+    let colon = if bytes.get(at) == Some(&b':') {
+        ":"
+    } else {
+        "%3A"
+    };
+    let start = at + colon.len();
+    if !text.get(at..start)?.eq_ignore_ascii_case(colon) {
+        return None;
+    }
     let before = bytes.get(..at)?;
     let id_len = before
         .iter()

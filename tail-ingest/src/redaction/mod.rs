@@ -5,6 +5,7 @@
 //!
 //! - [`names`]: words that make a name secret, by place;
 //! - [`query`]: `name=value` and passwords of URLs, in any text;
+//! - [`member`]: members of data that was written into text;
 //! - [`shapes`], [`find`]: tokens that are known by their shape;
 //! - [`triggers`]: the quick look before all of these.
 //!
@@ -12,6 +13,7 @@
 //! log lines, not locally), so nothing here relies on it.
 
 mod find;
+mod member;
 mod names;
 mod query;
 mod shapes;
@@ -68,11 +70,24 @@ pub struct Redactor {
 }
 
 /// Rules on text that are always on, before those of [`SHAPES`].
-const TEXT_RULES: [&[&str]; 2] = [&["=", "%3D", "%3d"], &["://"]];
+const TEXT_RULES: [&[&str]; 3] = [
+    &["=", "%3D", "%3d"],
+    &["://"],
+    &["\":", "':", ": \"", ": '"],
+];
 
 /// Bits of the rules on text.
 const PARAMETER: u64 = 1;
 const URL_PASSWORD: u64 = 1 << 1;
+const MEMBER: u64 = 1 << 2;
+
+/// A secret in a text.
+struct Secret {
+    /// Bytes of the text.
+    place: Range<usize>,
+    /// Text for them.
+    replacement: &'static str,
+}
 
 /// The beginnings of each rule on text.
 static TRIGGERS: Triggers = text_triggers();
@@ -145,7 +160,7 @@ impl Redactor {
         let rules = if self.options.redact_shapes {
             u64::MAX
         } else {
-            PARAMETER | URL_PASSWORD
+            PARAMETER | URL_PASSWORD | MEMBER
         };
         let mut redacted = String::new();
         // Text up to here is in `redacted`; empty until the first secret is found.
@@ -153,12 +168,12 @@ impl Redactor {
         let mut from = 0;
         while let Some((at, rules)) = TRIGGERS.find(text.as_bytes(), from, rules) {
             let secret = self.find_secret(text, at, rules);
-            match secret.filter(|secret| done <= secret.start && at < secret.end) {
-                Some(secret) => {
-                    redacted.push_str(text.get(done..secret.start).unwrap_or_default());
-                    redacted.push_str(REDACTED);
-                    done = secret.end;
-                    from = secret.end;
+            match secret.filter(|secret| done <= secret.place.start && at < secret.place.end) {
+                Some(Secret { place, replacement }) => {
+                    redacted.push_str(text.get(done..place.start).unwrap_or_default());
+                    redacted.push_str(replacement);
+                    done = place.end;
+                    from = place.end;
                 }
                 None => from = at + 1,
             }
@@ -189,17 +204,37 @@ impl Redactor {
     }
 
     /// Returns the secret that one of `rules` finds at `at`.
-    fn find_secret(&self, text: &str, at: usize, mut rules: u64) -> Option<Range<usize>> {
+    fn find_secret(&self, text: &str, at: usize, mut rules: u64) -> Option<Secret> {
+        let redacted = |place: Option<Range<usize>>| {
+            place.map(|place| Secret {
+                place,
+                replacement: REDACTED,
+            })
+        };
+        let found = text.as_bytes().get(at..)?;
+        let begins = |starts: &[&str]| {
+            starts
+                .iter()
+                .any(|start| found.starts_with(start.as_bytes()))
+        };
         while rules != 0 {
             let rule = rules.trailing_zeros();
             rules &= rules - 1;
+            // The quick look mixes the beginnings of a rule: `%20` passes for `%3D`, beside `=`.
+            let text_rule = usize::try_from(rule)
+                .ok()
+                .and_then(|rule| TEXT_RULES.get(rule));
+            if text_rule.is_some_and(|starts| !begins(starts)) {
+                continue;
+            }
             let secret = match 1 << rule {
-                PARAMETER => query::find_parameter(self, text, at),
-                URL_PASSWORD => query::find_url_password(text, at),
+                PARAMETER => redacted(query::find_parameter(self, text, at)),
+                URL_PASSWORD => redacted(query::find_url_password(text, at)),
+                MEMBER => member::find_member(self, text, at),
                 _ => {
                     let index = usize::try_from(rule).ok()?.checked_sub(TEXT_RULES.len());
                     let shape = index.and_then(|index| SHAPES.get(index));
-                    shape.and_then(|shape| shapes::find_token(shape, text, at))
+                    redacted(shape.and_then(|shape| shapes::find_token(shape, text, at)))
                 }
             };
             if secret.is_some() {

@@ -25,8 +25,8 @@ enum Before {
 /// Returns the value to redact of the parameter whose `=` or `%3D` is at `at`.
 ///
 /// Reads backwards to the `=`, separator or space before it, and forwards only if the name is
-/// secret: to the end of a value, which is then taken out, or holds no further name that this
-/// function would read on from. So no byte is read more than a few times.
+/// secret: to the end of a value, which is then taken out, or in which no further name is read
+/// forwards from. So a byte is read a few times at most, also if a text repeats `=`.
 pub(super) fn find_parameter(redactor: &Redactor, text: &str, at: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let is_escaped = bytes.get(at) == Some(&b'%');
@@ -48,9 +48,9 @@ pub(super) fn find_parameter(redactor: &Redactor, text: &str, at: usize) -> Opti
     }
     let value = match bytes.get(start) {
         Some(&quote @ (b'"' | b'\'')) => {
-            let quoted = bytes.get(start + 1..)?;
-            let len = memchr::memchr(quote, quoted).unwrap_or(0);
-            start + 1..start + 1 + len
+            let start = start + 1;
+            let end = memchr::memchr(quote, bytes.get(start..)?).map(|len| start + len);
+            start..end.unwrap_or_else(|| find_value_end(bytes, start, is_escaped))
         }
         _ => start..find_value_end(bytes, start, is_escaped),
     };
@@ -72,6 +72,7 @@ fn find_name(bytes: &[u8], at: usize) -> (usize, Before) {
         let byte = bytes.get(before).copied().unwrap_or_default();
         match byte {
             b'?' | b'&' | b';' | b'#' => return (start, Before::Separator),
+            b'%' if is_escape(bytes, before, &[b"3D"]) => return (start, Before::Text),
             b'%' if is_escape(bytes, before, &ESCAPED_SEPARATORS) && start + 2 <= at => {
                 return (start + 2, Before::Separator);
             }
@@ -86,6 +87,7 @@ fn find_name(bytes: &[u8], at: usize) -> (usize, Before) {
                     (start, Before::Text)
                 };
             }
+            b'\'' if is_apostrophe(bytes, before) => return (start, Before::Text),
             b'"' | b'\'' | b'`' => return (start, Before::Space),
             _ if byte.is_ascii_whitespace() => return (start, Before::Space),
             b'=' | b'<' | b'>' | b'(' | b')' | b'{' | b'}' | b',' | b'/' | b':' | b'|' => {
@@ -102,9 +104,9 @@ fn find_value_end(bytes: &[u8], start: usize, is_escaped: bool) -> usize {
     while let Some(&byte) = bytes.get(at) {
         let ends = match byte {
             b'&' | b'#' | b'"' | b'`' | b'<' | b'>' | b'\\' => true,
-            // A value may hold these two, too.
-            b';' => starts_parameter(bytes, at + 1),
-            b'\'' => !bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric),
+            // A value may hold these, too.
+            b';' | b'?' => starts_parameter(bytes, at + 1),
+            b'\'' => !is_apostrophe(bytes, at),
             b'%' => is_escaped && is_escape(bytes, at, &ESCAPED_ENDS),
             _ => byte.is_ascii_whitespace() || byte.is_ascii_control(),
         };
@@ -128,6 +130,15 @@ fn starts_parameter(bytes: &[u8], at: usize) -> bool {
         Some(byte) => len == 0 && byte.is_ascii_whitespace(),
         None => len == 0,
     }
+}
+
+/// Returns whether the quote at `at` is between letters or digits, and so quotes nothing.
+fn is_apostrophe(bytes: &[u8], at: usize) -> bool {
+    let is_letter = |at: Option<usize>| {
+        at.and_then(|at| bytes.get(at))
+            .is_some_and(u8::is_ascii_alphanumeric)
+    };
+    is_letter(at.checked_sub(1)) && is_letter(Some(at + 1))
 }
 
 /// Returns whether a percent escape of one of `codes` is at `at`.
