@@ -4,6 +4,7 @@
 //! - [`build`]: compiles the Workers to Wasm;
 //! - [`dev`]: runs the system locally;
 //! - [`mod@test`]: runs every test;
+//! - [`zoo`]: the loggers that one of them runs;
 //! - [`soak`]: load and faults together, and where every record ended;
 //! - [`mod@bench`]: measures everything side by side;
 //! - [`capacity`]: works out what a load needs.
@@ -18,6 +19,7 @@ mod setup;
 mod soak;
 mod step;
 mod test;
+mod zoo;
 
 use std::process::ExitCode;
 

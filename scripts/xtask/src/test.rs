@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use e2e::Workspace;
 
 use crate::step::{cargo, execute, say};
-use crate::{build, setup};
+use crate::{build, setup, zoo};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -57,6 +57,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         if stage.needs_workers() && !built {
             build::all(&workspace)?;
             built = true;
+        }
+        if stage.packages.contains(&"e2e") && zoo::is_needed(arguments.filter.as_deref()) {
+            zoo::install(&workspace)?;
         }
         say(stage.title);
         execute(

@@ -1,0 +1,181 @@
+//! Loggers that people use, from npm, in a Worker: each of their lines as a row in D1, held against a table that says
+//! what a person who wrote that line expects to find.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod expected;
+
+use std::time::Duration;
+
+use e2e::{Row, System, SystemBuilder, Workspace, wait_for};
+use expected::{Id, LOGGERS, Line, REQUEST_IDS, TRACE_ID};
+
+/// Batches wait five seconds; the rest is for a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+/// The longest message of these lines, in characters, but for those that have a stack in their text: a person reads it
+/// in one look.
+const SHORT: usize = 400;
+/// What each secret in the Worker begins with.
+const SECRET: &str = "zoo-secret";
+
+/// The Worker's configuration, but for `main`.
+const ZOO: &str = r#"
+name = "zoo"
+compatibility_date = "2026-11-01"
+compatibility_flags = ["nodejs_compat"]
+tail_consumers = [{ service = "tail-ingest" }]
+"#;
+
+#[test]
+fn every_line_of_every_logger_is_read_right() {
+    let worker = Workspace::find()
+        .unwrap()
+        .root()
+        .join("scripts/e2e/workers/zoo");
+    assert!(
+        worker.join("node_modules").exists(),
+        "the loggers are not installed: run `cargo xtask test`, or `npm ci --ignore-scripts` in {}",
+        worker.display()
+    );
+    // The harness runs a copy of the folder that `main` is in; the packages stay where they are.
+    let folder = tempfile::tempdir().unwrap();
+    let main = folder.path().join("index.js");
+    let import = format!("export {{ default }} from {:?};\n", worker.join("zoo.js"));
+    std::fs::write(&main, import).unwrap();
+    let mut builder = SystemBuilder::workers(&["tail-ingest", "log-writer"]).unwrap();
+    let system = builder
+        .add_first(&format!("main = {main:?}\n{ZOO}"))
+        .unwrap()
+        .start()
+        .unwrap();
+    for (logger, _) in LOGGERS {
+        // A request id: where the request brings a correlation id, that is better than a line's trace id.
+        let id = request_id(logger);
+        request(&system, logger, &[("x-request-id", &id)]);
+    }
+    request(&system, "ids", &[]);
+
+    let mut wrong = Vec::new();
+    for (logger, lines) in LOGGERS {
+        check_lines(
+            &lines_of(&system, logger, lines.len()),
+            logger,
+            lines,
+            &mut wrong,
+        );
+    }
+    // Without an id of the request's own, each line has that which the logger was given.
+    check_lines(
+        &lines_of(&system, "ids", REQUEST_IDS.len()),
+        "ids",
+        REQUEST_IDS,
+        &mut wrong,
+    );
+    let database = system.database().unwrap();
+    for row in database
+        .rows(
+            "instr(message || context_json || correlation_id, ?1) > 0",
+            SECRET,
+        )
+        .unwrap()
+    {
+        wrong.push(format!("a secret is stored: {}", brief(&row)));
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} lines are read wrong:\n{}",
+        wrong.len(),
+        LOGGERS.iter().map(|(_, lines)| lines.len()).sum::<usize>() + REQUEST_IDS.len(),
+        wrong.join("\n")
+    );
+}
+
+fn request(system: &System, logger: &str, headers: &[(&str, &str)]) {
+    let (status, _, body) = system
+        .request("GET", &format!("/{logger}"), headers, "")
+        .unwrap();
+    assert_eq!(status, 200, "{logger}: {body}");
+}
+
+/// The id that the request to `logger` brings.
+fn request_id(logger: &str) -> String {
+    format!("trace-of-{logger}")
+}
+
+/// The console lines of the request to `logger`, once `count` have come.
+fn lines_of(system: &System, logger: &str, count: usize) -> Vec<Row> {
+    let database = system.database().unwrap();
+    let path = format!("GET /{logger} 200%");
+    let mut found = Vec::new();
+    let result = wait_for(&format!("{count} lines of {logger}"), LIMIT, || {
+        found = database.rows(
+            "request_id = (SELECT request_id FROM tail_logs WHERE message LIKE ?1 \
+             AND json_extract(context_json, '$.kind') = 'invocation') \
+             AND json_extract(context_json, '$.kind') = 'log'",
+            &path,
+        )?;
+        Ok((found.len() >= count).then_some(()))
+    });
+    if let Err(error) = result {
+        let found: Vec<String> = found.iter().map(brief).collect();
+        panic!(
+            "{error}\n{}\n{}",
+            found.join("\n"),
+            system.server.output_tail()
+        );
+    }
+    assert_eq!(found.len(), count, "{logger}: {found:#?}");
+    found
+}
+
+fn check_lines(rows: &[Row], logger: &str, lines: &[Line], wrong: &mut Vec<String>) {
+    for (row, Line(level, message, id)) in rows.iter().zip(lines) {
+        let id = match id {
+            Id::Request => request_id(logger),
+            Id::Own => format!("own-of-{logger}"),
+            Id::Trace => TRACE_ID.to_owned(),
+            Id::Given(id) => (*id).to_owned(),
+        };
+        let is_right = row.log_level == *level
+            && matches(&row.message, message)
+            && (row.message.chars().count() <= SHORT || row.message.contains("stack"))
+            && !row.message.contains(['\u{1b}', '\u{9b}'])
+            && !row.message.contains("color:")
+            && matches(&row.correlation_id, &id)
+            && (!id.starts_with("own-of-") || keeps_harmless(row));
+        if !is_right {
+            wrong.push(format!(
+                "{logger}: {level} {message:?} {id}, but found {}",
+                brief(row)
+            ));
+        }
+    }
+}
+
+/// Returns whether what is not a secret has survived beside those that are.
+fn keeps_harmless(row: &Row) -> bool {
+    let stored = format!("{}{}", row.message, row.context);
+    ["\"prompt_tokens\":12", "\"hasPassword\":true", "page=2"]
+        .iter()
+        .all(|kept| stored.replace("\\\"", "\"").contains(kept))
+}
+
+/// Returns whether `text` is `pattern`, in which `*` stands for any text.
+fn matches(text: &str, pattern: &str) -> bool {
+    let Some((begin, rest)) = pattern.split_once('*') else {
+        return text == pattern;
+    };
+    text.strip_prefix(begin).is_some_and(|text| {
+        (0..=text.len())
+            .filter_map(|at| text.get(at..))
+            .any(|tail| matches(tail, rest))
+    })
+}
+
+/// A row on one line.
+fn brief(row: &Row) -> String {
+    let context: String = row.context.to_string().chars().take(700).collect();
+    format!(
+        "{} {:?} {} {context}",
+        row.log_level, row.message, row.correlation_id
+    )
+}
