@@ -1,50 +1,38 @@
 //! log-writer: the queue consumer. Messages of the queue `tail-logs` in, rows of D1 out; what D1 does not take becomes a
-//! dead letter, on the queue `tail-logs-dlq` or in KV; crons bring back what fell into KV and delete what expired.
+//! dead letter, on the queue `tail-logs-dlq` or in KV; a cron brings back what fell into KV and deletes what expired.
 //!
 //! It does not make records (`tail-ingest`), define them (`log-record`) or read them (`tailrace`), and nothing may tail
 //! it: that would be an endless loop.
 //!
-//! In reading order:
-//! - [`consume`]: a batch of messages to their verdicts;
-//! - [`settle`]: what becomes of a message: decoded, written, or buried;
-//! - [`write`](mod@write): records into D1, with retries, bisection and room made in a full database;
-//! - [`bury`]: dead letters, to the queue or to KV;
-//! - [`drain`]: what fell into KV, brought back;
-//! - [`rotate`]: what expired, deleted; [`prune`]: single steps of that, also taken where D1 is full;
+//! In reading order, from the handler inwards:
+//! - `edge`: the Workers runtime, in a Worker only: the handlers `queue` and `scheduled`, its bindings as [`ports`];
+//! - [`batch`]: a batch of messages to their verdicts;
+//! - [`slice`](mod@slice): the messages of a batch, 2 MB at a time, to their results;
+//! - [`write`](mod@write): records into D1, with retries, bisection, and room made in a full database;
+//! - [`dead_letter`]: dead letters, to the queue or to KV;
+//! - [`cron`]: a run of the cron: [`drain`], what fell into KV brought back; [`rotation`], what expired deleted;
+//!   [`prune`], single steps of that, also taken where D1 is full;
+//! - [`invocation`]: what one invocation may ask of the platform, and the limits of each call;
+//! - [`d1_error`]: the meaning of a D1 error;
 //! - [`statement`]: the SQL;
-//! - [`classify`]: what a D1 error means; [`retry`]: when to try again; [`budget`]: when to stop;
-//! - [`settings`], [`tally`] (log lines), [`time`], [`ports`] (the traits behind which the platform lies).
+//! - [`settings`], [`stats`] (log lines), [`message`], [`ports`] (the traits behind which the platform lies).
 //!
-//! The edge, only in a Worker: `edge` (entry points), `start` (what comes before them), `d1`, `dlq`, `kv`, `clock` (the
-//! ports), `bindings` (JavaScript's side of them).
+//! What both Workers need is in `worker-runtime`: settings reader, deadlines, retry delays, timestamps, log lines.
 
-pub mod budget;
-pub mod bury;
-pub mod classify;
-pub mod consume;
+pub mod batch;
+pub mod cron;
+pub mod d1_error;
+pub(crate) mod dead_letter;
 pub mod drain;
-pub mod ports;
-pub mod prune;
-pub mod retry;
-pub mod rotate;
-pub mod settings;
-pub mod settle;
-pub mod statement;
-pub mod tally;
-pub mod time;
-pub mod write;
-
-#[cfg(target_arch = "wasm32")]
-mod bindings;
-#[cfg(target_arch = "wasm32")]
-mod clock;
-#[cfg(target_arch = "wasm32")]
-mod d1;
-#[cfg(target_arch = "wasm32")]
-mod dlq;
 #[cfg(target_arch = "wasm32")]
 pub mod edge;
-#[cfg(target_arch = "wasm32")]
-mod kv;
-#[cfg(target_arch = "wasm32")]
-pub mod start;
+pub mod invocation;
+pub mod message;
+pub mod ports;
+pub(crate) mod prune;
+pub mod rotation;
+pub mod settings;
+pub mod slice;
+pub mod statement;
+pub mod stats;
+pub mod write;

@@ -1,10 +1,8 @@
-//! What log-writer needs of the outside: a database, a queue for dead letters, a key-value store and a clock. The edge
-//! modules (`d1`, `dlq`, `kv`, `clock`) implement these on the Workers runtime; the native tests implement them over
-//! SQLite and with fakes that fail on demand. `classify` judges what a database error means.
+//! The outside as log-writer needs it: a database, a queue for dead letters, a key-value store and a clock. `edge`
+//! implements these on the Workers runtime; the native tests implement them over SQLite and with fakes that fail, are
+//! slow or never answer. Nobody calls them without a limit: see [`crate::invocation`].
 
-use thiserror::Error;
-
-use crate::classify::{Class, classify};
+pub use worker_runtime::{CallError, Clock};
 
 /// One SQL statement. Every parameter is text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +13,9 @@ pub struct Statement {
     pub parameters: Vec<String>,
 }
 
-/// What one statement did.
+/// The effects of one statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct StatementResult {
     /// The columns of the first row that came back, if one did. Every column is text.
     pub row: Vec<String>,
     /// Rows inserted or deleted (`meta.changes`).
@@ -26,48 +24,23 @@ pub struct Outcome {
     pub rows_written: u64,
     /// The database's size in bytes afterwards (`meta.size_after`); 0 when unknown.
     pub size_bytes: u64,
-}
-
-/// Why the database did not do it.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{text}")]
-pub struct StoreError {
-    /// What it means for the caller.
-    pub class: Class,
-    /// D1's own words. They name tables, columns and constraints, never values.
-    pub text: String,
-}
-
-impl StoreError {
-    /// Judges D1's error text.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self {
-            class: classify(&text),
-            text,
-        }
-    }
+    /// The time that D1 itself took, in microseconds (`meta.duration`); 0 when unknown.
+    pub duration_us: u64,
 }
 
 /// The D1 database.
 pub trait Store {
-    /// Runs `statements` in one transaction: all of them, or none. Outcomes are in the order of the statements.
+    /// Runs `statements` in one transaction: all of them, or none. Results are in the order of the statements.
     ///
     /// An error does not prove that nothing was committed: the answer may have been lost after the commit.
     ///
     /// # Errors
-    /// [`StoreError`], already judged.
+    /// D1 refused, or its answer was lost.
     fn batch(
         &self,
-        statements: Vec<Statement>,
-    ) -> impl Future<Output = Result<Vec<Outcome>, StoreError>>;
+        statements: &[Statement],
+    ) -> impl Future<Output = Result<Vec<StatementResult>, CallError>>;
 }
-
-/// Why a queue or KV did not do it: its own words.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub struct Refused(pub String);
 
 /// The queue for dead letters.
 pub trait DeadLetterQueue {
@@ -75,16 +48,16 @@ pub trait DeadLetterQueue {
     ///
     /// # Errors
     /// The queue did not take it, or its answer was lost.
-    fn send(&self, text: &str) -> impl Future<Output = Result<(), Refused>>;
+    fn send(&self, text: &str) -> impl Future<Output = Result<(), CallError>>;
 }
 
-/// Some keys of a KV namespace.
+/// A page of the keys of a KV namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Keys {
+pub struct KeyPage {
     /// The keys, ascending.
     pub keys: Vec<String>,
-    /// Whether there are more.
-    pub more: bool,
+    /// The place where the next page begins; `None` after the last page.
+    pub cursor: Option<String>,
 }
 
 /// The KV namespace behind the queues.
@@ -98,42 +71,40 @@ pub trait Fallback {
         key: &str,
         value: &str,
         ttl_seconds: u64,
-    ) -> impl Future<Output = Result<(), Refused>>;
+    ) -> impl Future<Output = Result<(), CallError>>;
 
-    /// The value under `key`; `None` when there is none (any more).
+    /// Returns the values under at most 100 `keys`, in their order; `None` for a key that is gone.
     ///
     /// # Errors
     /// KV did not answer.
-    fn get(&self, key: &str) -> impl Future<Output = Result<Option<String>, Refused>>;
+    fn get_many(
+        &self,
+        keys: &[String],
+    ) -> impl Future<Output = Result<Vec<Option<String>>, CallError>>;
 
-    /// Forgets `key`, whether it exists or not.
+    /// Deletes `key`, whether it exists or not.
     ///
     /// # Errors
     /// KV did not answer.
-    fn delete(&self, key: &str) -> impl Future<Output = Result<(), Refused>>;
+    fn delete(&self, key: &str) -> impl Future<Output = Result<(), CallError>>;
 
-    /// The first `limit` keys that begin with `prefix`.
+    /// Returns a page of the keys that begin with `prefix`, from `cursor` on.
     ///
     /// # Errors
     /// KV did not answer.
-    fn list(&self, prefix: &str, limit: u32) -> impl Future<Output = Result<Keys, Refused>>;
+    fn list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> impl Future<Output = Result<KeyPage, CallError>>;
 }
 
-/// Time. In production it stands still while a Worker computes and moves across I/O.
-pub trait Clock {
-    /// Milliseconds since 1970.
-    fn now_ms(&self) -> u64;
-
-    /// Returns after `ms` milliseconds.
-    fn sleep_ms(&self, ms: u64) -> impl Future<Output = ()>;
-}
-
-/// The four together, as the runs take them.
+/// The four together.
 #[derive(Clone, Debug)]
-pub struct Adapters<S, Q, K, C> {
+pub struct Platform<S, Q, K, C> {
     /// D1.
     pub store: S,
-    /// The dead-letter queue.
+    /// The queue for dead letters.
     pub queue: Q,
     /// KV.
     pub kv: K,
@@ -141,7 +112,7 @@ pub struct Adapters<S, Q, K, C> {
     pub clock: C,
 }
 
-/// [`Adapters`] under one name.
+/// [`Platform`] under one name, for signatures.
 pub trait Ports {
     /// The database.
     type Store: Store;
@@ -152,17 +123,17 @@ pub trait Ports {
     /// The clock.
     type Clock: Clock;
 
-    /// The database.
+    /// Returns the database.
     fn store(&self) -> &Self::Store;
-    /// The queue for dead letters.
+    /// Returns the queue for dead letters.
     fn queue(&self) -> &Self::Queue;
-    /// The key-value store.
+    /// Returns the key-value store.
     fn kv(&self) -> &Self::Kv;
-    /// The clock.
+    /// Returns the clock.
     fn clock(&self) -> &Self::Clock;
 }
 
-impl<S: Store, Q: DeadLetterQueue, K: Fallback, C: Clock> Ports for Adapters<S, Q, K, C> {
+impl<S: Store, Q: DeadLetterQueue, K: Fallback, C: Clock> Ports for Platform<S, Q, K, C> {
     type Store = S;
     type Queue = Q;
     type Kv = K;

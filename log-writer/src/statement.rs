@@ -2,7 +2,7 @@
 
 use log_record::limits::STATEMENT_PARAMETER_BYTES;
 
-use crate::classify::{NEEDS_3_51, contains};
+use crate::d1_error::NEEDS_3_51;
 use crate::ports::Statement;
 
 macro_rules! insert_from {
@@ -32,13 +32,14 @@ pub const INSERT: &str = insert_from!("jsonb_each");
 /// The same for SQLite before 3.51, which has no `jsonb_each`.
 const INSERT_BEFORE_3_51: &str = insert_from!("json_each");
 
-/// Whether a statement failed with `error` because SQLite is too old for it: then [`before_3_51`] has the one to run.
+/// Returns whether a statement failed with `error` because SQLite is too old for it: then [`before_3_51`] has the one to
+/// run.
 #[must_use]
 pub fn asks_for_3_51(error: &str) -> bool {
-    contains(error, NEEDS_3_51)
+    error.contains(NEEDS_3_51)
 }
 
-/// What does the same as `sql` in an older SQLite.
+/// Returns the statement that does the same as `sql` in an older SQLite.
 #[must_use]
 pub fn before_3_51(sql: &'static str) -> &'static str {
     if sql == INSERT {
@@ -48,7 +49,7 @@ pub fn before_3_51(sql: &'static str) -> &'static str {
     }
 }
 
-/// The key of the row that `?2` rows precede, among those earlier than `?1`.
+/// Finds the key of the row that `?2` rows precede, among those earlier than `?1`.
 pub const NTH_OLDEST: &str = "\
 SELECT timestamp, log_id FROM tail_logs WHERE timestamp < ?1 \
 ORDER BY timestamp, log_id LIMIT 1 OFFSET CAST(?2 AS INTEGER)";
@@ -61,7 +62,7 @@ pub const COUNT_BEFORE: &str = "\
 SELECT CAST(COUNT(*) AS TEXT) FROM \
 (SELECT 1 FROM tail_logs WHERE timestamp < ?1 LIMIT CAST(?2 AS INTEGER))";
 
-/// As few inserts as hold `records`, each one wire array, within [`STATEMENT_PARAMETER_BYTES`] a parameter.
+/// Returns as few inserts as hold `records`, each one wire array, within [`STATEMENT_PARAMETER_BYTES`] a parameter.
 #[must_use]
 pub fn inserts(records: &[&str]) -> Vec<Statement> {
     let mut statements = Vec::new();
@@ -77,6 +78,12 @@ pub fn inserts(records: &[&str]) -> Vec<Statement> {
         statements.push(insert(&mut parameter));
     }
     statements
+}
+
+/// Returns an insert of no records: it fails only where the database itself is in trouble.
+#[must_use]
+pub fn empty_insert() -> Statement {
+    insert(&mut "[".to_owned())
 }
 
 fn insert(parameter: &mut String) -> Statement {

@@ -1,25 +1,27 @@
-//! A world for log-writer: SQLite with the real migrations, a queue, KV and a clock, each of which fails when told to,
-//! before or after it has done what it was asked, or never comes back at all.
+//! A world for log-writer: SQLite with the real migrations, a queue, KV and a clock. Each part fails when told to: before
+//! or after it has done its work, slowly, without an answer, or by taking the process with it. Time is tokio's, paused: it
+//! jumps to the next timer.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use log_record::{DeadLetter, DeadLetterPayload, Envelope};
-use log_writer::consume::{Verdict, consume};
+use log_writer::batch::{Verdict, process_batch};
+use log_writer::message::{Body, Message};
 use log_writer::ports::{
-    Adapters, Clock, DeadLetterQueue, Fallback, Keys, Outcome, Refused, Statement, Store,
-    StoreError,
+    CallError, DeadLetterQueue, Fallback, KeyPage, Platform, Statement, StatementResult, Store,
 };
 use log_writer::settings::Settings;
-use log_writer::settle::{Body, Inbound};
 use log_writer::statement;
-use log_writer::tally::Tally;
+use log_writer::stats::BatchStats;
 use rusqlite::Connection;
+use tokio::sync::Notify;
+use worker_runtime::testing::PausedClock;
+use worker_runtime::timestamp::format_ms;
 
 /// The migrations, in order.
 pub const MIGRATIONS: [&str; 2] = [
@@ -30,17 +32,24 @@ pub const MIGRATIONS: [&str; 2] = [
 pub const LOCKED: &str = "D1_ERROR: database is locked: SQLITE_BUSY";
 pub const OVERLOADED: &str = "D1_ERROR: D1 DB is overloaded. Requests queued for too long.";
 pub const TOO_MUCH: &str = "D1_ERROR: D1 DB exceeded its CPU time limit and was reset.";
+pub const NO_TABLE: &str = "D1_ERROR: no such table: tail_logs: SQLITE_ERROR";
 pub const NEW: &str = "D1_ERROR: something that nobody has seen before";
 
-/// What goes wrong with one call.
+/// A fault of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
+    /// None.
     None,
     /// It fails, and nothing was done.
     Before(&'static str),
-    /// It is done, and fails all the same.
+    /// It is done, and fails.
     After(&'static str),
+    /// It is done after so many milliseconds.
+    Slow(u64),
+    /// It never answers, and nothing was done.
+    Silent,
+    /// It is done, and never answers.
+    SilentAfter,
     /// The process dies, and nothing was done.
     DieBefore,
     /// It is done, and the process dies.
@@ -49,16 +58,33 @@ pub enum Fault {
 
 /// Faults to come, one a call; healthy after the last.
 #[derive(Debug, Default)]
-pub struct Faults(RefCell<VecDeque<Fault>>);
+pub struct Faults {
+    to_come: RefCell<VecDeque<Fault>>,
+    always: Cell<Option<Fault>>,
+    death: Rc<Notify>,
+}
 
 impl Faults {
+    fn new(death: &Rc<Notify>) -> Self {
+        Self {
+            death: death.clone(),
+            ..Self::default()
+        }
+    }
+
     pub fn set(&self, faults: impl IntoIterator<Item = Fault>) {
-        *self.0.borrow_mut() = faults.into_iter().collect();
+        self.always.set(None);
+        *self.to_come.borrow_mut() = faults.into_iter().collect();
     }
 
     /// Every call to come fails with `text`.
     pub fn always(&self, text: &'static str) {
-        self.set(vec![Fault::Before(text); 100_000]);
+        self.always_has(Fault::Before(text));
+    }
+
+    pub fn always_has(&self, fault: Fault) {
+        self.set([]);
+        self.always.set(Some(fault));
     }
 
     pub fn heal(&self) {
@@ -66,25 +92,38 @@ impl Faults {
     }
 
     pub fn left(&self) -> usize {
-        self.0.borrow().len()
+        self.to_come.borrow().len()
     }
 
     /// Does `work` under the next fault.
-    async fn around<T>(&self, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-        let fault = self.0.borrow_mut().pop_front().unwrap_or(Fault::None);
-        match fault {
+    async fn around<T>(&self, work: impl FnOnce() -> Result<T, String>) -> Result<T, CallError> {
+        let next = self.to_come.borrow_mut().pop_front();
+        let fault = next.or(self.always.get()).unwrap_or(Fault::None);
+        let result = match fault {
             Fault::None => work(),
             Fault::Before(text) => Err(text.to_owned()),
-            Fault::After(text) => {
-                work()?;
-                Err(text.to_owned())
+            Fault::After(text) => work().and(Err(text.to_owned())),
+            Fault::Slow(ms) => {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                work()
             }
-            Fault::DieBefore => std::future::pending().await,
-            Fault::DieAfter => {
-                work()?;
+            Fault::Silent => std::future::pending().await,
+            Fault::SilentAfter => {
+                let _done = work();
                 std::future::pending().await
             }
-        }
+            Fault::DieBefore => self.die().await,
+            Fault::DieAfter => {
+                let _done = work();
+                self.die().await
+            }
+        };
+        result.map_err(CallError::Refused)
+    }
+
+    async fn die<T>(&self) -> T {
+        self.death.notify_one();
+        std::future::pending().await
     }
 }
 
@@ -95,33 +134,36 @@ pub struct Sqlite {
     pub faults: Faults,
     /// The number of statements of each call, failed ones included.
     pub calls: RefCell<Vec<usize>>,
+    /// The most bytes that the parameters of one call had.
+    pub largest_call_bytes: Cell<usize>,
     /// The most rows that one statement has changed.
     pub largest_change: Cell<u64>,
-    /// Rows read, as D1 counts them: what a look passes over, and what a delete deletes.
+    /// Rows read, as D1 counts them: those that a look passes over, and those that a delete deletes.
     pub rows_read: Cell<u64>,
-    /// By how much each call moves the clock.
-    pub takes_ms: Cell<u64>,
-    /// By how much each row that a call changes moves it further, in microseconds.
+    /// How long each call is under way, beside the time that D1 itself takes.
+    pub distance_ms: Cell<u64>,
+    /// How long D1 itself takes for each row that a call changes, in microseconds.
     pub row_takes_us: Cell<u64>,
-    /// The clock.
-    pub now_ms: Rc<Cell<u64>>,
+    /// How long D1 itself took for each call, in microseconds.
+    pub durations_us: RefCell<Vec<u64>>,
 }
 
 impl Sqlite {
-    pub fn migrated(now_ms: Rc<Cell<u64>>) -> Self {
+    fn migrated(death: &Rc<Notify>) -> Self {
         let connection = Connection::open_in_memory().unwrap();
         for migration in MIGRATIONS {
             connection.execute_batch(migration).unwrap();
         }
         Self {
             connection: RefCell::new(connection),
-            faults: Faults::default(),
+            faults: Faults::new(death),
             calls: RefCell::default(),
+            largest_call_bytes: Cell::default(),
             largest_change: Cell::default(),
             rows_read: Cell::default(),
-            takes_ms: Cell::default(),
+            distance_ms: Cell::default(),
             row_takes_us: Cell::default(),
-            now_ms,
+            durations_us: RefCell::default(),
         }
     }
 
@@ -143,36 +185,50 @@ impl Sqlite {
         ids.map(Result::unwrap).collect()
     }
 
-    fn run(&self, statements: &[Statement]) -> Result<Vec<Outcome>, String> {
+    /// Records whose message is among `lines` ("line 3") fail in a way that nobody knows.
+    pub fn make_odd(&self, lines: impl IntoIterator<Item = u64>) {
+        let lines: Vec<String> = lines.into_iter().map(|n| format!("'line {n}'")).collect();
+        // RAISE(ABORT) is a constraint error to SQLite, but not by its text alone.
+        self.execute(&format!(
+            "CREATE TRIGGER odd BEFORE INSERT ON tail_logs WHEN NEW.message IN ({}) \
+             BEGIN SELECT RAISE(ABORT, 'very odd'); END",
+            lines.join(",")
+        ));
+    }
+
+    fn run(&self, statements: &[Statement]) -> Result<Vec<StatementResult>, String> {
         let mut connection = self.connection.borrow_mut();
-        let transaction = connection.transaction().map_err(|e| words(&e))?;
-        let mut outcomes = Vec::new();
+        let transaction = connection.transaction().map_err(|e| error_text(&e))?;
+        let mut results = Vec::new();
         for Statement { sql, parameters } in statements {
-            let outcome = one(&transaction, sql, parameters).map_err(|error| words(&error))?;
+            let mut result = run_one(&transaction, sql, parameters).map_err(|e| error_text(&e))?;
             let read = match *sql {
-                statement::NTH_OLDEST => passed_over(&transaction, parameters),
-                _ => outcome.changes,
+                statement::NTH_OLDEST => rows_passed(&transaction, parameters),
+                _ => result.changes,
             };
             self.rows_read.set(self.rows_read.get() + read);
-            let takes_ms = outcome.changes * self.row_takes_us.get() / 1000;
-            self.now_ms.set(self.now_ms.get() + takes_ms);
-            outcomes.push(outcome);
+            result.duration_us = 100 + result.changes * self.row_takes_us.get();
+            results.push(result);
         }
-        transaction.commit().map_err(|error| words(&error))?;
-        let largest = outcomes.iter().map(|outcome| outcome.changes).max();
+        transaction.commit().map_err(|error| error_text(&error))?;
+        let largest = results.iter().map(|result| result.changes).max();
         let largest = self.largest_change.get().max(largest.unwrap_or(0));
         self.largest_change.set(largest);
-        Ok(outcomes)
+        Ok(results)
     }
 }
 
-fn one(connection: &Connection, sql: &str, parameters: &[String]) -> rusqlite::Result<Outcome> {
+fn run_one(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[String],
+) -> rusqlite::Result<StatementResult> {
     let mut statement = connection.prepare(sql)?;
     let parameters = rusqlite::params_from_iter(parameters);
     if statement.column_count() == 0 {
-        return Ok(Outcome {
+        return Ok(StatementResult {
             changes: statement.execute(parameters)? as u64,
-            ..Outcome::default()
+            ..StatementResult::default()
         });
     }
     let columns = statement.column_count();
@@ -181,14 +237,14 @@ fn one(connection: &Connection, sql: &str, parameters: &[String]) -> rusqlite::R
         Some(row) => (0..columns).map(|column| row.get(column)).collect(),
         None => Ok(Vec::new()),
     };
-    Ok(Outcome {
+    Ok(StatementResult {
         row: row?,
-        ..Outcome::default()
+        ..StatementResult::default()
     })
 }
 
-/// How many rows it takes to find the n-th oldest.
-fn passed_over(connection: &Connection, parameters: &[String]) -> u64 {
+/// The number of rows that are read to find the n-th oldest.
+fn rows_passed(connection: &Connection, parameters: &[String]) -> u64 {
     let count = "SELECT COUNT(*) FROM (SELECT 1 FROM tail_logs WHERE timestamp < ?1 LIMIT ?2 + 1)";
     let count = connection.query_row(count, rusqlite::params_from_iter(parameters), |row| {
         row.get(0)
@@ -197,47 +253,80 @@ fn passed_over(connection: &Connection, parameters: &[String]) -> u64 {
 }
 
 /// An error as D1 words it.
-fn words(error: &rusqlite::Error) -> String {
+fn error_text(error: &rusqlite::Error) -> String {
     format!("D1_ERROR: {error}")
 }
 
 impl Store for Sqlite {
-    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Outcome>, StoreError> {
+    async fn batch(&self, statements: &[Statement]) -> Result<Vec<StatementResult>, CallError> {
         self.calls.borrow_mut().push(statements.len());
-        self.now_ms.set(self.now_ms.get() + self.takes_ms.get());
-        let result = self.faults.around(|| self.run(&statements)).await;
-        result.map_err(StoreError::new)
+        let parameters = statements
+            .iter()
+            .flat_map(|statement| &statement.parameters);
+        let bytes = parameters.map(String::len).sum();
+        let largest = self.largest_call_bytes.get().max(bytes);
+        self.largest_call_bytes.set(largest);
+        sleep(self.distance_ms.get() * 1000).await;
+        let results = self.faults.around(|| self.run(statements)).await?;
+        let duration_us = results.iter().map(|result| result.duration_us).sum();
+        self.durations_us.borrow_mut().push(duration_us);
+        if self.row_takes_us.get() > 0 {
+            sleep(duration_us).await;
+        }
+        Ok(results)
+    }
+}
+
+async fn sleep(us: u64) {
+    if us > 0 {
+        tokio::time::sleep(Duration::from_micros(us)).await;
     }
 }
 
 /// The dead-letter queue.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Letters {
     pub sent: RefCell<Vec<String>>,
+    /// The number of sends, failed ones included.
+    pub calls: Cell<u64>,
     pub faults: Faults,
 }
 
 impl DeadLetterQueue for Letters {
-    async fn send(&self, text: &str) -> Result<(), Refused> {
+    async fn send(&self, text: &str) -> Result<(), CallError> {
+        self.calls.set(self.calls.get() + 1);
         let work = || {
             self.sent.borrow_mut().push(text.to_owned());
             Ok(())
         };
-        self.faults.around(work).await.map_err(Refused)
+        self.faults.around(work).await
     }
 }
 
 /// KV.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Kv {
     pub values: RefCell<BTreeMap<String, String>>,
     /// By key.
     pub ttls: RefCell<BTreeMap<String, u64>>,
+    /// The number of calls, failed ones included.
+    pub calls: Cell<u64>,
+    /// The keys of the largest bulk read.
+    pub largest_read: Cell<usize>,
+    /// The keys on one page.
+    pub page_keys: Cell<usize>,
     pub faults: Faults,
 }
 
+impl Kv {
+    async fn around<T>(&self, work: impl FnOnce() -> Result<T, String>) -> Result<T, CallError> {
+        self.calls.set(self.calls.get() + 1);
+        self.faults.around(work).await
+    }
+}
+
 impl Fallback for Kv {
-    async fn put(&self, key: &str, value: &str, ttl_seconds: u64) -> Result<(), Refused> {
+    async fn put(&self, key: &str, value: &str, ttl_seconds: u64) -> Result<(), CallError> {
         let work = || {
             self.values
                 .borrow_mut()
@@ -245,86 +334,110 @@ impl Fallback for Kv {
             self.ttls.borrow_mut().insert(key.to_owned(), ttl_seconds);
             Ok(())
         };
-        self.faults.around(work).await.map_err(Refused)
+        self.around(work).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<String>, Refused> {
-        let work = || Ok(self.values.borrow().get(key).cloned());
-        self.faults.around(work).await.map_err(Refused)
+    async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<String>>, CallError> {
+        let largest = self.largest_read.get().max(keys.len());
+        self.largest_read.set(largest);
+        let values = || {
+            let values = self.values.borrow();
+            Ok(keys.iter().map(|key| values.get(key).cloned()).collect())
+        };
+        self.around(values).await
     }
 
-    async fn delete(&self, key: &str) -> Result<(), Refused> {
+    async fn delete(&self, key: &str) -> Result<(), CallError> {
         let work = || {
             self.values.borrow_mut().remove(key);
             Ok(())
         };
-        self.faults.around(work).await.map_err(Refused)
+        self.around(work).await
     }
 
-    async fn list(&self, prefix: &str, limit: u32) -> Result<Keys, Refused> {
+    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<KeyPage, CallError> {
         let work = || {
             let values = self.values.borrow();
-            let all = values.keys().filter(|key| key.starts_with(prefix)).cloned();
-            let mut keys: Vec<String> = all.take(limit as usize + 1).collect();
-            let more = keys.len() > limit as usize;
-            keys.truncate(limit as usize);
-            Ok(Keys { keys, more })
+            let mut keys: Vec<String> = values
+                .keys()
+                .filter(|key| key.starts_with(prefix) && cursor < Some(key.as_str()))
+                .cloned()
+                .collect();
+            let more = keys.len() > self.page_keys.get();
+            keys.truncate(self.page_keys.get());
+            let cursor = keys.last().cloned().filter(|_| more);
+            Ok(KeyPage { keys, cursor })
         };
-        self.faults.around(work).await.map_err(Refused)
+        self.around(work).await
     }
 }
 
-/// A clock that moves when it is slept by.
-#[derive(Debug)]
-pub struct FakeClock {
-    pub now_ms: Rc<Cell<u64>>,
-    pub slept_ms: RefCell<Vec<u64>>,
+pub type Ports = Platform<Sqlite, Letters, Kv, PausedClock>;
+
+/// The parts, and whether the process lives.
+pub struct World {
+    pub ports: Ports,
+    death: Rc<Notify>,
 }
 
-impl Clock for FakeClock {
-    fn now_ms(&self) -> u64 {
-        self.now_ms.get()
-    }
+impl std::ops::Deref for World {
+    type Target = Ports;
 
-    async fn sleep_ms(&self, ms: u64) {
-        self.now_ms.set(self.now_ms.get() + ms);
-        self.slept_ms.borrow_mut().push(ms);
+    fn deref(&self) -> &Ports {
+        &self.ports
     }
 }
-
-pub type World = Adapters<Sqlite, Letters, Kv, FakeClock>;
 
 /// 2026-11-23T18:00:00.000Z.
 pub const NOW_MS: u64 = 1_795_456_800_000;
 
+/// A healthy world. To be made within a tokio runtime whose time is paused.
 pub fn world() -> World {
-    let now_ms = Rc::new(Cell::new(NOW_MS));
-    Adapters {
-        store: Sqlite::migrated(now_ms.clone()),
-        queue: Letters::default(),
-        kv: Kv::default(),
-        clock: FakeClock {
-            now_ms,
-            slept_ms: RefCell::default(),
+    let death = Rc::new(Notify::new());
+    let ports = Platform {
+        store: Sqlite::migrated(&death),
+        queue: Letters {
+            sent: RefCell::default(),
+            calls: Cell::default(),
+            faults: Faults::new(&death),
         },
+        kv: Kv {
+            values: RefCell::default(),
+            ttls: RefCell::default(),
+            calls: Cell::default(),
+            largest_read: Cell::default(),
+            page_keys: Cell::new(1_000),
+            faults: Faults::new(&death),
+        },
+        clock: PausedClock::new(NOW_MS),
+    };
+    World { ports, death }
+}
+
+impl World {
+    /// Runs `future` to its end; `None` if the process died first.
+    pub async fn run<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            value = future => Some(value),
+            () = self.death.notified() => None,
+        }
+    }
+
+    /// Processes a batch to its end.
+    pub async fn process(
+        &self,
+        settings: &Settings,
+        messages: &[Message],
+    ) -> (Vec<Verdict>, BatchStats) {
+        let run = self.run(process_batch(&self.ports, settings, messages));
+        run.await.expect("the process died")
     }
 }
 
-/// Runs `future` to its end, or to where the process died.
-pub fn run<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    match future
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()))
-    {
-        Poll::Ready(value) => Some(value),
-        Poll::Pending => None,
-    }
-}
-
-/// Consumes a batch to its end.
-pub fn consumed(world: &World, settings: &Settings, messages: &[Inbound]) -> (Vec<Verdict>, Tally) {
-    run(consume(world, settings, messages)).expect("the process died")
+/// Lets so much time pass.
+pub async fn pass_ms(ms: u64) {
+    tokio::time::advance(Duration::from_millis(ms)).await;
 }
 
 /// The id of record `n`: time-ordered, one a millisecond.
@@ -341,9 +454,9 @@ pub fn row_at(n: u64, level: &str, timestamp: &str) -> String {
     )
 }
 
-/// Record `n`, of `n` milliseconds before now.
+/// Record `n`, of `n` milliseconds before the world was made.
 pub fn row(n: u64, level: &str) -> String {
-    row_at(n, level, &log_writer::time::iso(NOW_MS - n))
+    row_at(n, level, &format_ms(NOW_MS - n))
 }
 
 /// A record that violates the CHECK on the level.
@@ -361,8 +474,16 @@ pub fn good(ids: std::ops::Range<u64>) -> String {
     envelope(&rows)
 }
 
-pub fn message(number: usize, attempts: u32, body: impl Into<String>) -> Inbound {
-    Inbound {
+/// Messages 0 to `count`, of ten records each, delivered for the `attempts`-th time.
+pub fn tens(count: usize, attempts: u32) -> Vec<Message> {
+    let first = |number: usize| number as u64 * 10;
+    (0..count)
+        .map(|number| message(number, attempts, good(first(number)..first(number) + 10)))
+        .collect()
+}
+
+pub fn message(number: usize, attempts: u32, body: impl Into<String>) -> Message {
+    Message {
         id: format!("message{number}"),
         timestamp: "2026-11-23T17:59:59.000Z".to_owned(),
         attempts,
@@ -370,7 +491,7 @@ pub fn message(number: usize, attempts: u32, body: impl Into<String>) -> Inbound
     }
 }
 
-/// How many records are in D1.
+/// The number of records in D1.
 pub fn rows(world: &World) -> u64 {
     world.store.number("SELECT COUNT(*) FROM tail_logs")
 }

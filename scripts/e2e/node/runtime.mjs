@@ -54,6 +54,8 @@ export async function start(name, env) {
   return {
     /** Calls the tail handler, as a request of its own. */
     tail: (events) => new Worker({}, env).tail(events),
+    /** Calls the queue handler with a batch. */
+    queue: (batch) => new Worker({}, env).queue(batch, env, {}),
     /** Tells the Worker that its Wasm instance is broken: the next call gets a new one. */
     breakInstance() {
       for (const listener of listeners) listener({ error: new WebAssembly.RuntimeError("unreachable") });

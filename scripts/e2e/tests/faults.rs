@@ -75,7 +75,7 @@ fn buried(letters: &[DeadLetter]) -> Vec<String> {
 
 /// Whether a line says that at least `messages` were sent back to the queue.
 fn sent_back(line: &Value, messages: u64) -> bool {
-    line["redelivered"].as_u64() >= Some(messages)
+    line["retried_messages"].as_u64() >= Some(messages)
 }
 
 fn wait_until_stored(system: &System, expected: &BTreeSet<String>) {
@@ -165,7 +165,7 @@ fn messages_wait_for_a_missing_table_until_it_is_migrated() {
         .unwrap();
     system.send(&tens(0..100)).unwrap();
     let line = wait_for_line(&system, "batch", |line| sent_back(line, 10));
-    assert_eq!(line["d1_error"], "unready");
+    assert_eq!(line["d1_error"], "not_ready");
     system.migrate().unwrap();
     wait_until_stored(&system, &ids(0..100));
     assert!(system.dead_letters().unwrap().is_empty());
@@ -190,7 +190,7 @@ fn a_database_without_jsonb_gets_a_statement_without_it() {
         .server
         .lines("batch")
         .iter()
-        .filter_map(|line| line["retries"].as_u64())
+        .filter_map(|line| line["d1_retries"].as_u64())
         .sum::<u64>();
     assert_eq!(retries, 1, "{}", system.server.output_tail());
     assert!(system.dead_letters().unwrap().is_empty());
@@ -306,10 +306,7 @@ fn what_tail_ingest_cannot_queue_is_drained_from_kv() {
     .unwrap();
     let lock = system.database().unwrap().another_connection().unwrap();
     lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    system
-        .server
-        .fire_cron("log-writer", "*/5 * * * *")
-        .unwrap();
+    system.server.fire_cron("log-writer", "* * * * *").unwrap();
     lock.execute_batch("ROLLBACK").unwrap();
     let ill = wait_for_line(&system, "drain", |_| true);
     assert_eq!((&ill["envelopes"], &ill["more"]), (&json!(0), &json!(true)));
@@ -322,10 +319,7 @@ fn what_tail_ingest_cannot_queue_is_drained_from_kv() {
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                system
-                    .server
-                    .fire_cron("log-writer", "*/5 * * * *")
-                    .unwrap();
+                system.server.fire_cron("log-writer", "* * * * *").unwrap();
             });
         }
     });
@@ -362,10 +356,7 @@ fn parked_dead_letters_move_to_the_queue() {
     assert!(answer.unwrap().status().is_success());
     assert_eq!(system.parked_dead_letters().unwrap().len(), 1);
 
-    system
-        .server
-        .fire_cron("log-writer", "*/5 * * * *")
-        .unwrap();
+    system.server.fire_cron("log-writer", "* * * * *").unwrap();
     let letters = wait_for_letters(&system, |letters| !letters.is_empty());
     assert_eq!(letters[0].encode().unwrap(), parked.encode().unwrap());
     assert_eq!(
@@ -395,7 +386,7 @@ fn expired_rows_are_rotated_out_while_new_ones_arrive() {
         )
         .unwrap();
     std::thread::scope(|scope| {
-        scope.spawn(|| system.server.fire_cron("log-writer", "0 3 * * *").unwrap());
+        scope.spawn(|| system.server.fire_cron("log-writer", "* * * * *").unwrap());
         for request in 0..20 {
             system
                 .log_lines(&format!("meanwhile-{request}"), 10)

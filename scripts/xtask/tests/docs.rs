@@ -251,9 +251,9 @@ fn tail_ingest_reads(name: &str, text: &str) -> (String, bool) {
 }
 
 fn log_writer_reads(name: &str, text: &str) -> (String, bool) {
-    let (settings, bad) =
+    let (settings, malformed) =
         log_writer::settings::Settings::read(|asked| (asked == name).then(|| text.to_owned()));
-    (format!("{settings:?}"), bad.is_empty())
+    (format!("{settings:?}"), malformed.is_empty())
 }
 
 /// Whether the code has this default, takes what is within these bounds, and takes nothing beyond them.
@@ -362,6 +362,7 @@ fn the_documented_settings_are_the_ones_there_are() {
         "max_batch_size",
         "max_batch_timeout",
         "max_retries",
+        "max_concurrency",
         "crons",
     ]);
     assert_eq!(names, known);
@@ -371,13 +372,16 @@ fn the_documented_settings_are_the_ones_there_are() {
 #[test]
 fn the_documented_patience_of_log_writer_is_the_codes() {
     let settings = log_writer::settings::Settings::default();
-    let seconds: u32 = (1..settings.max_attempts)
-        .map(|attempts| settings.retry_delay_seconds(attempts, false))
-        .sum();
-    let words = format!("{} h {} min", seconds / 3600, seconds % 3600 / 60);
-    for name in ["operations.md", "configuration.md"] {
-        let text = fs::read_to_string(root().join("docs").join(name)).unwrap();
-        assert!(text.contains(&words), "{name}: {words}");
+    for deliveries in [
+        settings.max_attempts,
+        log_writer::settings::PLATFORM_DELIVERIES,
+    ] {
+        let seconds = settings.patience_seconds(deliveries);
+        let words = format!("{} h {} min", seconds / 3600, seconds % 3600 / 60);
+        for name in ["operations.md", "configuration.md"] {
+            let text = fs::read_to_string(root().join("docs").join(name)).unwrap();
+            assert!(text.contains(&words), "{name}: {words}");
+        }
     }
 }
 
