@@ -125,7 +125,10 @@ async fn slices_are_as_large_as_the_database_is_fast() {
             let name = format!("{row_takes_us} µs a row, {distance_ms} ms away: {calls} calls");
             assert!(finished && calls <= most_calls, "{name}");
             // The first slice is a thousand rows; the others know better.
-            assert!(longest_ms <= u64::max(80, 1 + row_takes_us), "{name}: {longest_ms} ms");
+            assert!(
+                longest_ms <= u64::max(80, 1 + row_takes_us),
+                "{name}: {longest_ms} ms"
+            );
             let mut durations_us = world.store.durations_us.borrow().clone();
             durations_us.sort_unstable();
             let most = durations_us[(durations_us.len() - 1) * 95 / 100];

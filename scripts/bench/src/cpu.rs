@@ -31,7 +31,7 @@ pub fn of_process(_id: i32) -> Result<Duration> {
 /// # Errors
 /// When there is none.
 pub fn of_workerd(group: i32) -> Result<Duration> {
-    let processes = e2e::process::processes(group, "workerd")?;
+    let processes = checkout::group::processes(group, "workerd");
     anyhow::ensure!(
         !processes.is_empty(),
         "no workerd in the process group {group}"

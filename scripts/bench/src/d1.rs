@@ -120,7 +120,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
     let mut builder = SystemBuilder::workers(&[])?;
     builder.add(&format!(
         "name = \"d1\"\nmain = \"{}\"\ncompatibility_date = \"{}\"\n{bindings}",
-        workerd::folder().join("workers/d1.js").display(),
+        workerd::folder(workspace).join("workers/d1.js").display(),
         workerd::COMPATIBILITY_DATE
     ))?;
     let system = builder.start()?;

@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use e2e::process::ProcessGroup;
-use e2e::{Database, Workspace, wait_for};
+use e2e::{Database, Scratch, Workspace, wait_for};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::workerd::{COMPATIBILITY_DATE, bundle, folder};
 
@@ -19,7 +18,7 @@ use crate::workerd::{COMPATIBILITY_DATE, bundle, folder};
 #[derive(Debug)]
 pub struct Builder<'w> {
     workspace: &'w Workspace,
-    folder: TempDir,
+    folder: Scratch,
     workers: Vec<Value>,
 }
 
@@ -28,7 +27,7 @@ pub struct Builder<'w> {
 pub struct Local {
     process: ProcessGroup,
     port: u16,
-    folder: TempDir,
+    folder: Scratch,
 }
 
 impl<'w> Builder<'w> {
@@ -37,9 +36,7 @@ impl<'w> Builder<'w> {
     /// # Errors
     /// When there is no place for temporary files.
     pub fn new(workspace: &'w Workspace) -> Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("tailrace-bench-")
-            .tempdir()?;
+        let folder = Scratch::new()?;
         Ok(Self {
             workspace,
             folder,
@@ -112,7 +109,7 @@ impl<'w> Builder<'w> {
         let errors = temporary.path().join("errors");
         let mut command = workspace.command("node")?;
         command
-            .arg(folder().join("workers/serve.mjs"))
+            .arg(folder(workspace).join("workers/serve.mjs"))
             .arg(
                 workspace
                     .wrangler_dir()

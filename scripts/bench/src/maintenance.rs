@@ -72,7 +72,7 @@ fn start(workspace: &Workspace, worker: &Path) -> Result<System> {
     for file in [
         build.join("index.js"),
         build.join("index_bg.wasm"),
-        folder().join("workers/rotation.js"),
+        folder(workspace).join("workers/rotation.js"),
     ] {
         let name = file.file_name().context("no file")?;
         fs::copy(&file, worker.join(name))

@@ -222,7 +222,7 @@ fn largest(plan: &Plan, candidates: &[Candidate]) -> Result<Table> {
 }
 
 fn start(workspace: &Workspace, folder: &std::path::Path) -> Result<(Vec<Candidate>, Candidate)> {
-    let own = workerd::folder();
+    let own = workerd::folder(workspace);
     let measure = || Module::new("measure.js", own.join("workers/measure.js"));
     let mut candidates = Vec::new();
     let build = workspace.root().join("tail-ingest/build");

@@ -8,10 +8,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use e2e::Workspace;
 use e2e::dev_server::{agent, free_port};
 use e2e::process::ProcessGroup;
-use tempfile::TempDir;
+use e2e::{Scratch, Workspace};
 
 use crate::cpu;
 
@@ -20,10 +19,10 @@ pub const COMPATIBILITY_DATE: &str = "2026-11-01";
 
 const START: Duration = Duration::from_secs(30);
 
-/// This crate's folder.
+/// Returns this crate's folder.
 #[must_use]
-pub fn folder() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+pub fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.root().join("scripts/bench")
 }
 
 /// Bundles the TypeScript module `source` (relative to this crate's folder) to the file `to`.
@@ -34,7 +33,7 @@ pub fn bundle(workspace: &Workspace, source: &str, to: &Path) -> Result<()> {
     let output = workspace
         .command("esbuild")?
         .args(["--bundle", "--format=esm", "--log-level=warning"])
-        .arg(folder().join(source))
+        .arg(folder(workspace).join(source))
         .arg(format!("--outfile={}", to.display()))
         .output()
         .context("esbuild did not start: run `cargo xtask setup`")?;
@@ -70,7 +69,7 @@ pub struct Workerd {
     process: ProcessGroup,
     agent: ureq::Agent,
     ports: Vec<u16>,
-    files: TempDir,
+    files: Scratch,
 }
 
 impl Workerd {
@@ -84,9 +83,7 @@ impl Workerd {
         modules: &[Module],
         producer: Option<&Path>,
     ) -> Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("tailrace-bench-")
-            .tempdir()?;
+        let folder = Scratch::new()?;
         let mut ports = vec![free_port()?];
         let mut services = worker(folder.path(), "measured", modules, "")?;
         let mut sockets = socket("measured", ports.first().copied());

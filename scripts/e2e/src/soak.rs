@@ -10,13 +10,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use checkout::group::peak_memory_bytes;
+use checkout::poll;
 use log_record::DeadLetterPayload;
 use serde_json::json;
 
 use crate::database::Database;
-use crate::poll::poll;
 use crate::probes::{record_key, record_keys};
-use crate::process::peak_memory_bytes;
 use crate::system::{System, SystemBuilder};
 
 /// What to run.
@@ -170,7 +170,7 @@ pub fn run(options: &Options) -> Result<Ledger> {
         Ok(ledger.adds_up().then_some(()))
     })?;
     ledger.elapsed = started.elapsed();
-    ledger.peak_memory_bytes = peak_memory_bytes(system.server.process_id(), "workerd")?;
+    ledger.peak_memory_bytes = peak_memory_bytes(system.server.process_id(), "workerd");
     Ok(ledger)
 }
 

@@ -1,16 +1,14 @@
 //! The five Workers of the system, with a temporary state of their own, on free ports.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use tempfile::TempDir;
+use anyhow::Result;
+use checkout::dev_server::{DevServer, Output, agent, free_port, migrate};
+use checkout::workspace::WORKERS;
+use checkout::{Scratch, WorkerConfig, Workspace};
 
-use crate::config::WorkerConfig;
 use crate::database::Database;
-use crate::dev_server::{DevServer, Output, agent, free_port};
-use crate::workspace::{WORKERS, Workspace};
 
 /// The bearer token that triggers-api takes in a test.
 pub const API_TOKEN: &str = "local-test-token";
@@ -70,12 +68,12 @@ impl SystemBuilder {
         self
     }
 
-    /// Adds a Worker of the test's own, last; `text` is its configuration, with paths relative to this crate's folder.
+    /// Adds a Worker of the test's own, last; `text` is its configuration, with paths relative to [`Workspace::harness_dir`].
     ///
     /// # Errors
     /// When the configuration cannot be read.
     pub fn add(&mut self, text: &str) -> Result<&mut Self> {
-        let config = WorkerConfig::parse(text, Path::new(env!("CARGO_MANIFEST_DIR")))?;
+        let config = WorkerConfig::parse(text, &self.workspace.harness_dir())?;
         self.configs.push(config);
         Ok(self)
     }
@@ -107,7 +105,7 @@ impl SystemBuilder {
     /// # Errors
     /// When a Worker has not been built, or wrangler fails; with its output.
     pub fn start(&self) -> Result<System> {
-        let folder = tempfile::Builder::new().prefix("tailrace-").tempdir()?;
+        let folder = Scratch::new()?;
         let state = folder.path().join("state");
         let configs = self
             .configs
@@ -147,7 +145,7 @@ impl SystemBuilder {
 pub struct System {
     /// The runtime. Declared first, so that it is stopped before its state is removed.
     pub server: DevServer,
-    folder: TempDir,
+    folder: Scratch,
     state: PathBuf,
     workspace: Workspace,
 }
@@ -203,36 +201,4 @@ impl System {
             answer.body_mut().read_to_string()?,
         ))
     }
-}
-
-/// Applies the migrations of the log-writer configuration at `config` to the local database under `state`.
-///
-/// # Errors
-/// When wrangler fails; with its output.
-pub fn migrate(workspace: &Workspace, config: &Path, state: &Path) -> Result<()> {
-    let output = workspace
-        .command("wrangler")?
-        .args([
-            "d1",
-            "migrations",
-            "apply",
-            "tailrace",
-            "--local",
-            "--config",
-        ])
-        .arg(config)
-        .arg("--persist-to")
-        .arg(state)
-        .stdin(Stdio::null())
-        .output()
-        .context("wrangler did not start: run `cargo xtask setup`")?;
-    if !output.status.success() {
-        bail!(
-            "the migrations failed ({})\n{}{}",
-            output.status,
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    Ok(())
 }

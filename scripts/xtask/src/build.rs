@@ -7,10 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use e2e::Workspace;
-use e2e::workspace::RUST_WORKERS;
+use checkout::workspace::RUST_WORKERS;
+use checkout::{Fingerprint, Workspace};
 
-use crate::inputs::fingerprint;
 use crate::setup;
 use crate::step::{execute, say};
 
@@ -63,7 +62,12 @@ fn worker(workspace: &Workspace, name: &str, folder: &str) -> Result<()> {
     let folder = workspace.root().join(folder);
     let build = folder.join("build");
     let stamp = build.join(".stamp");
-    let wanted = fingerprint(&sources(workspace, &folder), &WASM_OPT)?;
+    let mut wanted = Fingerprint::new(workspace.root());
+    wanted.add_text(&WASM_OPT.join(" "));
+    for path in sources(workspace, &folder) {
+        wanted.add_path(&path)?;
+    }
+    let wanted = wanted.finish();
     if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
         return Ok(());
     }

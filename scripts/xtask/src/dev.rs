@@ -3,46 +3,52 @@
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use e2e::dev_server::{DevServer, Output, registry};
-use e2e::workspace::WORKERS;
-use e2e::{Workspace, poll, system};
+use checkout::dev_server::{DevServer, Output, migrate, registry};
+use checkout::lock::{Claim, Lock};
+use checkout::process::ProcessGroup;
+use checkout::workspace::WORKERS;
+use checkout::{Workspace, interrupt, poll};
 
-use crate::step::{cargo, execute, say};
+use crate::step::{cargo, say};
 use crate::{build, setup};
+
+const PORT: u16 = 8787;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The port on which the sample API answers
-    #[arg(long, default_value_t = 8787)]
+    /// The port on which the sample API answers; each port has a database, queues and KV of its own
+    #[arg(long, default_value_t = PORT)]
     port: u16,
     /// Start with an empty database, queues and KV
     #[arg(long)]
     fresh: bool,
 }
 
-/// `cargo xtask dev`.
+/// Runs `cargo xtask dev`.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    interrupt::watch();
+    let started = Instant::now();
     let workspace = Workspace::find()?;
     let port = arguments.port;
-    // Before minutes of compiling, not after.
+    let name = match port {
+        PORT => "dev".to_owned(),
+        _ => format!("dev-{port}"),
+    };
+    let state = workspace.state_dir().join(&name);
+    // Both before minutes of compiling, not after.
+    let _lock = claim(&workspace.state_dir().join(format!("{name}.lock")), port)?;
     if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
-        bail!("port {port} is taken: stop what listens there, or choose another with --port");
+        bail!(
+            "port {port} is taken\nhint: stop the program that listens there, or choose another port with --port"
+        );
     }
     setup::run_in(&workspace)?;
     build::all(&workspace)?;
-    // What the welcome says to try next must not begin with a minute of silence.
-    execute(
-        cargo()
-            .args(["build", "--package", "tailrace"])
-            .current_dir(workspace.root()),
-    )?;
 
-    let state = workspace.state_dir().join("dev");
     if arguments.fresh && state.exists() {
         fs::remove_dir_all(&state)
             .with_context(|| format!("{} cannot be removed", state.display()))?;
@@ -51,12 +57,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let token = local_variables(&workspace.wrangler_dir().join(".dev.vars"))?;
     say("applying the migrations to the local database");
     let config = |name: &str| workspace.wrangler_dir().join(format!("{name}.toml"));
-    system::migrate(&workspace, &config("log-writer"), &state)?;
+    migrate(&workspace, &config("log-writer"), &state)?;
 
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&stop);
-    ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))
-        .context("Ctrl-C cannot be handled")?;
     say("starting the Workers");
     let configs = WORKERS.map(config);
     let mut server = DevServer::start(&workspace, &configs, &state, port, Output::Inherit)?;
@@ -64,21 +66,61 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         "{}",
         welcome(&server.url(), port, &token, &registry(&state))
     );
-
-    while !stop.load(Ordering::Relaxed) {
-        if let Some(status) = poll(Duration::from_secs(1), || {
-            if stop.load(Ordering::Relaxed) {
-                return Ok(Some(None));
-            }
-            Ok(server.ended()?.map(Some))
-        })?
-        .flatten()
-        {
+    say(format!("ready after {} s", started.elapsed().as_secs()));
+    let mut tool = CompiledTool::begin(&workspace)?;
+    loop {
+        let ended = poll(Duration::from_secs(60), || {
+            tool.look()?;
+            server.ended()
+        })?;
+        if let Some(status) = ended {
             bail!("wrangler dev has ended ({status}); its lines above say why");
         }
     }
-    say("stopping");
-    Ok(())
+}
+
+/// Makes sure that no other `cargo xtask dev` has the same state.
+fn claim(path: &Path, port: u16) -> Result<Lock> {
+    let owner = format!("process {}", std::process::id());
+    match Lock::claim(path, &owner)? {
+        Claim::Taken(lock) => Ok(lock),
+        Claim::HeldBy(owner) => bail!(
+            "`cargo xtask dev` runs on port {port} of this checkout already ({owner})\n\
+             hint: use it, stop it, or start a second one with a state of its own: cargo xtask dev --port {}",
+            port.saturating_add(10)
+        ),
+    }
+}
+
+/// `tailrace`, compiled while the Workers run already, so that the first `cargo tailrace` does not begin with minutes of
+/// silence.
+struct CompiledTool(Option<ProcessGroup>);
+
+impl CompiledTool {
+    fn begin(workspace: &Workspace) -> Result<Self> {
+        let mut command = cargo();
+        command
+            .args(["build", "--quiet", "--package", "tailrace"])
+            .current_dir(workspace.root())
+            .stdin(std::process::Stdio::null());
+        Ok(Self(Some(ProcessGroup::spawn(&mut command)?)))
+    }
+
+    /// Says once that `cargo tailrace` is ready, or that it is not.
+    fn look(&mut self) -> Result<()> {
+        let Some(process) = &mut self.0 else {
+            return Ok(());
+        };
+        if let Some(status) = process.try_wait()? {
+            self.0 = None;
+            say(if ExitStatus::success(&status) {
+                "cargo tailrace is ready"
+            } else {
+                "cargo tailrace does not compile; the lines above say why"
+            });
+        }
+        Ok(())
+    }
 }
 
 /// Makes the Workers' local variables, unless they are there: a token of this checkout's own for the sample API, and
@@ -116,7 +158,8 @@ Send an event to the sample API:
     -H "x-correlation-id: my-first-trace" -H "content-type: application/json" \
     -d '{{"type":"user.signup","payload":{{"plan":"pro"}}}}'
 
-A few seconds later, see what it caused across the Workers:
+A few seconds later, see what it caused across the Workers (the tool is compiled now, which takes a minute or two the
+first time):
 
   cargo tailrace trace my-first-trace --local {port}
   cargo tailrace logs --follow --local {port}

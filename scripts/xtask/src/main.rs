@@ -5,18 +5,15 @@
 //! - [`dev`]: runs the system locally;
 //! - [`mod@test`]: runs every test;
 //! - [`zoo`]: the loggers that one of them runs;
-//! - [`soak`]: load and faults together, and where every record ended;
-//! - [`mod@bench`]: measures everything side by side;
-//! - [`capacity`]: works out what a load needs.
+//! - [`deploy`]: brings the system into a Cloudflare account;
+//! - [`delegate`]: soak, bench and capacity, which are programs of their own;
+//! - [`step`]: running commands, and saying so.
 
-mod bench;
 mod build;
-mod capacity;
+mod delegate;
 mod deploy;
 mod dev;
-mod inputs;
 mod setup;
-mod soak;
 mod step;
 mod test;
 mod zoo;
@@ -38,7 +35,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Install what is missing: the Wasm target, worker-build, wasm-bindgen, wrangler and its Node
+    /// Install what is missing: the Wasm target, worker-build and wasm-bindgen, wrangler
     Setup,
     /// Compile Workers to Wasm; all of them unless some are named
     Build(build::Arguments),
@@ -49,29 +46,27 @@ enum Command {
     /// Set up, build and run every test
     Test(test::Arguments),
     /// Measure everything side by side, in the real local runtime, and print the tables
-    Bench(bench::Arguments),
+    Bench(delegate::Arguments),
     /// Work out what a load needs, what it costs, and which limit binds first
-    Capacity(capacity::Arguments),
+    Capacity(delegate::Arguments),
     /// Make many records while faults come and go, and print where each one ended
-    Soak(soak::Arguments),
+    Soak(delegate::Arguments),
 }
 
 fn main() -> ExitCode {
+    let done = |()| ExitCode::SUCCESS;
     let result = match Arguments::parse().command {
-        Command::Setup => setup::run(),
-        Command::Build(arguments) => build::run(&arguments),
-        Command::Dev(arguments) => dev::run(&arguments),
-        Command::Deploy(arguments) => deploy::run(&arguments),
-        Command::Test(arguments) => test::run(&arguments),
-        Command::Bench(arguments) => bench::run(&arguments),
-        Command::Capacity(arguments) => capacity::run(&arguments),
-        Command::Soak(arguments) => soak::run(&arguments),
+        Command::Setup => setup::run().map(done),
+        Command::Build(arguments) => build::run(&arguments).map(done),
+        Command::Dev(arguments) => dev::run(&arguments).map(done),
+        Command::Deploy(arguments) => deploy::run(&arguments).map(done),
+        Command::Test(arguments) => test::run(&arguments).map(done),
+        Command::Bench(arguments) => delegate::bench(&arguments),
+        Command::Capacity(arguments) => delegate::capacity(&arguments),
+        Command::Soak(arguments) => delegate::soak(&arguments),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            step::failed(&error);
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|error| {
+        step::failed(&error);
+        ExitCode::FAILURE
+    })
 }

@@ -2,7 +2,8 @@
 
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use checkout::process;
 
 /// Says what happens next.
 pub(crate) fn say(text: impl AsRef<str>) {
@@ -14,12 +15,12 @@ pub(crate) fn failed(error: &anyhow::Error) {
     eprintln!("error: {error:#}");
 }
 
-/// Runs `command` with its output on the terminal; an error that names it unless it succeeds.
+/// Runs `command` with its output on the terminal, and ends it and what it has started if this process ends first.
+///
+/// # Errors
+/// When it cannot be started or fails.
 pub(crate) fn execute(command: &mut Command) -> Result<()> {
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("{} did not start", shown(command)))?;
+    let status = process::run(command)?;
     if !status.success() {
         bail!("{} failed ({status})", shown(command));
     }

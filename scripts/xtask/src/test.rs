@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
-use e2e::Workspace;
+use checkout::{Scratch, Workspace};
 
 use crate::step::{cargo, execute, say};
 use crate::{build, setup, zoo};
@@ -52,6 +52,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
         stages = found;
     }
+    // Whatever the tests and what they start leave behind goes with this folder.
+    let scratch = Scratch::new()?;
     let mut built = false;
     for stage in &stages {
         if stage.needs_workers() && !built {
@@ -65,6 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         execute(
             stage
                 .cargo_test(&workspace)
+                .env("TMPDIR", scratch.path())
                 .args(arguments.filter.as_slice()),
         )?;
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use e2e::Workspace;
+use checkout::Workspace;
 
 use crate::step::{execute, output, say};
 

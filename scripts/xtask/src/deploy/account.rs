@@ -3,7 +3,7 @@
 use std::fmt;
 
 use anyhow::{Context, Result, bail};
-use e2e::Workspace;
+use checkout::Workspace;
 use serde_json::Value;
 
 use super::wrangler::Wrangler;

@@ -20,7 +20,7 @@ mod wrangler;
 use std::fs;
 
 use anyhow::{Context, Result};
-use e2e::Workspace;
+use checkout::Workspace;
 
 use self::account::Account;
 use self::environment::Environment;

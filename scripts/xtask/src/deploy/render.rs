@@ -2,12 +2,10 @@
 //! the account has. Rendered, and not environments of the same files: wrangler's environments inherit neither bindings
 //! nor tail consumers, so every name would stand there twice, and no file could know an account's ids.
 
-use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use e2e::{WorkerConfig, Workspace};
+use checkout::{Fingerprint, WorkerConfig, Workspace};
 use toml_edit::{Item, TableLike, Value, value};
 
 use super::environment::Environment;
@@ -121,43 +119,13 @@ fn tables<'a>(config: &'a mut dyn TableLike, key: &str) -> Vec<&'a mut dyn Table
     }
 }
 
-/// Of a configuration, the files of `code`, and the tools that upload them. Where the checkout lies does not matter.
+/// Returns the fingerprint of a configuration, the files of `code`, and the tools that upload them.
 fn fingerprint(workspace: &Workspace, config: &str, code: &Path) -> Result<String> {
-    let mut hasher = DefaultHasher::new();
-    config
-        .replace(&*workspace.root().to_string_lossy(), "")
-        .hash(&mut hasher);
-    let tools = workspace.wrangler_dir().join("package-lock.json");
-    for file in [tools].into_iter().chain(files(code)?) {
-        file.strip_prefix(workspace.root())
-            .unwrap_or(&file)
-            .hash(&mut hasher);
-        fs::read(&file)
-            .with_context(|| format!("{} cannot be read", file.display()))?
-            .hash(&mut hasher);
-    }
-    Ok(format!("{FINGERPRINT_PREFIX}{:016x}", hasher.finish()))
-}
-
-/// The files of a folder and those below it, in order, without hidden ones.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut entries = folder
-        .read_dir()
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| format!("{} cannot be read", folder.display()))?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    let mut found = Vec::new();
-    for entry in entries {
-        if entry.file_name().to_string_lossy().starts_with('.') {
-            continue;
-        }
-        if entry.path().is_dir() {
-            found.extend(files(&entry.path())?);
-        } else {
-            found.push(entry.path());
-        }
-    }
-    Ok(found)
+    let mut fingerprint = Fingerprint::new(workspace.root());
+    fingerprint.add_text(config);
+    fingerprint.add_path(&workspace.wrangler_dir().join("package-lock.json"))?;
+    fingerprint.add_path(code)?;
+    Ok(format!("{FINGERPRINT_PREFIX}{}", fingerprint.finish()))
 }
 
 #[cfg(test)]

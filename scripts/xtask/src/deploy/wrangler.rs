@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
-use e2e::Workspace;
+use checkout::Workspace;
 
 use super::account::Account;
 

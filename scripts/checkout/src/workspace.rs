@@ -11,6 +11,16 @@ pub struct Workspace {
     root: PathBuf,
 }
 
+/// Files that a checkout has, and other projects do not have together.
+const MARKS: [&str; 3] = [
+    "Cargo.toml",
+    "wrangler/tail-ingest.toml",
+    "scripts/checkout/Cargo.toml",
+];
+
+/// Addresses that no proxy can reach for this machine.
+const LOOPBACK: &str = "127.0.0.1,localhost,::1";
+
 /// A Worker that is compiled from Rust: its name and its crate's folder.
 pub const RUST_WORKERS: [(&str, &str); 4] = [
     ("log-writer", "log-writer"),
@@ -29,19 +39,29 @@ pub const WORKERS: [&str; 5] = [
 ];
 
 impl Workspace {
-    /// The checkout that this code was compiled in.
+    /// Finds the checkout that the current folder is in.
     ///
     /// # Errors
-    /// When it is no longer there.
+    /// When it is in none.
     pub fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let root = root.canonicalize().with_context(|| {
+        let here = std::env::current_dir().context("the current folder is gone")?;
+        Self::around(&here).with_context(|| {
             format!(
-                "the checkout at {} is gone: build again where it is now",
-                root.display()
+                "{} is not in a checkout of Tailrace\nhint: change to the folder that you cloned",
+                here.display()
             )
-        })?;
-        Ok(Self { root })
+        })
+    }
+
+    /// Returns the checkout that `folder` is in.
+    #[must_use]
+    pub fn around(folder: &Path) -> Option<Self> {
+        folder
+            .ancestors()
+            .find(|folder| MARKS.iter().all(|mark| folder.join(mark).is_file()))
+            .map(|root| Self {
+                root: root.to_owned(),
+            })
     }
 
     /// The top level.
@@ -66,6 +86,12 @@ impl Workspace {
     #[must_use]
     pub fn state_dir(&self) -> PathBuf {
         self.root.join(".tailrace")
+    }
+
+    /// The folder of the end-to-end tests, with the Workers that only they run.
+    #[must_use]
+    pub fn harness_dir(&self) -> PathBuf {
+        self.root.join("scripts/e2e")
     }
 
     /// The programs of the npm packages.
@@ -98,7 +124,38 @@ impl Workspace {
             .env("NO_COLOR", "1")
             .env("WRANGLER_SEND_METRICS", "false")
             .env("WRANGLER_HIDE_BANNER", "true")
-            .current_dir(&self.root);
+            // Its collector of traces would be a part of every run that is tested or measured.
+            .env("X_LOCAL_OBSERVABILITY", "false");
+        for name in ["NO_PROXY", "no_proxy"] {
+            let others = std::env::var(name).unwrap_or_default();
+            let separator = if others.is_empty() { "" } else { "," };
+            command.env(name, format!("{others}{separator}{LOOPBACK}"));
+        }
+        command.current_dir(&self.root);
         Ok(command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_checkout_is_found_from_any_folder_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("checkout");
+        let below = root.join("docs/deep");
+        fs::create_dir_all(&below).unwrap();
+        assert!(Workspace::around(&below).is_none());
+        for mark in MARKS {
+            fs::create_dir_all(root.join(mark).parent().unwrap()).unwrap();
+            fs::write(root.join(mark), "").unwrap();
+        }
+        for inside in [&root, &below] {
+            assert_eq!(Workspace::around(inside).unwrap().root(), root);
+        }
+        assert!(Workspace::around(folder.path()).is_none());
     }
 }

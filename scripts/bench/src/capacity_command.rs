@@ -1,8 +1,9 @@
-//! Works out what a load needs, what it costs, and which limit binds first.
+//! The command line of the arithmetic, `cargo xtask capacity`.
 
 use anyhow::{Result, ensure};
 use bench::capacity::{Load, plan};
 
+/// Work out what a load needs, what it costs, and which limit binds first
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Console lines in a second, of all Workers, on average
@@ -22,7 +23,7 @@ pub(crate) struct Arguments {
     outage: f64,
 }
 
-/// `cargo xtask capacity`.
+/// Works it out and prints it.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for (name, value) in [
         ("--logs-per-second", arguments.logs_per_second),

@@ -1,13 +1,15 @@
-//! Runs the soak and prints its ledger.
+//! The command line of the soak, `cargo xtask soak`.
+
+use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use e2e::{Workspace, soak};
+use clap::Parser;
+use e2e::soak;
 
-use crate::step::say;
-use crate::{build, setup};
-
-#[derive(clap::Args)]
-pub(crate) struct Arguments {
+/// Make many records while faults come and go, and print where each one ended
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask soak")]
+struct Arguments {
     /// How many log lines to make
     #[arg(long, default_value_t = 100_000)]
     lines: u64,
@@ -22,26 +24,32 @@ pub(crate) struct Arguments {
     seed: u64,
 }
 
-/// `cargo xtask soak`.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let workspace = Workspace::find()?;
-    setup::run_in(&workspace)?;
-    build::all(&workspace)?;
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
     let options = soak::Options {
         lines: arguments.lines,
         lines_per_request: arguments.lines_per_request,
         concurrency: arguments.concurrency,
         seed: arguments.seed,
     };
-    say(format!(
-        "soaking: {} lines, {} requests at once, faults from seed {}",
+    eprintln!(
+        "==> soaking: {} lines, {} requests at once, faults from seed {}",
         options.lines, options.concurrency, options.seed
-    ));
+    );
     let ledger = soak::run(&options)?;
     println!("{ledger}");
     if !ledger.adds_up() {
         bail!("the ledger does not add up");
     }
-    say("the ledger adds up: every record is in exactly one place");
+    eprintln!("==> the ledger adds up: every record is in exactly one place");
     Ok(())
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::poll::poll;
-use crate::process::ProcessGroup;
+use crate::process::{self, ProcessGroup};
 use crate::workspace::Workspace;
 
 /// How long `wrangler dev` may take until the first Worker answers. On a machine that has just compiled everything it is
@@ -34,6 +34,18 @@ pub enum Output {
 #[must_use]
 pub fn registry(state: &Path) -> PathBuf {
     state.join("registry")
+}
+
+/// Makes a folder below `state` for the temporary files of the server that has its state there, without those of an
+/// earlier one.
+fn temporary(state: &Path) -> Result<PathBuf> {
+    let folder = state.join("tmp");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("{} cannot be removed", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    Ok(folder)
 }
 
 /// A running `wrangler dev`; dropping it stops it.
@@ -69,7 +81,13 @@ impl DevServer {
             .args(["--inspector-port", &free_port()?.to_string()])
             .arg("--show-interactive-dev-session=false")
             .env("WRANGLER_REGISTRY_PATH", registry(state))
+            // What it leaves there goes with the state.
+            .env("TMPDIR", temporary(state)?)
             .stdin(Stdio::null());
+        if let Output::Inherit = &output {
+            // For a person, wrangler's own page of traces is welcome.
+            command.env_remove("X_LOCAL_OBSERVABILITY");
+        }
         if let Output::Quiet(_) = &output {
             command.args(["--log-level", "error"]);
         }
@@ -122,7 +140,7 @@ impl DevServer {
         self.port
     }
 
-    /// The process group's id.
+    /// Returns the process group's id.
     #[must_use]
     pub fn process_id(&self) -> i32 {
         self.process.id()
@@ -255,12 +273,38 @@ impl DevServer {
     }
 }
 
-/// An HTTP client that returns answers of any status, and gives up after `limit`.
+/// Applies the migrations of the log-writer configuration at `config` to the local database under `state`.
+///
+/// # Errors
+/// When wrangler fails; with its output.
+pub fn migrate(workspace: &Workspace, config: &Path, state: &Path) -> Result<()> {
+    let mut command = workspace.command("wrangler")?;
+    command
+        .args(["d1", "migrations", "apply", "tailrace", "--local"])
+        .arg("--config")
+        .arg(config)
+        .arg("--persist-to")
+        .arg(state);
+    let printed = process::capture(&mut command).context("hint: run `cargo xtask setup`")?;
+    if !printed.status.success() {
+        bail!(
+            "the migrations failed ({})\n{}{}",
+            printed.status,
+            printed.stdout,
+            printed.stderr
+        );
+    }
+    Ok(())
+}
+
+/// Returns an HTTP client that returns answers of any status, and gives up after `limit`.
 #[must_use]
 pub fn agent(limit: Duration) -> ureq::Agent {
     ureq::Agent::config_builder()
         .timeout_global(Some(limit))
         .http_status_as_error(false)
+        // What runs on this machine is never behind a proxy.
+        .proxy(None)
         .build()
         .into()
 }
@@ -275,7 +319,10 @@ pub fn free_port() -> Result<u16> {
     const COUNT: u16 = 20_000; // up to 30,000; outgoing connections begin at 32,768 on Linux
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Processes that run at the same time begin at different places.
-    #[allow(clippy::cast_possible_truncation)] // the remainder is less than COUNT
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the remainder is less than COUNT"
+    )]
     let start = (std::process::id().wrapping_mul(997) % u32::from(COUNT)) as u16;
     for _ in 0..1_000 {
         let step = NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;

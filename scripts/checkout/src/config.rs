@@ -53,8 +53,9 @@ impl WorkerConfig {
         Ok(Self { name, document })
     }
 
-    /// Whether it has a D1 database that migrations are for.
-    pub(crate) fn has_migrations(&self) -> bool {
+    /// Returns whether it has a D1 database that migrations are for.
+    #[must_use]
+    pub fn has_migrations(&self) -> bool {
         self.document
             .get("d1_databases")
             .and_then(Item::as_array_of_tables)
@@ -121,6 +122,11 @@ impl WorkerConfig {
             .map(PathBuf::from)
             .with_context(|| format!("{} has no main", self.name))?;
         let copy = folder.join(&self.name);
+        if copy.exists() {
+            // What an earlier build has left there would be uploaded, too.
+            fs::remove_dir_all(&copy)
+                .with_context(|| format!("{} cannot be removed", copy.display()))?;
+        }
         copy_files(main.parent().unwrap_or(Path::new(".")), &copy).with_context(|| {
             format!("{} has not been built: run `cargo xtask build`", self.name)
         })?;

@@ -1,4 +1,4 @@
-//! Measures everything side by side and prints the tables.
+//! The command line of the measurements, `cargo xtask bench`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,9 +8,7 @@ use bench::Plan;
 use bench::run::{PARTS, Part};
 use e2e::Workspace;
 
-use crate::step::say;
-use crate::{build, setup};
-
+/// Measure everything side by side, in the real local runtime, and print the tables
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Fewer rounds and no million rows: a few minutes instead of a quarter of an hour
@@ -41,16 +39,9 @@ enum Only {
     Maintenance,
 }
 
-/// `cargo xtask bench`.
+/// Measures and prints.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
-    setup::run_in(&workspace)?;
-    build::all(&workspace)?;
-    ctrlc::set_handler(|| {
-        e2e::process::end_all();
-        std::process::exit(130);
-    })
-    .context("Ctrl-C cannot be handled")?;
     let plan = if arguments.quick {
         Plan::quick()
     } else {
@@ -64,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Some(Only::D1) => vec![Part::D1],
         Some(Only::Maintenance) => vec![Part::Maintenance],
     };
-    let report = bench::run(&workspace, &plan, &parts, |next| say(next))?;
+    let report = bench::run(&workspace, &plan, &parts, |next| eprintln!("==> {next}"))?;
     let markdown = report.markdown();
     println!("{markdown}");
     let write = |path: &Option<PathBuf>, text: &str| match path {

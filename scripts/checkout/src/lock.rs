@@ -1,0 +1,70 @@
+//! A file that says who uses something, and keeps others from it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// A held lock; dropping it, or the end of the process, gives it back.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// What came of asking for a lock.
+#[derive(Debug)]
+pub enum Claim {
+    /// It is held now.
+    Taken(Lock),
+    /// Somebody else holds it, and has said this of himself.
+    HeldBy(String),
+}
+
+impl Lock {
+    /// Takes the lock at `path`, and writes `owner` into it for others to read.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn claim(path: &Path, owner: &str) -> Result<Claim> {
+        let problem = || format!("{} cannot be locked", path.display());
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).with_context(problem)?;
+        }
+        let mut file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(path)
+            .with_context(problem)?;
+        match file.try_lock() {
+            Ok(()) => {
+                file.set_len(0).with_context(problem)?;
+                file.write_all(owner.as_bytes()).with_context(problem)?;
+                Ok(Claim::Taken(Self { _file: file }))
+            }
+            Err(TryLockError::WouldBlock) => {
+                let owner = fs::read_to_string(path).unwrap_or_default();
+                Ok(Claim::HeldBy(owner))
+            }
+            Err(TryLockError::Error(error)) => Err(error).with_context(problem),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_told_who_was_first_until_that_one_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("below/lock");
+        let first = Lock::claim(&path, "process 1").unwrap();
+        let second = Lock::claim(&path, "process 2").unwrap();
+        assert!(matches!(second, Claim::HeldBy(owner) if owner == "process 1"));
+        drop(first);
+        let third = Lock::claim(&path, "process 3").unwrap();
+        assert!(matches!(third, Claim::Taken(_)));
+    }
+}

@@ -1,0 +1,81 @@
+//! Commands that are programs of their own, so that xtask is compiled without what they need, such as SQLite.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use checkout::{Scratch, Workspace, process};
+
+use crate::step::cargo;
+use crate::{build, setup};
+
+/// What such a command is given.
+#[derive(clap::Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Arguments {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    arguments: Vec<OsString>,
+}
+
+impl Arguments {
+    fn ask_for_help(&self) -> bool {
+        self.arguments.iter().any(|it| it == "--help" || it == "-h")
+    }
+}
+
+/// Runs `cargo xtask bench`.
+pub(crate) fn bench(arguments: &Arguments) -> Result<ExitCode> {
+    with_workers("bench", "bench", &["bench"], arguments)
+}
+
+/// Runs `cargo xtask soak`.
+pub(crate) fn soak(arguments: &Arguments) -> Result<ExitCode> {
+    with_workers("e2e", "soak", &[], arguments)
+}
+
+/// Runs `cargo xtask capacity`.
+pub(crate) fn capacity(arguments: &Arguments) -> Result<ExitCode> {
+    run(
+        &Workspace::find()?,
+        "bench",
+        "bench",
+        &["capacity"],
+        arguments,
+    )
+}
+
+fn with_workers(
+    package: &str,
+    program: &str,
+    before: &[&str],
+    arguments: &Arguments,
+) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    if !arguments.ask_for_help() {
+        setup::run_in(&workspace)?;
+        build::all(&workspace)?;
+    }
+    run(&workspace, package, program, before, arguments)
+}
+
+fn run(
+    workspace: &Workspace,
+    package: &str,
+    program: &str,
+    before: &[&str],
+    arguments: &Arguments,
+) -> Result<ExitCode> {
+    // Whatever the program and what it starts leave behind goes with this folder.
+    let scratch = Scratch::new()?;
+    let status = process::run(
+        cargo()
+            .args(["run", "--quiet", "--manifest-path"])
+            .arg(workspace.root().join("Cargo.toml"))
+            .args(["--package", package, "--bin", program, "--"])
+            .args(before)
+            .args(&arguments.arguments)
+            .env("TMPDIR", scratch.path()),
+    )?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}

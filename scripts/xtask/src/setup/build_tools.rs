@@ -1,0 +1,141 @@
+//! worker-build and wasm-bindgen, compiled side by side from the lockfile in `scripts/build-tools`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use checkout::Workspace;
+use toml_edit::DocumentMut;
+
+use crate::step::{cargo, execute, output, say};
+
+/// A package of the lockfile, and the program of it that is wanted.
+const PROGRAMS: [(&str, &str); 2] = [
+    ("worker-build", "worker-build"),
+    ("wasm-bindgen-cli", "wasm-bindgen"),
+];
+
+/// The build tools of a checkout.
+pub(super) struct BuildTools<'a> {
+    workspace: &'a Workspace,
+    /// As in the lockfile, in the order of [`PROGRAMS`].
+    versions: Vec<String>,
+}
+
+impl<'a> BuildTools<'a> {
+    /// Reads which versions are wanted.
+    pub(super) fn read(workspace: &'a Workspace) -> Result<Self> {
+        let lock = read_lock(&folder(workspace))?;
+        let versions = PROGRAMS
+            .iter()
+            .map(|(package, _)| locked(&lock, package))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            workspace,
+            versions,
+        })
+    }
+
+    /// Returns whether the wanted versions are there and run.
+    pub(super) fn are_installed(&self) -> bool {
+        PROGRAMS
+            .iter()
+            .zip(&self.versions)
+            .all(|(program, wanted)| {
+                output(Command::new(self.path(program.1)).arg("--version"))
+                    .is_some_and(|found| found.ends_with(wanted.as_str()))
+            })
+    }
+
+    /// Compiles them, unless they are there.
+    pub(super) fn install(&self) -> Result<()> {
+        if self.are_installed() {
+            return Ok(());
+        }
+        let list: Vec<String> = PROGRAMS
+            .iter()
+            .zip(&self.versions)
+            .map(|((_, program), version)| format!("{program} {version}"))
+            .collect();
+        say(format!(
+            "compiling {} (about 2 minutes on two cores, once)",
+            list.join(" and ")
+        ));
+        let tools = self.workspace.tools_dir();
+        let target = tools.join("target");
+        let mut command = cargo();
+        command
+            .args(["build", "--release", "--locked", "--manifest-path"])
+            .arg(folder(self.workspace).join("Cargo.toml"))
+            .arg("--target-dir")
+            .arg(&target);
+        for (package, program) in PROGRAMS {
+            command.args(["--package", package, "--bin", program]);
+        }
+        execute(
+            command
+                .env_remove("RUSTFLAGS")
+                .env_remove("CARGO_BUILD_TARGET"),
+        )
+        .context("the build tools do not compile; the lines above say why")?;
+        fs::create_dir_all(tools.join("bin"))
+            .with_context(|| format!("{} cannot be made", tools.display()))?;
+        for (_, program) in PROGRAMS {
+            // Under another name first: a program that is killed while it is copied must not look installed.
+            let copy = tools.join("bin").join(format!(".{program}"));
+            fs::copy(target.join("release").join(program), &copy)
+                .and_then(|_| fs::rename(&copy, self.path(program)))
+                .with_context(|| format!("{program} cannot be installed"))?;
+        }
+        // Hundreds of megabytes that nothing needs again; if some stay, they only take room.
+        let _ = fs::remove_dir_all(&target);
+        Ok(())
+    }
+
+    fn path(&self, program: &str) -> PathBuf {
+        self.workspace.tools_dir().join("bin").join(program)
+    }
+}
+
+fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.root().join("scripts/build-tools")
+}
+
+fn read_lock(folder: &Path) -> Result<DocumentMut> {
+    let path = folder.join("Cargo.lock");
+    fs::read_to_string(&path)
+        .with_context(|| format!("{} cannot be read", path.display()))?
+        .parse()
+        .with_context(|| format!("{} is not TOML", path.display()))
+}
+
+/// Returns the version of `package` in a lockfile.
+fn locked(lock: &DocumentMut, package: &str) -> Result<String> {
+    let packages = lock
+        .get("package")
+        .and_then(|item| item.as_array_of_tables())
+        .context("the lockfile names no packages")?;
+    packages
+        .iter()
+        .find(|table| table.get("name").and_then(|name| name.as_str()) == Some(package))
+        .and_then(|table| table.get("version")?.as_str())
+        .map(str::to_owned)
+        .with_context(|| format!("{package} is not in the lockfile"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wasm_bindgen_is_of_the_version_that_the_workers_use() {
+        let workspace = Workspace::find().unwrap();
+        let tools = read_lock(&folder(&workspace)).unwrap();
+        let workers = read_lock(workspace.root()).unwrap();
+        assert_eq!(
+            locked(&tools, "wasm-bindgen-cli").unwrap(),
+            locked(&workers, "wasm-bindgen").unwrap(),
+        );
+    }
+}

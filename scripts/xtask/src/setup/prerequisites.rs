@@ -1,0 +1,195 @@
+//! What the machine must have before anything can be installed. Everything is checked before anything is said, so that
+//! one look at the list is enough.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::WASM_TARGET;
+use crate::step::output;
+
+/// The oldest Node that wrangler runs on. On Linux a newer one is among the npm packages.
+const OLDEST_NODE: (u32, u32) = (22, 12);
+
+/// What is about to be installed, and what that asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// The npm packages.
+    pub(super) npm: bool,
+    /// worker-build, which is compiled against OpenSSL on Linux.
+    pub(super) openssl: bool,
+}
+
+/// Something that is missing.
+#[derive(Debug, PartialEq, Eq)]
+struct Missing {
+    what: String,
+    remedy: &'static str,
+}
+
+/// What was found on this machine.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that is there or not"
+)]
+struct Machine {
+    is_linux: bool,
+    has_wasm_target: bool,
+    has_rustup: bool,
+    has_npm: bool,
+    has_openssl: bool,
+    node: Option<(u32, u32)>,
+}
+
+/// Checks the machine. Returns whether the Wasm target is missing, for rustup to add.
+///
+/// # Errors
+/// When something is missing that nobody but the user can install, with everything that is.
+pub(super) fn check(wanted: Wanted) -> Result<bool> {
+    let machine = Machine::look(wanted)?;
+    let missing = machine.missing(wanted);
+    if missing.is_empty() {
+        return Ok(!machine.has_wasm_target);
+    }
+    let list: Vec<String> = missing
+        .iter()
+        .map(|it| format!("- {}\n    {}", it.what, it.remedy.replace("; ", "\n    ")))
+        .collect();
+    bail!(
+        "this machine lacks:\n{}\nhint: install that, then run the same command again",
+        list.join("\n")
+    )
+}
+
+impl Machine {
+    fn look(wanted: Wanted) -> Result<Self> {
+        let sysroot = output(Command::new("rustc").args(["--print", "sysroot"])).context(
+            "rustc does not run\nhint: install Rust with rustup, from https://rustup.rs",
+        )?;
+        let library = Path::new(&sysroot).join("lib/rustlib").join(WASM_TARGET);
+        let runs = |program: &str| output(Command::new(program).arg("--version"));
+        let has_wasm_target = library.exists();
+        Ok(Self {
+            is_linux: cfg!(target_os = "linux"),
+            has_wasm_target,
+            has_rustup: !has_wasm_target && runs("rustup").is_some(),
+            has_npm: wanted.npm && runs("npm").is_some(),
+            has_openssl: wanted.openssl && finds_openssl(),
+            node: runs("node").as_deref().and_then(version),
+        })
+    }
+
+    fn missing(&self, wanted: Wanted) -> Vec<Missing> {
+        let mut missing = Vec::new();
+        let mut add = |what: String, remedy| missing.push(Missing { what, remedy });
+        if !self.has_wasm_target && !self.has_rustup {
+            add(
+                format!("the Rust target {WASM_TARGET}, or rustup to add it"),
+                "any system: https://rustup.rs; Debian: apt-get install libstd-rust-dev-wasm32; \
+                 Fedora: dnf install rust-std-static-wasm32-unknown-unknown",
+            );
+        }
+        if wanted.npm && !self.has_npm {
+            add(
+                "npm, which installs wrangler".to_owned(),
+                "Debian: apt-get install npm; Fedora: dnf install nodejs-npm; macOS: brew install node",
+            );
+        }
+        if !self.is_linux && self.node.is_none_or(|found| found < OLDEST_NODE) {
+            let (major, minor) = OLDEST_NODE;
+            let found = self.node.map_or_else(
+                || "there is none".to_owned(),
+                |(major, minor)| format!("this one is {major}.{minor}"),
+            );
+            add(
+                format!("Node.js {major}.{minor} or newer, which runs wrangler ({found})"),
+                "macOS: brew install node; any system: https://nodejs.org",
+            );
+        }
+        if wanted.openssl && self.is_linux && !self.has_openssl {
+            add(
+                "OpenSSL's headers and pkg-config, which worker-build is compiled with".to_owned(),
+                "Debian: apt-get install pkg-config libssl-dev; Fedora: dnf install pkgconf openssl-devel",
+            );
+        }
+        missing
+    }
+}
+
+fn finds_openssl() -> bool {
+    std::env::var_os("OPENSSL_DIR").is_some()
+        || output(Command::new("pkg-config").args(["--exists", "openssl"])).is_some()
+}
+
+/// Reads `v24.21.0`.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.strip_prefix('v')?.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BARE: Machine = Machine {
+        is_linux: true,
+        has_wasm_target: false,
+        has_rustup: false,
+        has_npm: false,
+        has_openssl: false,
+        node: None,
+    };
+    const ALL: Wanted = Wanted {
+        npm: true,
+        openssl: true,
+    };
+
+    fn names(machine: &Machine, wanted: Wanted) -> Vec<String> {
+        let missing = machine.missing(wanted);
+        missing.into_iter().map(|it| it.what).collect()
+    }
+
+    #[test]
+    fn everything_that_is_missing_is_named_at_once() {
+        let missing = BARE.missing(ALL);
+        assert_eq!(missing.len(), 3, "{missing:?}");
+        for it in missing {
+            assert!(it.remedy.contains("Debian"), "{it:?}");
+            assert!(it.remedy.contains("Fedora"), "{it:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_installed_already_asks_for_nothing() {
+        let ready = Machine {
+            has_wasm_target: true,
+            ..BARE
+        };
+        let nothing = Wanted {
+            npm: false,
+            openssl: false,
+        };
+        assert_eq!(names(&ready, nothing), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn only_linux_brings_its_own_node() {
+        let mac = Machine {
+            is_linux: false,
+            has_rustup: true,
+            has_npm: true,
+            node: version("v20.20.2"),
+            ..BARE
+        };
+        let named = names(&mac, ALL);
+        assert_eq!(named.len(), 1, "{named:?}");
+        assert!(named[0].contains("22.12 or newer") && named[0].contains("20.20"));
+        let newer = Machine {
+            node: version("v22.12.0"),
+            ..mac
+        };
+        assert_eq!(names(&newer, ALL), [] as [&str; 0]);
+    }
+}
