@@ -10,7 +10,7 @@ use crate::Error;
 const PAGE_NAMESPACES: usize = 100;
 
 /// A namespace.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Namespace<'a> {
     client: &'a Client,
     id: String,
@@ -22,15 +22,6 @@ pub struct Namespace<'a> {
 struct Listed {
     id: String,
     title: String,
-}
-
-/// One page of keys, and where the next begins.
-#[derive(Debug)]
-pub struct Keys {
-    /// The keys, in order.
-    pub names: Vec<String>,
-    /// For the next page; `None` on the last.
-    pub cursor: Option<String>,
 }
 
 impl<'a> Namespace<'a> {
@@ -85,25 +76,30 @@ impl<'a> Namespace<'a> {
         format!("/storage/kv/namespaces/{}/{rest}", encode(&self.id))
     }
 
-    /// One page of the keys that begin with `prefix`.
+    /// Returns the keys that begin with `prefix`, in order.
     ///
     /// # Errors
     /// As the API has them.
-    pub async fn keys(&self, prefix: &str, cursor: Option<&str>) -> Result<Keys, Error> {
+    pub async fn list_keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
         #[derive(Deserialize)]
         struct Key {
             name: String,
         }
-        let mut call =
-            Call::get("list the fallback's keys", self.path("keys")).query("prefix", prefix);
-        if let Some(cursor) = cursor {
-            call = call.query("cursor", cursor);
+        let mut keys = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut call =
+                Call::get("list the fallback's keys", self.path("keys")).query("prefix", prefix);
+            if let Some(cursor) = &cursor {
+                call = call.query("cursor", cursor);
+            }
+            let page = self.client.list::<Key>(&call).await?;
+            keys.extend(page.result.into_iter().map(|key| key.name));
+            match page.info.cursor {
+                Some(next) if !next.is_empty() => cursor = Some(next),
+                _ => return Ok(keys),
+            }
         }
-        let Answer { result, info, .. } = self.client.list::<Key>(&call).await?;
-        Ok(Keys {
-            names: result.into_iter().map(|key| key.name).collect(),
-            cursor: info.cursor.filter(|cursor| !cursor.is_empty()),
-        })
     }
 
     /// The value of `key`; `None` where it is gone.

@@ -4,12 +4,17 @@ use std::collections::HashSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
+use log_record::limits::{QUEUE_METADATA_BYTES, SEND_BATCH_BYTES, SEND_BATCH_MESSAGES};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Call, Client, encode, null_is_default};
 use crate::Error;
+
+/// Messages of one pull, peek, ack or purge: the platform's maximum.
+pub const CALL_MESSAGES: usize = 100;
 
 /// A queue.
 #[derive(Debug)]
@@ -180,74 +185,76 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// Publishes text messages in one call: all of them, or none that counts.
-    ///
-    /// # Errors
-    /// As the API has them; some of the messages may have been taken nevertheless.
-    pub async fn publish(&self, bodies: &[&str]) -> Result<(), Error> {
-        let messages: Vec<_> = bodies
-            .iter()
-            .map(|body| json!({"body": body, "content_type": "text"}))
-            .collect();
-        let call = Call::post(
-            "publish to the queue",
-            self.path("messages/batch"),
-            json!({"messages": messages}),
-        );
-        self.client.done(&call).await
+    /// Publishes text messages, `at_once` calls at a time, each as large as the platform takes. Returns how many of them,
+    /// in order, are published, and why not all: others may have been taken nevertheless.
+    pub async fn publish(&self, bodies: &[&str], at_once: usize) -> (usize, Option<Error>) {
+        let mut published = 0;
+        let mut answers = stream::iter(divide_calls(bodies))
+            .map(|call| async move {
+                let messages = call
+                    .iter()
+                    .map(|body| json!({"body": body, "content_type": "text"}));
+                let messages = messages.collect::<Vec<_>>();
+                let path = self.path("messages/batch");
+                let json = json!({"messages": messages});
+                let post = Call::post("publish to the queue", path, json);
+                (call.len(), self.client.done(&post).await)
+            })
+            .buffered(at_once);
+        while let Some((count, answer)) = answers.next().await {
+            if let Err(error) = answer {
+                return (published, Some(error));
+            }
+            published += count;
+        }
+        (published, None)
     }
 
-    /// Acknowledges leased messages, which deletes them. Returns the leases whose message is not known to be gone;
-    /// acknowledging them again does no harm.
-    ///
-    /// # Errors
-    /// As the API has them; some of the messages may be gone nevertheless.
-    pub async fn ack(&self, leases: &[&str]) -> Result<HashSet<String>, Error> {
-        let acks: Vec<_> = leases.iter().map(|id| json!({"lease_id": id})).collect();
-        let call = Call::post(
-            "acknowledge to the queue",
-            self.path("messages/ack"),
-            json!({"acks": acks, "retries": []}),
-        );
-        self.remove(&call, leases).await
-    }
-
-    /// Deletes peeked messages. Returns the references whose message is not known to be gone.
-    ///
-    /// # Errors
-    /// As [`Queue::ack`].
-    pub async fn purge(&self, refs: &[&str]) -> Result<HashSet<String>, Error> {
-        let list: Vec<_> = refs.iter().map(|id| json!({"ref": id})).collect();
-        let call = Call::post(
-            "delete from the queue",
-            self.path("messages/purge"),
-            json!({"refs": list}),
-        );
-        self.remove(&call, refs).await
-    }
-
-    async fn remove(&self, call: &Call<'_>, handles: &[&str]) -> Result<HashSet<String>, Error> {
-        let answer = self.client.answer::<Removed>(call).await?;
-        let removed = answer.result.unwrap_or_default();
-        let named = |handle: &str| match &removed.warnings {
-            Value::Object(map) => map.contains_key(handle),
-            // Older types have a list of texts.
-            Value::Array(texts) => texts
-                .iter()
-                .any(|text| text.as_str().is_some_and(|text| text.contains(handle))),
-            _ => false,
+    /// Acknowledges leased messages, which deletes them. Returns the leases whose message is known to be gone, and why
+    /// not all; acknowledging one again does no harm.
+    pub async fn ack(&self, leases: &[&str], at_once: usize) -> (HashSet<String>, Option<Error>) {
+        let call = |leases: &[&str]| {
+            let acks: Vec<_> = leases.iter().map(|id| json!({"lease_id": id})).collect();
+            let json = json!({"acks": acks, "retries": []});
+            Call::post("acknowledge to the queue", self.path("messages/ack"), json)
         };
-        let unnamed = handles.iter().filter(|handle| !named(handle)).count();
-        // The number is not promised. Where it is too low and says not of which, any of them may be there.
-        let short = removed
-            .acked
-            .is_some_and(|acked| whole(acked) < unnamed as u64);
-        let doubtful = short || !removed.errors.is_empty();
-        Ok(handles
-            .iter()
-            .filter(|handle| doubtful || named(handle))
-            .map(|handle| (*handle).to_owned())
-            .collect())
+        self.remove(call, leases, at_once).await
+    }
+
+    /// Deletes peeked messages. Returns as [`Queue::ack`] does, by reference.
+    pub async fn purge(&self, refs: &[&str]) -> (HashSet<String>, Option<Error>) {
+        let call = |refs: &[&str]| {
+            let refs: Vec<_> = refs.iter().map(|id| json!({"ref": id})).collect();
+            let json = json!({"refs": refs});
+            Call::post("delete from the queue", self.path("messages/purge"), json)
+        };
+        self.remove(call, refs, 1).await
+    }
+
+    async fn remove(
+        &self,
+        call: impl Fn(&[&str]) -> Call<'static>,
+        handles: &[&str],
+        at_once: usize,
+    ) -> (HashSet<String>, Option<Error>) {
+        let mut gone = HashSet::new();
+        let calls: Vec<_> = handles
+            .chunks(CALL_MESSAGES)
+            .map(|handles| (handles, call(handles)))
+            .collect();
+        let mut answers =
+            stream::iter(&calls)
+                .map(|(handles, call)| async move {
+                    (handles, self.client.answer::<Removed>(call).await)
+                })
+                .buffered(at_once);
+        while let Some((handles, answer)) = answers.next().await {
+            match answer {
+                Ok(answer) => gone.extend(answer.result.unwrap_or_default().confirmed(handles)),
+                Err(error) => return (gone, Some(error)),
+            }
+        }
+        (gone, None)
     }
 
     /// Gives leased messages back, to be delivered again after `delay_seconds`.
@@ -255,17 +262,38 @@ impl<'a> Queue<'a> {
     /// # Errors
     /// As the API has them.
     pub async fn release(&self, leases: &[&str], delay_seconds: u64) -> Result<(), Error> {
-        let retries: Vec<_> = leases
-            .iter()
-            .map(|id| json!({"lease_id": id, "delay_seconds": delay_seconds}))
-            .collect();
-        let call = Call::post(
-            "give messages back to the queue",
-            self.path("messages/ack"),
-            json!({"acks": [], "retries": retries}),
-        );
-        self.client.done(&call).await
+        for leases in leases.chunks(CALL_MESSAGES) {
+            let retries: Vec<_> = leases
+                .iter()
+                .map(|id| json!({"lease_id": id, "delay_seconds": delay_seconds}))
+                .collect();
+            let call = Call::post(
+                "give messages back to the queue",
+                self.path("messages/ack"),
+                json!({"acks": [], "retries": retries}),
+            );
+            self.client.done(&call).await?;
+        }
+        Ok(())
     }
+}
+
+/// Divides bodies over calls of at most 100 messages and 256 KB, as the platform takes them.
+fn divide_calls<'b, 'c>(bodies: &'c [&'b str]) -> Vec<&'c [&'b str]> {
+    let mut calls = Vec::new();
+    let mut rest = bodies;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = |body: &&&str| {
+            bytes += body.len() + QUEUE_METADATA_BYTES;
+            bytes <= SEND_BATCH_BYTES
+        };
+        let taken = rest.iter().take(SEND_BATCH_MESSAGES).take_while(fits);
+        let (call, others) = rest.split_at(taken.count().clamp(1, rest.len()));
+        calls.push(call);
+        rest = others;
+    }
+    calls
 }
 
 /// The answer to acks and to a purge. Nothing in here is promised to be there.
@@ -277,6 +305,30 @@ struct Removed {
     warnings: Value,
     #[serde(default, deserialize_with = "null_is_default")]
     errors: Vec<Value>,
+}
+
+impl Removed {
+    /// Returns those of `handles` whose message is known to be gone.
+    fn confirmed(&self, handles: &[&str]) -> Vec<String> {
+        let is_named = |handle: &str| match &self.warnings {
+            Value::Object(map) => map.contains_key(handle),
+            // Older types have a list of texts.
+            Value::Array(texts) => texts
+                .iter()
+                .any(|text| text.as_str().is_some_and(|text| text.contains(handle))),
+            _ => false,
+        };
+        let unnamed: Vec<_> = handles.iter().filter(|handle| !is_named(handle)).collect();
+        // The number is not promised. Where it is too low and says not of which, any of them may be there.
+        let is_short = |acked| whole(acked) < unnamed.len() as u64;
+        if self.acked.is_some_and(is_short) || !self.errors.is_empty() {
+            return Vec::new();
+        }
+        unnamed
+            .into_iter()
+            .map(|handle| (*handle).to_owned())
+            .collect()
+    }
 }
 
 /// Messages as the API lists them. Nothing in here is promised to be there.
@@ -355,7 +407,24 @@ fn whole(number: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn calls_keep_order_and_stay_within_the_limits(lengths in prop::collection::vec(0_usize..127_500, 0..250)) {
+            let texts: Vec<_> = lengths.iter().map(|length| "x".repeat(*length)).collect();
+            let bodies: Vec<_> = texts.iter().map(String::as_str).collect();
+            let calls = divide_calls(&bodies);
+            prop_assert_eq!(calls.concat(), bodies.clone());
+            for call in calls {
+                prop_assert!(!call.is_empty() && call.len() <= SEND_BATCH_MESSAGES);
+                let bytes: usize = call.iter().map(|body| body.len() + QUEUE_METADATA_BYTES).sum();
+                prop_assert!(bytes <= SEND_BATCH_BYTES);
+            }
+        }
+    }
 
     #[test]
     fn bodies_are_text_however_they_came() {

@@ -23,6 +23,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
+use tokio::sync::OnceCell;
 
 use crate::cli::{Replay, Source};
 use crate::client::Client;
@@ -44,6 +45,7 @@ struct Job<'a> {
     place: &'a Place,
     /// Where records go; `None` for a dry run.
     target: Option<Target<'a>>,
+    fallback: OnceCell<Namespace<'a>>,
     stop: Stop,
     /// When the run began.
     now: Timestamp,
@@ -85,6 +87,7 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
         client: &client,
         place,
         target,
+        fallback: OnceCell::new(),
         stop: Stop::default(),
         now: Timestamp::now(),
     };
@@ -145,7 +148,10 @@ fn allow_broken_pipe(written: Result<(), Error>) -> Result<(), Error> {
     }
 }
 
-/// Finds the namespace of the fallback.
-async fn find_fallback<'a>(job: &Job<'a>) -> Result<Namespace<'a>, Error> {
-    Namespace::find(job.client, &job.place.fallback()).await
+impl<'a> Job<'a> {
+    /// Returns the namespace of the fallback.
+    async fn fallback(&self) -> Result<&Namespace<'a>, Error> {
+        let find = async || Namespace::find(self.client, &self.place.fallback()).await;
+        self.fallback.get_or_try_init(find).await
+    }
 }

@@ -2,27 +2,23 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::Job;
 use super::export::Export;
 use super::letter::{Content, Letter};
-use super::publish::Sent;
 use super::summary::{Progress, ReplaySummary};
 use super::table::{Entry, SkipReason, State};
-use super::{Job, find_fallback};
-use crate::client::kv::Namespace;
 use crate::client::queues::MessageBody;
 use crate::{Error, output};
 
 /// What a run knows.
-pub(super) struct Ledger<'a> {
-    job: &'a Job<'a>,
+pub(super) struct Ledger<'j, 'a> {
+    job: &'j Job<'a>,
     /// The table: each letter by the id of its message, or by its key.
     pub(super) entries: HashMap<String, Entry>,
     /// The counts.
     pub(super) summary: ReplaySummary,
     /// The bar.
     pub(super) progress: Progress,
-    /// The namespace of the fallback, once it was needed.
-    pub(super) fallback: Option<Namespace<'a>>,
     /// What went wrong first.
     pub(super) failure: Option<Error>,
     export: Option<Export>,
@@ -32,15 +28,14 @@ pub(super) struct Ledger<'a> {
     taken: usize,
 }
 
-impl<'a> Ledger<'a> {
+impl<'j, 'a> Ledger<'j, 'a> {
     /// Returns one that knows nothing yet.
-    pub(super) fn new(job: &'a Job<'a>, export: Option<Export>) -> Self {
+    pub(super) fn new(job: &'j Job<'a>, export: Option<Export>) -> Self {
         Self {
             job,
             entries: HashMap::new(),
             summary: ReplaySummary::default(),
             progress: Progress::start(),
-            fallback: None,
             failure: None,
             export,
             stopped: false,
@@ -87,7 +82,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Enters a letter that is met for the first time into the table: counts it, fetches its body from KV, exports it.
-    /// Returns whether to publish it, once [`Ledger::flush_export`] agrees.
+    /// Returns whether to publish it.
     pub(super) async fn enter(
         &mut self,
         id: &str,
@@ -128,46 +123,38 @@ impl<'a> Ledger<'a> {
         why.is_none()
     }
 
-    /// Writes the export through before anything in it may be taken away. Returns whether to publish `ids`; if not, they
-    /// stay.
-    pub(super) fn flush_export(&mut self, ids: &[&String]) -> bool {
+    /// Publishes letters that were entered, unless what is exported of them cannot be written first. Returns the ids of
+    /// those that are published, to be taken away.
+    pub(super) async fn publish(&mut self, batch: Vec<(String, Letter)>) -> Vec<String> {
         if let Some(export) = &mut self.export
             && let Err(error) = export.flush()
         {
             self.export_broken = true;
             self.fail(error);
         }
-        if self.export_broken {
-            for id in ids {
-                self.set_published(id, false);
+        let letters: Vec<_> = batch.iter().map(|(_, letter)| letter).collect();
+        let mut published = vec![false; letters.len()];
+        if let (Some(target), false) = (&self.job.target, self.export_broken) {
+            let at_once = usize::from(self.job.args.concurrency);
+            let sent = target.publish(&letters, at_once).await;
+            published = sent.published;
+            self.stopped |= sent.is_broken;
+            self.failure = self.failure.take().or(sent.failure);
+        }
+        let mut ids = Vec::new();
+        for ((id, _), published) in batch.into_iter().zip(published) {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                if published {
+                    entry.state = State::Published;
+                    ids.push(id);
+                } else {
+                    entry.state = State::Held(SkipReason::NotPublished);
+                    self.taken = self.taken.saturating_sub(1);
+                }
             }
         }
-        !self.export_broken
-    }
-
-    /// Takes what became of the letters in flight into the table. Returns those that are published, to be taken away.
-    pub(super) fn settle<'i>(&mut self, ids: &[&'i String], sent: Sent) -> Vec<&'i String> {
-        if let Some(error) = sent.failure {
-            // The first failure is the cause; what follows is mostly its echo.
-            self.failure.get_or_insert(error);
-        }
-        self.stopped |= sent.is_broken;
-        let pairs = ids.iter().zip(sent.published);
-        pairs
-            .filter_map(|(id, published)| self.set_published(id, published).then_some(*id))
-            .collect()
-    }
-
-    fn set_published(&mut self, id: &str, published: bool) -> bool {
-        if let Some(entry) = self.entries.get_mut(id) {
-            if published {
-                entry.state = State::Published;
-            } else {
-                self.taken = self.taken.saturating_sub(1);
-                entry.state = State::Held(SkipReason::NotPublished);
-            }
-        }
-        published
+        self.progress.set_done(self.entries.len() as u64);
+        ids
     }
 
     /// Notes that a message, or a key, is gone.
@@ -188,7 +175,11 @@ impl<'a> Ledger<'a> {
         if self.stopped {
             return Some(SkipReason::BodyNotRead);
         }
-        match self.read_fallback(key).await {
+        let value = match self.job.fallback().await {
+            Ok(fallback) => fallback.get(key).await,
+            Err(error) => Err(error),
+        };
+        match value {
             Ok(Some(body)) => {
                 letter.content = Content::from(MessageBody::from(body));
                 None
@@ -199,16 +190,6 @@ impl<'a> Ledger<'a> {
                 Some(SkipReason::BodyNotRead)
             }
         }
-    }
-
-    async fn read_fallback(&mut self, key: &str) -> Result<Option<Vec<u8>>, Error> {
-        let namespace = match self.fallback.take() {
-            Some(namespace) => namespace,
-            None => find_fallback(self.job).await?,
-        };
-        let value = namespace.get(key).await;
-        self.fallback = Some(namespace);
-        value
     }
 
     /// Counts letters that are there and that this run did not get to see.
@@ -246,7 +227,7 @@ impl<'a> Ledger<'a> {
     /// Deletes bodies in KV when every letter that names them is gone: one that comes again, maybe to the next run, needs
     /// its body. (A message that is given up twice leaves two letters with one body.)
     async fn delete_bodies(&self) {
-        let Some(fallback) = &self.fallback else {
+        let Some(fallback) = self.job.fallback.get() else {
             return;
         };
         let mut bodies: BTreeMap<&str, bool> = BTreeMap::new();

@@ -3,7 +3,6 @@
 
 use log_record::EnvelopeBuilder;
 use log_record::envelope::Pushed;
-use log_record::limits::{QUEUE_METADATA_BYTES, SEND_BATCH_BYTES, SEND_BATCH_MESSAGES};
 use log_writer::statement;
 
 use super::letter::{Content, Letter};
@@ -39,7 +38,7 @@ impl Target<'_> {
 
     /// Publishes letters. The process may die at any await: what is published by then is published again by the next
     /// run, and stored once.
-    pub(super) async fn publish(&self, letters: &[&Letter]) -> Sent {
+    pub(super) async fn publish(&self, letters: &[&Letter], at_once: usize) -> Sent {
         let mut sent = Sent {
             published: vec![true; letters.len()],
             failure: None,
@@ -49,20 +48,13 @@ impl Target<'_> {
             Self::Queue(queue) => {
                 let (outgoing, unfit) = pack_letters(letters.iter().map(|letter| &letter.content));
                 sent.mark_unpublished(&unfit);
-                for call in divide_calls(&outgoing) {
-                    let bodies: Vec<_> = call.iter().map(|one| one.body.as_str()).collect();
-                    // After one call that failed for good, the next would too.
-                    if !sent.is_broken
-                        && let Err(error) = queue.publish(&bodies).await
-                    {
-                        (sent.failure, sent.is_broken) = (Some(error), true);
-                    }
-                    if sent.is_broken {
-                        for one in call {
-                            sent.mark_unpublished(&one.letters);
-                        }
-                    }
+                let bodies: Vec<_> = outgoing.iter().map(|one| one.body.as_str()).collect();
+                let (published, failure) = queue.publish(&bodies, at_once).await;
+                for one in outgoing.iter().skip(published) {
+                    sent.mark_unpublished(&one.letters);
                 }
+                sent.is_broken = failure.is_some();
+                sent.failure = failure;
             }
             // Letter by letter, so that one which the database rejects stands alone.
             Self::Database(database) => {
@@ -106,11 +98,10 @@ async fn insert_records(database: &Database<'_>, letter: &Letter) -> Result<(), 
 }
 
 /// A message body to publish.
-#[derive(Debug, Default)]
-pub(super) struct Outgoing {
-    pub(super) body: String,
+struct Outgoing {
+    body: String,
     /// The letters that have a part in it, by index: one is taken away only when all of it is published.
-    pub(super) letters: Vec<usize>,
+    letters: Vec<usize>,
 }
 
 /// Packs letters into as few bodies as hold them. The second list names those that fit no message.
@@ -153,24 +144,32 @@ fn pack_letters<'a>(letters: impl Iterator<Item = &'a Content>) -> (Vec<Outgoing
     (outgoing, unfit)
 }
 
-/// Divides bodies over calls of at most 100 messages and 256 KB, as the platform takes them.
-pub(super) fn divide_calls(outgoing: &[Outgoing]) -> Vec<&[Outgoing]> {
-    let mut calls = Vec::new();
-    let mut rest = outgoing;
-    while !rest.is_empty() {
-        let mut bytes = 0;
-        let fits = |one: &&Outgoing| {
-            bytes += one.body.len() + QUEUE_METADATA_BYTES;
-            bytes <= SEND_BATCH_BYTES
-        };
-        let count = rest
-            .iter()
-            .take(SEND_BATCH_MESSAGES)
-            .take_while(fits)
-            .count();
-        let (call, others) = rest.split_at(count.clamp(1, rest.len()));
-        calls.push(call);
-        rest = others;
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn bodies_name_every_letter_with_a_record_in_them(
+            sizes in prop::collection::vec(prop::collection::vec(1_usize..60_000, 1..6), 0..12)
+        ) {
+            let row = |letter, index, size| format!("[\"{letter}.{index}\",\"{}\"]", "x".repeat(size));
+            let letters: Vec<_> = sizes.iter().enumerate().map(|(letter, sizes)| {
+                let rows = sizes.iter().enumerate().map(|(index, size)| row(letter, index, *size));
+                Content::Records(rows.map(|row| RawValue::from_string(row).unwrap()).collect())
+            }).collect();
+            let (bodies, unfit) = pack_letters(letters.iter());
+            prop_assert!(unfit.is_empty());
+            for (letter, sizes) in sizes.iter().enumerate() {
+                let own: Vec<_> = bodies.iter().filter(|one| one.letters.contains(&letter)).collect();
+                for index in 0..sizes.len() {
+                    let id = format!("[\"{letter}.{index}\",");
+                    prop_assert_eq!(own.iter().filter(|one| one.body.contains(&id)).count(), 1);
+                }
+            }
+        }
     }
-    calls
 }

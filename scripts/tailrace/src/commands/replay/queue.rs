@@ -7,19 +7,15 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 
 use super::Job;
 use super::ledger::Ledger;
 use super::letter::{Letter, Origin};
-use super::publish::{Outgoing, Sent, Target, divide_calls};
 use super::summary::Look;
 use super::table::{Deliveries, Entry, State};
-use crate::client::queues::{Message, MessageBody, Queue};
+use crate::client::queues::{CALL_MESSAGES, Message, MessageBody, Queue};
 use crate::{Error, output};
-
-/// Messages of one pull, peek or ack: the platform's maximum.
-const PULL_MESSAGES: usize = 100;
 
 /// How often to look again when nothing is delivered although there should be something: pulling is short polling, and
 /// the backlog is an estimate that lags behind.
@@ -33,23 +29,18 @@ const STALE_ROUNDS: usize = 3;
 const FEW_RETRIES: u32 = 10;
 
 /// A run on one queue.
-struct Run<'r, 'a> {
+struct Run<'r, 'j, 'a> {
     queue: &'r Queue<'a>,
-    job: &'a Job<'a>,
-    ledger: &'r mut Ledger<'a>,
+    job: &'j Job<'a>,
+    ledger: &'r mut Ledger<'j, 'a>,
+    /// Calls made together.
+    at_once: usize,
     /// After how many retries the platform deletes a message.
     max_retries: u32,
     /// When the run began, by Cloudflare's clock, which counts in whole seconds here.
     begun_ms: i64,
     /// The bodies that were put back: what comes with one of them later is not a letter of its own.
     requeued: HashSet<String>,
-}
-
-/// A message being replayed.
-struct Taken {
-    id: String,
-    handle: String,
-    letter: Letter,
 }
 
 /// How messages are taken away: leased ones by an ack, peeked ones by a purge.
@@ -60,7 +51,10 @@ enum Removal {
 }
 
 /// Replays, or counts, what the dead-letter queue holds.
-pub(super) async fn run<'a>(job: &'a Job<'a>, ledger: &mut Ledger<'a>) -> Result<(), Error> {
+pub(super) async fn run<'j, 'a>(
+    job: &'j Job<'a>,
+    ledger: &mut Ledger<'j, 'a>,
+) -> Result<(), Error> {
     let name = job.place.dead_letter_queue();
     let queue = Queue::find(job.client, &name, "--dead-letter-queue").await?;
     let max_retries = queue.pull_consumer().await?.max_retries;
@@ -75,6 +69,7 @@ pub(super) async fn run<'a>(job: &'a Job<'a>, ledger: &mut Ledger<'a>) -> Result
         queue: &queue,
         job,
         ledger,
+        at_once: usize::from(job.args.concurrency),
         max_retries,
         begun_ms: queue.found_at.as_millisecond(),
         requeued: HashSet::new(),
@@ -85,42 +80,20 @@ pub(super) async fn run<'a>(job: &'a Job<'a>, ledger: &mut Ledger<'a>) -> Result
     run.pull_all().await
 }
 
-/// Publishes letters, then takes away what was published. Returns what is not known to be gone as well.
-async fn send(
-    queue: &Queue<'_>,
-    target: &Target<'_>,
-    taken: &[Taken],
-    by: Removal,
-) -> (Sent, Result<HashSet<String>, Error>) {
-    let letters: Vec<_> = taken.iter().map(|taken| &taken.letter).collect();
-    // (1) If the process dies in here, the leases run out: all of it is published again, and stored once.
-    let sent = target.publish(&letters).await;
-    let pairs = taken.iter().zip(&sent.published);
-    let handles = pairs.filter_map(|(taken, published)| published.then_some(&*taken.handle));
-    let handles: Vec<_> = handles.collect();
-    // (2) If the process dies in here, the same.
-    let unconfirmed = match by {
-        _ if handles.is_empty() => Ok(HashSet::new()),
-        Removal::Ack => queue.ack(&handles).await,
-        Removal::Purge => queue.purge(&handles).await,
-    };
-    (sent, unconfirmed)
-}
-
-impl Run<'_, '_> {
+impl Run<'_, '_, '_> {
     /// Looks at the head of the queue. Returns whether that was all there is to do.
     async fn peek(&mut self) -> Result<bool, Error> {
         let args = self.job.args;
         if args.all {
             return Ok(false);
         }
-        let messages = match self.queue.peek(PULL_MESSAGES).await {
+        let messages = match self.queue.peek(CALL_MESSAGES).await {
             Ok(messages) => messages,
             // Where the API does not let one peek, pulling shows the same.
             Err(Error::Api { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
-        let is_full = messages.len() >= PULL_MESSAGES;
+        let is_full = messages.len() >= CALL_MESSAGES;
         let stays = |message: &Message| {
             let letter = Letter::read(message.body.clone(), Origin::Platform);
             let why = self
@@ -154,32 +127,26 @@ impl Run<'_, '_> {
         let mut is_first = true;
         while !self.ledger.is_over() && stale < STALE_ROUNDS && idle <= IDLE_LOOKS {
             let room = self.ledger.room();
-            let counts = (0..pulls).map(|n| room.saturating_sub(n * PULL_MESSAGES));
-            let counts = counts.filter(|count| *count > 0);
-            let pulls_now: Vec<_> = counts
-                .map(|count| {
-                    let lease_ms = self.job.args.lease * 1000;
-                    self.queue.pull(count.min(PULL_MESSAGES), lease_ms)
-                })
-                .collect();
-            let pulled = match try_join_all(pulls_now).await {
-                Ok(pulled) => pulled,
-                Err(error) if is_first => return Err(error),
-                Err(error) => {
-                    self.ledger.fail(error);
-                    break;
+            let pull = |n| {
+                let count = room.saturating_sub(n * CALL_MESSAGES).min(CALL_MESSAGES);
+                (count > 0).then(|| self.queue.pull(count, self.job.args.lease * 1000))
+            };
+            let answers = join_all((0..pulls).filter_map(pull)).await;
+            let (mut messages, mut backlog) = (Vec::new(), None);
+            for answer in answers {
+                match answer {
+                    Ok(pulled) => {
+                        backlog = backlog.max(pulled.backlog);
+                        messages.extend(pulled.messages);
+                    }
+                    Err(error) if is_first => return Err(error),
+                    Err(error) => self.ledger.fail(error),
                 }
-            };
+            }
             is_first = false;
-            let backlog = pulled.iter().filter_map(|pull| pull.backlog).max();
-            let messages: Vec<_> = pulled.into_iter().flat_map(|pull| pull.messages).collect();
             // A full round is followed by a larger one.
-            let is_full = messages.len() >= pulls * PULL_MESSAGES;
-            pulls = if is_full {
-                usize::from(self.job.args.concurrency)
-            } else {
-                1
-            };
+            let is_full = messages.len() >= pulls * CALL_MESSAGES;
+            pulls = if is_full { self.at_once } else { 1 };
             let is_new = |one: &Message| {
                 let is_known = self.ledger.entries.contains_key(&one.id);
                 !(is_known || self.came_back(one) || self.is_copy(one))
@@ -192,12 +159,8 @@ impl Run<'_, '_> {
                 None
             };
             let batch = self.meet(messages).await;
-            let known = self
-                .ledger
-                .entries
-                .values()
-                .filter(|entry| entry.is_queued());
-            unseen = backlog.map(|backlog| backlog.saturating_sub(known.count() as u64));
+            let known = self.select(Entry::is_queued).len() as u64;
+            unseen = backlog.map(|backlog: u64| backlog.saturating_sub(known));
             self.protect().await;
             self.replay(batch, Removal::Ack).await;
             if !is_empty {
@@ -231,7 +194,7 @@ impl Run<'_, '_> {
 
     /// Enters messages into the table. Returns those to publish; whatever fails, each of them is in the batch, or stays,
     /// or was published before.
-    async fn meet(&mut self, messages: Vec<Message>) -> Vec<Taken> {
+    async fn meet(&mut self, messages: Vec<Message>) -> Vec<(String, Letter)> {
         let mut batch = Vec::new();
         let mut again = Vec::new();
         for message in messages {
@@ -255,8 +218,7 @@ impl Run<'_, '_> {
                     .enter(&id, &mut letter, since_ms, came_back)
                     .await
                 {
-                    let (id, handle) = (id.clone(), message.handle.clone());
-                    batch.push(Taken { id, handle, letter });
+                    batch.push((id.clone(), letter));
                 }
             }
             if let Some(entry) = self.ledger.entries.get_mut(&id) {
@@ -268,55 +230,34 @@ impl Run<'_, '_> {
                 }
             }
         }
-        let ids: Vec<_> = batch.iter().map(|taken| &taken.id).collect();
-        if !self.ledger.flush_export(&ids) {
-            batch.clear();
-        }
         again.retain(|id| self.ledger.entries.get(id).is_some_and(Entry::is_done));
-        self.acknowledge(&again).await;
+        self.take_away(&again, Removal::Ack).await;
         batch
     }
 
-    /// Publishes a batch and takes it away, a hundred letters at a time, all of them at once.
-    async fn replay(&mut self, batch: Vec<Taken>, by: Removal) {
-        let Some(target) = &self.job.target else {
-            return;
-        };
-        let sends = batch
-            .chunks(PULL_MESSAGES)
-            .map(|taken| send(self.queue, target, taken, by));
-        let outcomes = join_all(sends.collect::<Vec<_>>()).await;
-        for (taken, (sent, unconfirmed)) in batch.chunks(PULL_MESSAGES).zip(outcomes) {
-            let ids: Vec<_> = taken.iter().map(|taken| &taken.id).collect();
-            self.ledger.settle(&ids, sent);
-            match unconfirmed {
-                Ok(unconfirmed) => {
-                    let gone = taken
-                        .iter()
-                        .filter(|taken| !unconfirmed.contains(&taken.handle));
-                    gone.for_each(|taken| self.ledger.confirm_gone(&taken.id));
-                }
-                Err(error) => self.ledger.fail(error),
-            }
-        }
-        let done = self.ledger.entries.len() as u64;
-        self.ledger.progress.set_done(done);
+    /// Publishes a batch and takes it away.
+    async fn replay(&mut self, batch: Vec<(String, Letter)>, by: Removal) {
+        // (1) If the process dies in here, the leases run out: all of it is published again, and stored once.
+        let published = self.ledger.publish(batch).await;
+        // (2) If the process dies in here, the same.
+        self.take_away(&published, by).await;
     }
 
-    /// Acknowledges messages, for the first time or again.
-    async fn acknowledge(&mut self, ids: &[String]) {
-        for ids in ids.chunks(PULL_MESSAGES) {
-            match self.queue.ack(&self.leases(ids)).await {
-                Ok(unconfirmed) => {
-                    for id in ids {
-                        let entry = self.ledger.entries.get(id);
-                        if entry.is_some_and(|entry| !unconfirmed.contains(&entry.handle)) {
-                            self.ledger.confirm_gone(id);
-                        }
-                    }
-                }
-                Err(error) => return self.ledger.fail(error),
+    /// Takes messages away, for the first time or again.
+    async fn take_away(&mut self, ids: &[String], by: Removal) {
+        let handles = self.leases(ids);
+        let (gone, failure) = match by {
+            Removal::Ack => self.queue.ack(&handles, self.at_once).await,
+            Removal::Purge => self.queue.purge(&handles).await,
+        };
+        for id in ids {
+            let entry = self.ledger.entries.get(id);
+            if entry.is_some_and(|entry| gone.contains(&entry.handle)) {
+                self.ledger.confirm_gone(id);
             }
+        }
+        if let Some(error) = failure {
+            self.ledger.fail(error);
         }
     }
 
@@ -335,34 +276,24 @@ impl Run<'_, '_> {
     /// sight for as long as a lease, so that this run does not use them up.
     async fn protect(&mut self) {
         let last = self.select(|entry| entry.is_held() && entry.last_body.is_some());
-        let bodies = last.iter().enumerate().map(|(index, id)| Outgoing {
-            body: self
-                .ledger
-                .entries
-                .get_mut(id)
-                .and_then(|one| one.last_body.clone())
-                .unwrap_or_default(),
-            letters: vec![index],
+        let entries = last.iter().filter_map(|id| self.ledger.entries.get(id));
+        let bodies: Vec<_> = entries
+            .filter_map(|entry| entry.last_body.clone())
+            .collect();
+        let texts: Vec<_> = bodies.iter().map(String::as_str).collect();
+        // (1) If the process dies in here, a message on its last delivery is lost, unless the call has arrived.
+        let (count, failure) = self.queue.publish(&texts, self.at_once).await;
+        let ids = last.get(..count).unwrap_or_default();
+        self.requeued.extend(bodies.into_iter().take(count));
+        // (2) If the process dies in here, it is there twice, and stored once.
+        self.take_away(ids, Removal::Ack).await;
+        let entries = &mut self.ledger.entries;
+        entries.retain(|id, entry| entry.state != State::Copy || !ids.contains(id));
+        self.set_state(ids, |entry| {
+            entry.skip_reason().map_or(entry.state, State::Requeued)
         });
-        let outgoing: Vec<_> = bodies.collect();
-        let mut rest = last.as_slice();
-        for call in divide_calls(&outgoing) {
-            let bodies: Vec<_> = call.iter().map(|one| one.body.as_str()).collect();
-            // (1) If the process dies in here, a message on its last delivery is lost, unless the call has arrived.
-            if let Err(error) = self.queue.publish(&bodies).await {
-                return self.ledger.fail(error);
-            }
-            self.requeued.extend(bodies.into_iter().map(str::to_owned));
-            let (ids, others) = rest.split_at(call.len());
-            rest = others;
-            // (2) If the process dies in here, it is there twice, and stored once.
-            self.acknowledge(ids).await;
-            self.ledger
-                .entries
-                .retain(|id, entry| entry.state != State::Copy || !ids.contains(id));
-            self.set_state(ids, |entry| {
-                entry.skip_reason().map_or(entry.state, State::Requeued)
-            });
+        if let Some(error) = failure {
+            return self.ledger.fail(error);
         }
         let few = self.select(|entry| entry.is_held() && entry.deliveries.is_few());
         if self.release(&few, self.job.args.lease).await {
@@ -382,16 +313,14 @@ impl Run<'_, '_> {
 
     /// Gives messages back. Returns whether that worked; if not, they come back when their leases are over.
     async fn release(&self, ids: &[String], delay_seconds: u64) -> bool {
-        for ids in ids.chunks(PULL_MESSAGES) {
-            if let Err(error) = self.queue.release(&self.leases(ids), delay_seconds).await {
-                let lease = self.job.args.lease;
-                output::note(&format!(
-                    "some messages stay leased for up to {lease} s, and come back then: {error}"
-                ));
-                return false;
-            }
+        let released = self.queue.release(&self.leases(ids), delay_seconds).await;
+        if let Err(error) = &released {
+            let lease = self.job.args.lease;
+            output::note(&format!(
+                "some messages stay leased for up to {lease} s, and come back then: {error}"
+            ));
         }
-        true
+        released.is_ok()
     }
 
     /// Takes the queue's own count for it: where it holds no more than what stays, everything published is gone.
@@ -407,9 +336,9 @@ impl Run<'_, '_> {
     async fn finish(&mut self, mut unseen: Option<u64>) {
         self.protect().await;
         let unconfirmed = self.select(|entry| entry.state == State::Published);
-        self.acknowledge(&unconfirmed).await;
+        self.take_away(&unconfirmed, Removal::Ack).await;
         if unseen.is_none()
-            && let Ok(messages) = self.queue.peek(PULL_MESSAGES).await
+            && let Ok(messages) = self.queue.peek(CALL_MESSAGES).await
         {
             // The backlog is not promised either.
             let is_known = |one: &&Message| self.ledger.entries.contains_key(&one.id);

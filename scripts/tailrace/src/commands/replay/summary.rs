@@ -7,8 +7,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use thiserror::Error;
 
-use super::letter::{Letter, Origin};
+use super::letter::Letter;
 use super::table::{Deliveries, Entry, SkipReason, State};
 use crate::cli::Replay;
 use crate::{output, time};
@@ -19,6 +20,9 @@ const SAY_EVERY: Duration = Duration::from_secs(10);
 /// Ids that are named of many.
 const NAMED: usize = 10;
 
+/// The groups of a dry run.
+const HEADINGS: [&str; 3] = ["by reason", "by age", "records by Worker"];
+
 /// The ages letters are grouped by: below how many hours, and in words.
 const AGES: [(i64, &str); 4] = [
     (1, "under an hour"),
@@ -28,13 +32,14 @@ const AGES: [(i64, &str); 4] = [
 ];
 
 /// How a dry run looked at the letters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Error)]
 pub(super) enum Look {
     #[default]
+    #[error("nothing was changed")]
     Harmless,
-    /// It cannot see more than the head of the queue.
+    #[error("nothing was changed; saw only the first 100: --all leases and counts every one")]
     FirstOnly,
-    /// Each message was leased and given back.
+    #[error("each was leased and given back, which is a delivery")]
     Leased,
 }
 
@@ -54,23 +59,27 @@ pub(super) struct ReplaySummary {
     pub(super) requeued: u64,
     pub(super) look: Look,
     seen: u64,
-    reasons: BTreeMap<(&'static str, Origin), u64>,
-    ages: BTreeMap<usize, u64>,
-    workers: BTreeMap<String, u64>,
+    /// Letters, or records, by heading, place below it, and words.
+    groups: BTreeMap<(&'static str, usize, String), u64>,
 }
 
 impl ReplaySummary {
     /// Counts a letter that is looked at.
     pub(super) fn count_letter(&mut self, letter: &Letter, age_ms: Option<i64>) {
         self.seen += 1;
-        let reason = (letter.reason.as_str(), letter.origin);
-        *self.reasons.entry(reason).or_default() += 1;
-        let hours = age_ms.map(|age| age / 3_600_000);
-        if let Some(group) = hours.and_then(|age| AGES.iter().position(|(bound, _)| age < *bound)) {
-            *self.ages.entry(group).or_default() += 1;
+        let reason = format!("{} ({})", letter.reason, letter.origin.words());
+        let mut add = |heading, place, words| {
+            *self.groups.entry((heading, place, words)).or_default() += 1;
+        };
+        add(HEADINGS[0], letter.origin as usize, reason);
+        if let Some(hours) = age_ms.map(|age| age / 3_600_000) {
+            let mut ages = AGES.iter().enumerate();
+            if let Some((place, (_, words))) = ages.find(|(_, (bound, _))| hours < *bound) {
+                add(HEADINGS[1], place, (*words).to_owned());
+            }
         }
         for record in letter.records() {
-            *self.workers.entry(name_worker(&record)).or_default() += 1;
+            add(HEADINGS[2], 0, name_worker(&record));
         }
     }
 
@@ -124,14 +133,7 @@ impl ReplaySummary {
             ));
         } else {
             let time = time::shown(&time::stored(now), &time::Zone::Local);
-            let what = match self.look {
-                Look::Harmless => "nothing was changed",
-                Look::FirstOnly => {
-                    "nothing was changed; saw only the first 100: --all leases and counts every one"
-                }
-                Look::Leased => "each was leased and given back, which is a delivery",
-            };
-            lines.push(format!("{} at {time}; {what}", letters(self.seen)));
+            lines.push(format!("{} at {time}; {}", letters(self.seen), self.look));
             self.push_groups(&mut lines);
         }
         for (why, count) in &self.left {
@@ -171,25 +173,16 @@ impl ReplaySummary {
     }
 
     fn push_groups(&self, lines: &mut Vec<String>) {
-        let mut push = |heading: &str, rows: Vec<(String, u64)>| {
-            lines.extend((!rows.is_empty()).then(|| heading.to_owned()));
-            let row = |(words, count)| format!("  {:>8}  {words}", output::grouped(count));
-            lines.extend(rows.into_iter().map(row));
-        };
-        let reason = |((reason, origin), count): (&(_, Origin), &u64)| {
-            (format!("{reason} ({})", origin.words()), *count)
-        };
-        push("by reason", self.reasons.iter().map(reason).collect());
-        let age = |(group, count): (&usize, &u64)| {
-            let words = AGES.get(*group).map_or("", |(_, words)| words);
-            (words.to_owned(), *count)
-        };
-        push("by age", self.ages.iter().map(age).collect());
-        let worker = |(name, count): (&String, &u64)| (name.clone(), *count);
-        push(
-            "records by Worker",
-            self.workers.iter().map(worker).collect(),
-        );
+        for heading in HEADINGS {
+            let mut rows = self.groups.iter().filter(|((one, ..), _)| *one == heading);
+            let row = |((.., words), count): (&(_, _, String), &u64)| {
+                format!("  {:>8}  {words}", output::grouped(*count))
+            };
+            if let Some(first) = rows.next() {
+                lines.extend([heading.to_owned(), row(first)]);
+                lines.extend(rows.map(row));
+            }
+        }
     }
 }
 
