@@ -385,6 +385,30 @@ fn the_documented_patience_of_log_writer_is_the_codes() {
     }
 }
 
+/// The table of levels names each spelling that the code knows, and no other.
+#[test]
+fn the_documented_level_names_are_those_of_the_code() {
+    let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let (_, table) = text.split_once("| level | names |\n").unwrap();
+    let rows = table
+        .lines()
+        .skip(1)
+        .map_while(|line| line.strip_prefix("| `"));
+    let mut documented = Vec::new();
+    for row in rows {
+        let (level, names) = row.split_once("` | ").unwrap();
+        let names = names.trim_end_matches(" |").split(", ");
+        documented.extend(names.map(|name| (name.trim_matches('`').to_owned(), level.to_owned())));
+    }
+    let mut known: Vec<_> = log_record::level::ALIASES
+        .iter()
+        .map(|(name, level)| ((*name).to_owned(), level.to_string()))
+        .collect();
+    documented.sort();
+    known.sort();
+    assert_eq!(documented, known);
+}
+
 /// What an operator reads in a summary is found in the runbook.
 #[test]
 fn the_documented_reasons_for_leaving_a_letter_are_those_of_the_summary() {
