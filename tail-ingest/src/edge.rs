@@ -15,7 +15,7 @@ use worker_runtime::edge::{RuntimeClock, print_line, print_malformed, random_bit
 use crate::deliver::deliver;
 use crate::ids::Random;
 use crate::input::normalize_and_pack;
-use crate::report::{delivery_line, unreadable_line};
+use crate::report::{delivery_line, unreadable_line, unwritable_line};
 use crate::settings::Settings;
 
 mod glue;
@@ -63,7 +63,12 @@ pub async fn tail(events: JsValue) {
         normalize_and_pack(&events, &isolate.settings, seed, started_ms)
     });
     let bodies = match bodies {
-        Ok(normalized) => normalized.bodies,
+        Ok(normalized) => {
+            unwritable_line(&normalized.counts)
+                .iter()
+                .for_each(print_line);
+            normalized.bodies
+        }
         Err(error) => {
             print_line(&unreadable_line(&error));
             return;

@@ -6,6 +6,7 @@ use worker_runtime::{CallError, LogLine};
 
 use crate::deliver::Delivery;
 use crate::input::InputError;
+use crate::normalize::Counts;
 
 #[derive(Serialize)]
 struct Fields {
@@ -51,6 +52,22 @@ pub fn delivery_line(delivery: &Delivery) -> Option<LogLine> {
     Some(LogLine::new(level, "delivery", &message, &fields))
 }
 
+/// Returns the line for records that could not be written or packed; `None` where there are none, which is always so as far
+/// as is known. A record is never dropped without a count.
+#[must_use]
+pub fn unwritable_line(counts: &Counts) -> Option<LogLine> {
+    #[derive(Serialize)]
+    struct Fields {
+        not_confirmed: usize,
+    }
+    let fields = Fields {
+        not_confirmed: counts.unwritable,
+    };
+    let message = format!("{} log records could not be written", counts.unwritable);
+    (counts.unwritable > 0)
+        .then(|| LogLine::new(Level::Error, "unwritable_records", &message, &fields))
+}
+
 /// Returns the line for a call whose events could not be read: their number is not known. The glue writes JSON whatever
 /// an event holds, so this would be a bug.
 #[must_use]
@@ -69,6 +86,18 @@ pub fn unreadable_line(error: &InputError) -> LogLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_that_could_not_be_written_are_counted() {
+        assert_eq!(unwritable_line(&Counts::default()), None);
+        let counts = Counts {
+            unwritable: 2,
+            ..Counts::default()
+        };
+        let line = unwritable_line(&counts).unwrap();
+        assert_eq!(line.level, Level::Error);
+        assert!(line.json.contains(r#""not_confirmed":2"#), "{}", line.json);
+    }
 
     #[test]
     fn a_queue_that_takes_everything_gets_no_line() {

@@ -128,6 +128,14 @@ impl Row {
             .unwrap_or_default()
     }
 
+    /// Returns the kind of event that caused the invocation, such as `fetch`; empty where the context does not say.
+    #[must_use]
+    pub fn event_type(&self) -> &str {
+        self.fact("event_type")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
     /// Returns the wall time in milliseconds, on an invocation record.
     #[must_use]
     pub fn latency_ms(&self) -> Option<f64> {

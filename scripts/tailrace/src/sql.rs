@@ -298,6 +298,19 @@ pub fn invocations(request_ids: &[String]) -> Statement {
     }
 }
 
+/// Asks for the oldest records of `request_ids` whose correlation id is not `id`, at most `limit`.
+#[must_use]
+pub fn other_records(request_ids: &[String], id: &str, limit: usize) -> Statement {
+    let ids = serde_json::Value::from(request_ids.to_vec()).to_string();
+    Statement {
+        sql: format!(
+            "SELECT {COLUMNS} FROM tail_logs WHERE request_id IN (SELECT value FROM json_each(?1)) \
+             AND correlation_id <> ?2 ORDER BY timestamp, log_id LIMIT CAST(?3 AS INTEGER)"
+        ),
+        params: vec![ids, id.to_owned(), limit.to_string()],
+    }
+}
+
 /// An invocation record: a context begins with its kind.
 const INVOCATION: &str = r#"context_json LIKE '{"kind":"invocation",%'"#;
 /// An exception record.

@@ -138,12 +138,13 @@ fn what_logs_trace_and_follow_ask_is_served_by_an_index_in_its_order() {
     ] {
         check(&db, &sql::ids_beginning(column, "0b0f", 11), index, false);
     }
-    check(
-        &db,
-        &sql::invocations(&["r".to_owned()]),
-        "tail_logs_by_request_id",
-        false,
-    );
+    let requests = ["r".to_owned()];
+    for statement in [
+        sql::invocations(&requests),
+        sql::other_records(&requests, "c", 9),
+    ] {
+        check(&db, &statement, "tail_logs_by_request_id", false);
+    }
 }
 
 #[test]
@@ -193,6 +194,7 @@ fn nothing_a_user_writes_is_in_a_statement() {
         sql::stored_since(&filter, &position, evil, evil, 1),
         sql::ids_beginning(IdColumn::Request, evil, 1),
         sql::invocations(&[evil.to_owned()]),
+        sql::other_records(&[evil.to_owned()], evil, 1),
         sql::levels(&workers, evil, evil),
         sql::durations(Measure::Cpu, &workers, evil, evil),
         sql::exceptions(&workers, evil, evil, 1),

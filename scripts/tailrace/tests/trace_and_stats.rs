@@ -53,6 +53,31 @@ async fn trace_takes_a_request_id_and_names_the_correlation_ids_it_saw() {
     ran.warns("tailrace trace corr (or) other");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn trace_shows_a_request_whole_whatever_its_lines_are_about() {
+    let line = |ms, message: &str, event: &str, correlation: &str, request: &str| {
+        let mut row = Row::line(ms, message);
+        row.context = serde_json::json!({"kind": "log", "seq": ms, "event_type": event});
+        correlation.clone_into(&mut row.correlation_id);
+        request.clone_into(&mut row.request_id);
+        row
+    };
+    let cloud = Cloud::with(&[
+        line(1, "of the request", "fetch", "corr", "ray"),
+        line(2, "about an order", "fetch", "order-7", "ray"),
+        line(3, "in the queue", "queue", "corr", "batch"),
+        line(4, "another request's", "queue", "other", "batch"),
+    ])
+    .await;
+    let ran = cloud.run(&["trace", "corr", "--json"]).await;
+    let found: Vec<_> = ran
+        .json()
+        .iter()
+        .map(|row| row["message"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(found, ["of the request", "about an order", "in the queue"]);
+}
+
 /// Nearest rank, written from the definition and not from the tool's code: sort, take position ceil(p/100 n).
 fn nearest_rank(values: &[i64], percent: f64) -> i64 {
     let mut sorted = values.to_vec();

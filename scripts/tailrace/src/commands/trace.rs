@@ -196,7 +196,12 @@ async fn find_in(
     id: &str,
     limit: usize,
 ) -> Result<Found, Error> {
-    let rows = oldest(database, &by(column, id), limit).await?;
+    let mut rows = oldest(database, &by(column, id), limit).await?;
+    if column == IdColumn::Correlation {
+        let others = find_rest_of_requests(database, &rows, id, limit).await?;
+        rows.extend(others);
+        rows.sort_by_key(Row::position);
+    }
     let invocations = find_invocations(database, &rows).await?;
     Ok(Found {
         id: id.to_owned(),
@@ -218,6 +223,40 @@ fn by(column: IdColumn, id: &str) -> Filter {
             ..Filter::default()
         },
     }
+}
+
+/// Finds the records of the `fetch` invocations among `rows` that have other ids than `id`: a request is shown whole,
+/// whatever its lines are about. Other invocations handle many requests, each with an id of its own.
+async fn find_rest_of_requests(
+    database: &Database<'_>,
+    rows: &[Row],
+    id: &str,
+    limit: usize,
+) -> Result<Vec<Row>, Error> {
+    let requests: BTreeSet<_> = rows
+        .iter()
+        .filter(|row| row.event_type() == "fetch")
+        .filter_map(|row| Some((row.request_id.clone()?, row.worker_name.clone())))
+        .collect();
+    let ids: BTreeSet<_> = requests.iter().map(|(id, _)| id.clone()).collect();
+    let ids: Vec<_> = ids.into_iter().collect();
+    let room = limit.saturating_sub(rows.len()).min(PAGE_ROWS);
+    if ids.is_empty() || room == 0 {
+        return Ok(Vec::new());
+    }
+    let halves = |error: &Error| error.is_too_large() || error.is_too_slow();
+    let (others, _) = database
+        .query_page(room, halves, |count| sql::other_records(&ids, id, count))
+        .await?;
+    let mut others = read_rows(others)?;
+    others.retain(|row| {
+        let own = row
+            .request_id
+            .clone()
+            .map(|request| (request, row.worker_name.clone()));
+        own.is_some_and(|own| requests.contains(&own))
+    });
+    Ok(others)
 }
 
 /// Finds the invocation records that `rows` belong to and do not hold. A request that is handed from one Worker to another
