@@ -298,14 +298,14 @@ pub fn invocations(request_ids: &[String]) -> Statement {
     }
 }
 
-/// Asks for the oldest records of `request_ids` whose correlation id is not `id`, at most `limit`.
+/// Asks for records of `request_ids` whose correlation id is not `id`, at most `limit`, in no order.
 #[must_use]
 pub fn other_records(request_ids: &[String], id: &str, limit: usize) -> Statement {
     let ids = serde_json::Value::from(request_ids.to_vec()).to_string();
     Statement {
         sql: format!(
             "SELECT {COLUMNS} FROM tail_logs WHERE request_id IN (SELECT value FROM json_each(?1)) \
-             AND correlation_id <> ?2 ORDER BY timestamp, log_id LIMIT CAST(?3 AS INTEGER)"
+             AND correlation_id <> ?2 LIMIT CAST(?3 AS INTEGER)"
         ),
         params: vec![ids, id.to_owned(), limit.to_string()],
     }
