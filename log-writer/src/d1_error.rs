@@ -82,7 +82,8 @@ impl From<CallError> for StoreError {
     fn from(error: CallError) -> Self {
         let kind = match &error {
             CallError::Refused(text) => ErrorKind::of_text(text),
-            CallError::TimedOut { .. } | CallError::OutOfTime => ErrorKind::Transient,
+            CallError::TimedOut { .. } => ErrorKind::Transient,
+            CallError::OutOfTime => ErrorKind::OutOfBudget,
             CallError::MissingBinding(_) => ErrorKind::NotReady,
         };
         Self {

@@ -160,9 +160,7 @@ impl<'a, P: Ports> Invocation<'a, P> {
         let deadline_ms = outlet.deadline_ms.get().unwrap_or(u64::MAX);
         let left_ms = deadline_ms.min(self.end_ms).saturating_sub(clock.now_ms());
         if outlet.is_silent() || left_ms == 0 || self.operations.get() == 0 {
-            return Err(CallError::Refused(
-                "not asked: silent before, or the calls or the time are used up".to_owned(),
-            ));
+            return Err(CallError::OutOfTime);
         }
         self.take(1);
         let answer = within(clock, CALL_MS.min(left_ms), call).await;

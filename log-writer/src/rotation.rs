@@ -37,6 +37,9 @@ const SLICE_MS: u64 = 5 * 60 * 1000;
 /// Expired rows that are counted when a run ends before they are gone: enough to tell some from many.
 const COUNT_LEFT_ROWS: u64 = 10_000;
 
+/// The call and the milliseconds for that.
+const COUNT_LEFT: (usize, u64) = (1, 5_000);
+
 /// Logs expire an hour's worth at a time: the first run after the full hour deletes them, and the other ones find nothing
 /// to do, which costs them one row read. Every run by itself would delete too few to learn from one slice about the next.
 const STEP_MS: u64 = 60 * 60 * 1000;
@@ -105,6 +108,7 @@ pub async fn rotate(invocation: &Invocation<'_, impl Ports>, cutoff_ms: u64) -> 
             ..RotationStats::default()
         },
     };
+    invocation.reserve(COUNT_LEFT.0, COUNT_LEFT.1);
     let mut delays = retry_delays_ms();
     loop {
         // (1) If the process dies in here, some expired rows are gone, the oldest first; the next run goes on.
@@ -125,6 +129,7 @@ pub async fn rotate(invocation: &Invocation<'_, impl Ports>, cutoff_ms: u64) -> 
             }
         }
     }
+    invocation.reserve(0, 0);
     if !rotation.stats.is_finished {
         rotation.count_left().await;
     }
@@ -218,9 +223,9 @@ impl<P: Ports> Rotation<'_, P> {
             rows_written,
             size_bytes,
         } = *self.note(&deleted);
-        // A short call on few rows says nothing about speed.
-        if deleted.duration_us > CALL_US || rows >= self.slice_rows / 2 {
-            let fitting = rows * CALL_US / deleted.duration_us.max(1);
+        // A short call on few rows says nothing about speed, and neither does a call that took D1 no time it knows of.
+        let teaches = deleted.duration_us > CALL_US || rows >= self.slice_rows / 2;
+        if teaches && let Some(fitting) = (rows * CALL_US).checked_div(deleted.duration_us) {
             self.slice_rows = fitting
                 .clamp(self.slice_rows / 2, self.slice_rows * 2)
                 .clamp(LEAST_ROWS, MOST_ROWS);

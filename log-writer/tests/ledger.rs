@@ -138,7 +138,6 @@ proptest! {
 }
 
 /// Delivers and drains until everything has come to rest, and looks for every record after each step.
-#[expect(clippy::too_many_lines, reason = "one story, told once")]
 async fn balance(case: Case) -> Result<(), TestCaseError> {
     let Case {
         kinds,
@@ -216,29 +215,39 @@ async fn balance(case: Case) -> Result<(), TestCaseError> {
     for faults in [&world.store.faults, &world.queue.faults, &world.kv.faults] {
         faults.heal();
     }
-    // Healthy again, everything has come to rest: in D1, or on the dead-letter queue.
+    come_to_rest(&world, &settings, queued, &all, &kinds).await
+}
+
+/// Healthy again, everything comes to rest: in D1, or on the dead-letter queue.
+async fn come_to_rest(
+    world: &World,
+    settings: &Settings,
+    mut queued: Vec<Message>,
+    all: &BTreeSet<String>,
+    kinds: &[Kind],
+) -> Result<(), TestCaseError> {
     while !queued.is_empty() {
         for message in &mut queued {
             message.attempts += 1;
         }
-        let (verdicts, _) = world.process(&settings, &queued).await;
+        let (verdicts, _) = world.process(settings, &queued).await;
         let mut verdicts = verdicts.into_iter();
         queued.retain(|_| verdicts.next().unwrap() != Verdict::Ack);
     }
     pass_ms(2 * 24 * 60 * 60 * 1000).await; // patience with what is odd is at its end
-    world.run(run_cron(&world.ports, &settings)).await.unwrap();
+    world.run(run_cron(&world.ports, settings)).await.unwrap();
     prop_assert_eq!(
-        kept(&world, ENVELOPES).len() + kept(&world, DEAD_LETTERS).len(),
+        kept(world, ENVELOPES).len() + kept(world, DEAD_LETTERS).len(),
         0
     );
-    let found = everywhere(&world, &[]);
-    prop_assert_eq!(&all, &found);
+    let found = everywhere(world, &[]);
+    prop_assert_eq!(all, &found);
     // Good records are dead letters only when their attempts were used up.
     let stored: BTreeSet<String> = world.store.ids().into_iter().collect();
-    let dead: BTreeSet<String> = letters(&world)
+    let dead: BTreeSet<String> = letters(world)
         .iter()
         .filter(|letter| letter.reason == log_record::Reason::RetriesExhausted)
-        .flat_map(|letter| ids_of_letter(&world, letter))
+        .flat_map(|letter| ids_of_letter(world, letter))
         .collect();
     for (number, kind) in kinds.iter().enumerate() {
         for n in 0..4 {
