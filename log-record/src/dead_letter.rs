@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::envelope::WIRE_VERSION;
 use crate::limits::DEAD_LETTER_DETAIL_BYTES;
 
-/// Why something became a dead letter: a closed set, for counting and filtering.
+/// The reason why something became a dead letter: a closed set, for counting and filtering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
@@ -60,7 +60,7 @@ pub enum DeadLetterPayload {
     BodyKey(String),
 }
 
-/// What could not be stored, with the evidence. As JSON text:
+/// A message or record that could not be stored, with the evidence. As JSON text:
 /// `{"v":1,"reason":"rejected","detail":"…","attempts":1,"failed_at":"…","records":[[…]]}`, or with `body` or
 /// `body_key` in place of `records`.
 #[derive(Clone, Debug, Deserialize)]
@@ -74,7 +74,7 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// The time at which it was given up: ISO-8601, UTC, milliseconds.
     pub failed_at: String,
-    /// What could not be stored.
+    /// The part that could not be stored.
     pub payload: DeadLetterPayload,
 }
 

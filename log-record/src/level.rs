@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum Level {
     /// Detail for whoever debugs the Worker.
     Debug,
-    /// What happened; `console.log` and `console.info`.
+    /// Something that happened; `console.log` and `console.info`.
     Info,
     /// Something odd that was coped with; a 4xx answer or a canceled request.
     Warn,

@@ -5,7 +5,7 @@
 /// The largest message a queue takes (Queues limits: 128 KB).
 pub const QUEUE_MESSAGE_BYTES: usize = 128_000;
 
-/// What the platform adds to each message and counts against its size (Queues limits: about 100 bytes), with room.
+/// Bytes that the platform adds to each message and counts against its size (Queues limits: about 100 bytes), with room.
 pub const QUEUE_METADATA_BYTES: usize = 500;
 
 /// The largest message body this project sends: 128,000 - 500 = 127,500.
@@ -39,12 +39,12 @@ pub const CONTEXT_DEPTH: usize = 100;
 /// The longest that a queue keeps a message (Queues limits: 14 days), in seconds.
 pub const QUEUE_RETENTION_SECONDS_MAX: u64 = 14 * 24 * 60 * 60;
 
-/// How long logs are kept unless an operator says otherwise, in days.
+/// Days that logs are kept unless an operator says otherwise.
 pub const RETENTION_DAYS_DEFAULT: u32 = 7;
 
 /// The longest retention an operator may ask for, in days.
 pub const RETENTION_DAYS_MAX: u32 = 365;
 
-/// How long KV keeps what neither a queue nor D1 took, in days: twice the longest that a queue keeps a message, and time
+/// Days that KV keeps what neither a queue nor D1 took: twice the longest that a queue keeps a message, and time
 /// for a person to act when the drain cannot.
 pub const FALLBACK_DAYS: u32 = 30;

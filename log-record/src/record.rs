@@ -32,7 +32,7 @@ pub struct LogRecord {
     pub request_id: String,
     /// The same on everything that one request caused, across Workers.
     pub correlation_id: String,
-    /// How much the record matters.
+    /// The importance of the record.
     pub log_level: Level,
     /// The text for people.
     pub message: String,

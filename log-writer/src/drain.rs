@@ -35,7 +35,7 @@ const CALLS_AT_ONCE: usize = 4;
 /// that lies behind it.
 const SPLITS_A_READ: usize = 40;
 
-/// How long an envelope waits in KV for D1 before its records may become dead letters. KV keeps it for 30 days.
+/// The time that an envelope waits in KV for D1 before its records may become dead letters. KV keeps it for 30 days.
 const PATIENCE_MS: u64 = DAY_MS;
 
 /// After this many refusals in a row the dead-letter queue is taken to be down; fewer may be about the letters.
@@ -51,7 +51,7 @@ pub struct DrainStats {
     pub envelopes: u64,
     /// Dead letters that went from KV to their queue.
     pub letters_moved: u64,
-    /// Whether KV holds more than this run could take.
+    /// KV holds more than this run could take.
     pub more: bool,
 }
 

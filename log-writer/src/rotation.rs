@@ -59,12 +59,12 @@ pub struct RotationStats {
     pub d1_ms: u64,
     /// The longest that D1 itself took for one of these calls, in milliseconds.
     pub longest_call_ms: u64,
-    /// Whether no expired row is left. If not, the next run goes on.
+    /// No expired row is left. If not, the next run goes on.
     #[serde(rename = "finished")]
     pub is_finished: bool,
     /// Expired rows that are left.
     pub expired_left: u64,
-    /// Whether there are more of them than were counted.
+    /// There are more of them than were counted, or their number is not known.
     pub expired_left_is_least: bool,
     /// The database's size afterwards, in bytes, as D1 reports it; 0 when unknown.
     pub database_bytes: u64,

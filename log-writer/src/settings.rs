@@ -6,10 +6,10 @@ use log_record::limits::{
 };
 use worker_runtime::{Malformed, SettingsReader};
 
-/// How long KV keeps what no queue took, in seconds.
+/// Seconds that KV keeps what no queue took.
 pub const FALLBACK_TTL_SECONDS: u64 = FALLBACK_DAYS as u64 * 24 * 60 * 60;
 
-/// How long KV keeps the body that a dead letter names, in seconds: the letter may lie in KV itself before it comes to its
+/// Seconds that KV keeps the body that a dead letter names: the letter may lie in KV itself before it comes to its
 /// queue, and without its body it is lost.
 pub const BODY_TTL_SECONDS: u64 = FALLBACK_TTL_SECONDS + QUEUE_RETENTION_SECONDS_MAX;
 
@@ -26,7 +26,7 @@ pub enum Route {
     Kv,
 }
 
-/// How long a message stays away before it is delivered again.
+/// The delay before a message is delivered again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delay {
     /// Not at all: nothing is wrong with it, the invocation had no time for it.
@@ -37,7 +37,7 @@ pub enum Delay {
     Long,
 }
 
-/// How log-writer is run.
+/// The settings of log-writer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `RETENTION_DAYS`: how long logs are kept, 1 to 365 days; 7.

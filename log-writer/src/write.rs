@@ -107,7 +107,7 @@ impl<'r> SliceRecords<'r> {
 /// nearer, and the rest is for the next delivery.
 pub const SPLITS: usize = 200;
 
-/// How often room is made for one transaction: each time frees several MB, and a slice holds two.
+/// The times that room is made for one transaction: each time frees several MB, and a slice holds two.
 const EVICTIONS: u32 = 8;
 
 /// The rows to drop when D1 is full: the first number that the table holds, so that a small database gives way as well.

@@ -37,7 +37,7 @@ pub const DELIVERY_MS: u64 = QUEUE_MS + FALLBACK_MS + REPORT_MS;
 /// Puts to KV that are under way at once: with two silent sends, five of the call's six connections.
 pub const PUTS_AT_A_TIME: usize = 3;
 
-/// Where the records of one call ended, each in one place.
+/// The places where the records of one call ended, each in one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
     /// Records that the queue took.

@@ -28,7 +28,7 @@ extern "C" {
     static ENV: Env;
 }
 
-/// What lives as long as the isolate. Nothing in here belongs to a call.
+/// State that lives as long as the isolate. Nothing in here belongs to a call.
 struct Isolate {
     settings: Settings,
     /// Seeds for the calls; itself seeded in the first one, since there is no randomness outside of handlers.

@@ -11,7 +11,7 @@ use crate::redaction::REDACTED;
 use crate::settings::Settings;
 use crate::trace_item::TraceItem;
 
-/// What `event` says, ready to be put into records.
+/// The event of an invocation, ready to be put into records.
 #[derive(Debug, Default)]
 pub(crate) struct Event {
     /// `event_type`.
@@ -62,7 +62,7 @@ impl Event {
 struct Reader<'a, 's> {
     event: Event,
     facts: ObjectWriter<'s>,
-    /// Members that the shape does not have in the published types: kept all the same.
+    /// Members that the shape does not have in the published types: kept nevertheless.
     unknown: Vec<(Cow<'a, str>, Json<'a>)>,
     settings: &'s Settings,
 }

@@ -201,7 +201,7 @@ struct ValueWriter<'r> {
     depth: usize,
     /// The number of strings within strings that are still looked into.
     text_levels: usize,
-    /// Whether a secret was redacted.
+    /// A secret was redacted.
     redacted: bool,
 }
 

@@ -14,7 +14,7 @@ pub struct Settings {
     /// `SAMPLE_RATE`: the share of correlation ids whose records are stored, 0 to 1. One id's records are kept or
     /// dropped whole, across Workers; errors and exceptions are always kept. Default 1.
     pub sample_rate: f64,
-    /// `EXCLUDED_WORKERS`: Workers of which nothing is stored; names divided by commas or spaces, each of which may end
+    /// `EXCLUDED_WORKERS`: Workers that nothing is stored of; names divided by commas or spaces, each of which may end
     /// in `*`. Default none.
     pub excluded_workers: Vec<String>,
     /// `PIPELINE_WORKERS`: the names of this pipeline's own Workers, which are never recorded, since recording one makes

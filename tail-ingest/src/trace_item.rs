@@ -90,7 +90,7 @@ pub(crate) struct TraceItem<'a> {
     pub(crate) diagnostics: Vec<Json<'a>>,
     /// Members that this code does not know or could not read.
     pub(crate) unknown: Vec<(Cow<'a, str>, Json<'a>)>,
-    /// Whether something else stood in place of a trace event; it is in `unknown`.
+    /// Something else stood in place of a trace event; it is in `unknown`.
     pub(crate) is_unreadable: bool,
 }
 

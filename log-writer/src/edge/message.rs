@@ -27,7 +27,7 @@ impl Messages {
     /// Tells the queue the verdicts, which are in the order of the messages.
     ///
     /// # Errors
-    /// One was not taken; those after it were told all the same.
+    /// One was not taken; those after it were told nevertheless.
     pub(crate) fn give_verdicts(&self, verdicts: &[Verdict]) -> Result<(), JsValue> {
         let mut result = Ok(());
         for (message, verdict) in self.0.iter().zip(verdicts) {

@@ -7,7 +7,7 @@ pub const HEADER: &str = "x-correlation-id";
 /// The longest id taken from a caller, in bytes. A UUID has 36; the id is stored with every record and indexed.
 pub const MAX_BYTES: usize = 128;
 
-/// Whether a caller's id can be used: not empty, at most [`MAX_BYTES`], and printable ASCII without spaces, so that it
+/// Returns whether a caller's id can be used: not empty, at most [`MAX_BYTES`], and printable ASCII without spaces, so that it
 /// can go into a header, a URL and a terminal as it is.
 #[must_use]
 pub fn is_usable(id: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// How much a line matters; each has its own console method.
+/// The importance of a line; each has its own console method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::line::{self, Level};
 
-/// Where lines go.
+/// The destination of lines.
 pub trait Console {
     /// Writes one line of `level`.
     fn write(&self, level: Level, line: &str);

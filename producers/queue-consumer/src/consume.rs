@@ -11,10 +11,10 @@ use crate::event::QueuedEvent;
 /// The name under which the Worker's lines are filed.
 pub const WORKER: &str = "queue-consumer";
 
-/// How long a message waits before it is delivered again.
+/// The delay before it is delivered again.
 pub const RETRY_DELAY_SECONDS: u32 = 5;
 
-/// What becomes of a message.
+/// The result for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Its Workflow runs: the message is done with.
@@ -23,7 +23,7 @@ pub enum Verdict {
     Retry,
 }
 
-/// What starting a Workflow came to, short of failing.
+/// The result of starting a Workflow, short of failing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Started {
     /// It was started.
@@ -32,7 +32,7 @@ pub enum Started {
     Before,
 }
 
-/// Why a Workflow was not started.
+/// The reason why a Workflow was not started.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct StartError(pub String);
@@ -57,7 +57,7 @@ pub async fn consume(
         Err(error) => {
             // No id of its own to be read: the message's id keeps its deliveries together.
             Logger::new(console, WORKER, message_id).error(
-                "message is no event; it will end in the dead-letter queue",
+                "message is not an event; it will end in the dead-letter queue",
                 &json!({"message_id": message_id, "error": error.to_string()}),
             );
             return Verdict::Retry;

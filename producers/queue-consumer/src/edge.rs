@@ -71,7 +71,7 @@ impl Workflows for EventWorkflow {
         let options = js_sys::JSON::parse(options).map_err(|error| StartError(describe(&error)))?;
         match self.0.create(&options).await {
             Ok(_) => Ok(Started::Now),
-            // An id in use is an error with a text that is no contract: ask whether the instance is there instead.
+            // An id in use is an error with a text that is not a contract: ask whether the instance is there instead.
             Err(error) => match self.0.get(id).await {
                 Ok(_) => Ok(Started::Before),
                 Err(_) => Err(StartError(describe(&error))),
@@ -84,6 +84,6 @@ impl Workflows for EventWorkflow {
 fn describe(error: &JsValue) -> String {
     match error.dyn_ref::<js_sys::Error>() {
         Some(error) => error.to_string().into(),
-        None => "a value that is no Error was thrown".to_owned(),
+        None => "a value that is not an Error was thrown".to_owned(),
     }
 }

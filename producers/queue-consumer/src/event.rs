@@ -11,7 +11,7 @@ pub struct QueuedEvent {
     pub event_id: String,
     /// Of the request that brought the event.
     pub correlation_id: String,
-    /// What happened.
+    /// The name of what happened.
     #[serde(rename = "type")]
     pub kind: String,
     /// Any JSON; passed on as it came.
@@ -19,24 +19,24 @@ pub struct QueuedEvent {
     pub payload: Option<Box<RawValue>>,
 }
 
-/// A message that is no event. Says where, never what.
+/// A message that is not an event. Says where, never what.
 #[derive(Debug, Error)]
 pub enum DecodeError {
-    /// The body is no text.
-    #[error("the body is no text")]
+    /// The body is not text.
+    #[error("the body is not text")]
     NotText,
-    /// The text is no event.
-    #[error("the body is no event (line {line}, column {column})")]
+    /// The text is not an event.
+    #[error("the body is not an event (line {line}, column {column})")]
     Shape {
-        /// Where reading stopped, from 1.
+        /// The place at which reading stopped, from 1.
         line: usize,
-        /// Where reading stopped, from 1.
+        /// The place at which reading stopped, from 1.
         column: usize,
     },
 }
 
 impl QueuedEvent {
-    /// Reads a message body; `None` is a body that is no text.
+    /// Reads a message body; `None` is a body that is not text.
     ///
     /// # Errors
     /// [`DecodeError`] says what is wrong with it.
@@ -48,10 +48,10 @@ impl QueuedEvent {
         })
     }
 
-    /// What `Workflow.create` takes, as JSON text: the instance's id and parameters.
+    /// Returns what `Workflow.create` takes, as JSON text: the instance's id and parameters.
     ///
     /// # Errors
-    /// None in practice: writing JSON text to memory only fails for maps with keys that are no strings.
+    /// None in practice: writing JSON text to memory only fails for maps whose keys are not strings.
     pub fn workflow_options(&self) -> serde_json::Result<String> {
         #[derive(Serialize)]
         struct Options<'a> {

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-/// Whether `authorization`, the header's value, carries `token`.
+/// Returns whether `authorization`, the header's value, carries `token`.
 #[must_use]
 pub fn is_authorized(authorization: Option<&str>, token: &str) -> bool {
     authorization

@@ -17,7 +17,7 @@ pub const MAX_BODY_BYTES: usize = 100_000;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
-    /// What happened: 1 to [`MAX_TYPE_BYTES`] bytes.
+    /// The name of what happened: 1 to [`MAX_TYPE_BYTES`] bytes.
     #[serde(rename = "type")]
     pub kind: String,
     /// Any JSON; passed on as it came. Null where it is missing.
@@ -25,17 +25,17 @@ pub struct Event {
     pub payload: Option<Box<RawValue>>,
 }
 
-/// Why a body is no event. Says where, never what.
+/// The reason why a body is not an event. Says where, never what.
 #[derive(Debug, Error)]
 pub enum EventError {
     /// Not JSON, or not of the shape.
     #[error(
-        "the body is no event of the form {{\"type\": string, \"payload\": any}} (line {line}, column {column})"
+        "the body is not an event of the form {{\"type\": string, \"payload\": any}} (line {line}, column {column})"
     )]
     Shape {
-        /// Where reading stopped, from 1.
+        /// The place at which reading stopped, from 1.
         line: usize,
-        /// Where reading stopped, from 1.
+        /// The place at which reading stopped, from 1.
         column: usize,
     },
     /// The type is empty or too long.

@@ -11,7 +11,7 @@ use crate::auth;
 use crate::event::{Event, MAX_BODY_BYTES, QueuedEvent};
 use crate::route::{self, NoRoute, Route};
 
-/// Why a body could not be read.
+/// The reason why a body could not be read.
 #[derive(Debug, Error)]
 pub enum BodyError {
     /// It is longer than the limit; no more than that was read.
@@ -22,7 +22,7 @@ pub enum BodyError {
     Broken(String),
 }
 
-/// Why a message could not be queued.
+/// The reason why a message could not be queued.
 #[derive(Debug, Error)]
 pub enum QueueError {
     /// The Worker is deployed without the queue.
@@ -33,11 +33,11 @@ pub enum QueueError {
     Refused(String),
 }
 
-/// What a request needs from its surroundings.
+/// The surroundings that a request needs.
 pub trait Host {
     /// The secret `API_TOKEN`, where it is set and not empty.
     fn api_token(&self) -> Option<String>;
-    /// The request's body, if it is no longer than `limit` bytes, whatever its `Content-Length` claims.
+    /// Returns the request's body, if it is no longer than `limit` bytes, whatever its `Content-Length` claims.
     fn body(&self, limit: usize) -> impl Future<Output = Result<Vec<u8>, BodyError>>;
     /// Sends `text` to the queue `EVENTS`.
     fn enqueue(&self, text: &str) -> impl Future<Output = Result<(), QueueError>>;
@@ -58,7 +58,7 @@ pub struct Incoming<'a> {
     pub authorization: Option<&'a str>,
 }
 
-/// How a request ends.
+/// The end of a request.
 #[derive(Debug, PartialEq)]
 pub enum End {
     /// In an answer.

@@ -1,6 +1,6 @@
 //! Method and path to a route.
 
-/// What the Worker can be asked for.
+/// A request that the Worker answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// `POST /events`: queue an event.

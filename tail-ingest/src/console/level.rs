@@ -33,7 +33,7 @@ const STATUS_LEVELS: [(&str, Level); 10] = [
     ("trace", Level::Debug),
 ];
 
-/// Where an object stands among the arguments: numbers count in the line itself alone.
+/// The place of an object among the arguments: numbers count in the line itself alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The first argument.

@@ -192,7 +192,7 @@ fn contains_ignoring_case(list: &[&str], name: &str) -> bool {
 struct Words {
     /// All letters in lower case, one word after another.
     letters: String,
-    /// Where each word ends in `letters`.
+    /// The end of each word in `letters`.
     ends: Vec<usize>,
 }
 

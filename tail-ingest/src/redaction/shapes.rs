@@ -16,7 +16,7 @@ pub(super) struct Shape {
     pub(super) issuer: &'static str,
     /// Texts that a token begins with. One that ends in a mark (`ghp_`) is kept, for the reader.
     pub(super) starts: &'static [&'static str],
-    /// What must follow.
+    /// The part that must follow.
     pub(super) rest: Rest,
 }
 
