@@ -112,13 +112,15 @@ async function mostLiveBytes(batches) {
   return most;
 }
 
-test("a full batch leaves half of an isolate's memory free", async () => {
+test("a full batch leaves half of an isolate's memory free", async (context) => {
   const most = await mostLiveBytes(1);
+  context.diagnostic(`${(most / MB).toFixed(1)} MB live at most`);
   assert.ok(most <= 64 * MB, `${(most / MB).toFixed(1)} MB`);
 });
 
-test("two full batches fit in one isolate", async () => {
+test("two full batches fit in one isolate", async (context) => {
   const most = await mostLiveBytes(2);
+  context.diagnostic(`${(most / MB).toFixed(1)} MB live at most`);
   assert.ok(most <= 110 * MB, `${(most / MB).toFixed(1)} MB`);
 });
 
