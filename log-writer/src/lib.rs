@@ -9,9 +9,9 @@
 //! - [`batch`]: a batch of messages to their verdicts;
 //! - [`slice`](mod@slice): the messages of a batch, 2 MB at a time, to their results;
 //! - [`write`](mod@write): records into D1, with retries, bisection, and room made in a full database;
-//! - [`dead_letter`]: dead letters, to the queue or to KV;
+//! - `dead_letter`: dead letters, to the queue or to KV;
 //! - [`cron`]: a run of the cron: [`drain`], what fell into KV brought back; [`rotation`], what expired deleted;
-//!   [`prune`], single steps of that, also taken where D1 is full;
+//!   `prune`, single steps of that, also taken where D1 is full;
 //! - [`invocation`]: what one invocation may ask of the platform, and the limits of each call;
 //! - [`d1_error`]: the meaning of a D1 error;
 //! - [`statement`]: the SQL;

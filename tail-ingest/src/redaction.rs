@@ -3,11 +3,11 @@
 //! One judge for every name and every text, wherever it stands. docs/configuration.md lists what it
 //! finds; a test reads that list.
 //!
-//! - [`names`]: words that make a name secret, by place;
-//! - [`query`]: `name=value` and passwords of URLs, in any text;
-//! - [`member`]: members of data that was written into text;
-//! - [`shapes`], [`find`]: tokens that are known by their shape;
-//! - [`triggers`]: the quick look before all of these.
+//! - `names`: words that make a name secret, by place;
+//! - `query`: `name=value` and passwords of URLs, in any text;
+//! - `member`: members of data that was written into text;
+//! - `shapes`, `find`: tokens that are known by their shape;
+//! - `triggers`: the quick look before all of these.
 //!
 //! The runtime redacts some headers and long runs of digits in URLs, but not everywhere (never in
 //! log lines, not locally), so nothing here relies on it.

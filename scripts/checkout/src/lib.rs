@@ -10,7 +10,7 @@
 //! - [`scratch`]: temporary folders that are removed in any case;
 //! - [`lock`]: a file that says who uses something;
 //! - [`interrupt`]: what happens on SIGINT, SIGTERM and SIGHUP;
-//! - [`group`]: who is in a process group; [`registry`]: what this process has to clean up;
+//! - [`group`]: who is in a process group; `registry`: what this process has to clean up;
 //! - [`mod@poll`]: waiting with a deadline.
 
 pub mod config;

@@ -36,7 +36,7 @@ pub struct Normalize {
     /// Try a setting of tail-ingest; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     pub set: Vec<Setting>,
-    /// Try the settings of a configuration: wrangler's TOML ([vars]) or tailrace.toml, with --env of an environment
+    /// Try the settings of a configuration: wrangler's TOML (its vars) or tailrace.toml, with --env of an environment
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }

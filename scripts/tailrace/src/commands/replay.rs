@@ -4,7 +4,7 @@
 //! doubled: what is published twice (an answer that got lost, a lease that ran out, a run that was killed) has the same
 //! `log_id` and timestamp, and D1 keeps the first.
 //!
-//! In reading order: [`letter`] (what a dead letter holds), [`table`] (every reason, state and action), `publish`
+//! In reading order: `letter` (what a dead letter holds), `table` (every reason, state and action), `publish`
 //! (where letters go), `ledger` (the table of a run), `queue` and `kv` (the two places letters are taken from),
 //! `summary` (what became of them), `export` (the file), `stop` (Ctrl-C).
 
