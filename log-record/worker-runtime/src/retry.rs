@@ -18,13 +18,17 @@ const JITTER: f64 = 0.5;
 
 /// Returns the delays before each retry, in milliseconds.
 pub fn retry_delays_ms() -> impl Iterator<Item = u64> {
-    let mut policy = ExponentialBackoffBuilder::new()
-        .with_initial_interval(Duration::from_millis(FIRST_DELAY_MS))
-        .with_multiplier(2.0)
-        .with_randomization_factor(JITTER)
-        .with_max_elapsed_time(None)
-        .build();
-    std::iter::from_fn(move || policy.next_backoff())
+    // Made when the first delay is asked for, since most calls ask for none: it reads the clock.
+    let mut policy = None;
+    let build = || {
+        ExponentialBackoffBuilder::new()
+            .with_initial_interval(Duration::from_millis(FIRST_DELAY_MS))
+            .with_multiplier(2.0)
+            .with_randomization_factor(JITTER)
+            .with_max_elapsed_time(None)
+            .build()
+    };
+    std::iter::from_fn(move || policy.get_or_insert_with(build).next_backoff())
         .take(RETRIES)
         .map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX))
 }

@@ -48,21 +48,33 @@ function plainEvent(event) {
   });
 }
 
+const LOG_MEMBERS = new Set(["timestamp", "level", "message", "errorInfo"]);
+
 function plainLogs(logs) {
   if (!Array.isArray(logs) || !isObject(logs[0])) return logs;
   // All lines of an event are of one class, so one tells whether they have members that are not known here.
-  const known = new Set(["timestamp", "level", "message", "errorInfo"]);
   for (const name in logs[0]) {
-    if (!known.has(name)) return logs;
+    if (!LOG_MEMBERS.has(name)) return logs;
   }
   return logs.map(({ timestamp, level, message, errorInfo }) =>
     errorInfo ? { timestamp, level, message, errorInfo } : { timestamp, level, message });
 }
 
+// The classes of the runtime whose instances were seen to have no members but those that are read by name: what an
+// instance has, its class decides, so one look is enough. A plain object can hold anything, and is looked at each time.
+const known = new WeakSet();
+
 /** Adds the members of `source` that `target` does not have: what the runtime comes to say is kept. */
 function withOthers(source, target) {
-  for (const name in source) {
-    if (!(name in target)) target[name] = source[name];
+  const prototype = Object.getPrototypeOf(source);
+  if (prototype === null || !known.has(prototype)) {
+    let hasOthers = false;
+    for (const name in source) {
+      if (name in target || typeof source[name] === "function") continue;
+      target[name] = source[name];
+      hasOthers = true;
+    }
+    if (!hasOthers && prototype !== null && prototype !== Object.prototype) known.add(prototype);
   }
   return target;
 }

@@ -169,8 +169,8 @@ fn is_secret_header(name: &str, words: &Words) -> bool {
     contains_ignoring_case(SECRET_HEADERS, name)
         || words.iter().any(|word| {
             HEADER_WORDS.contains(&word)
-                || word.contains("jwt")
-                || word.contains("auth") && !word.contains("author")
+                || holds(word, "jwt")
+                || holds(word, "auth") && !holds(word, "author")
         })
         || words.last_two().is_some_and(|(before, last)| {
             matches!(last, "key" | "keys") && !BEFORE_HARMLESS_HEADER_KEY.contains(&before)
@@ -182,6 +182,11 @@ fn is_secret_parameter(name: &str, words: &Words) -> bool {
         || words
             .last_two()
             .is_some_and(|(before, last)| last == "signature" && !before.is_empty())
+}
+
+/// Returns whether `text` holds `wanted`. `str::contains` prepares itself for long texts first; names are short.
+fn holds(text: &str, wanted: &str) -> bool {
+    memchr::memmem::find(text.as_bytes(), wanted.as_bytes()).is_some()
 }
 
 fn contains_ignoring_case(list: &[&str], name: &str) -> bool {
@@ -276,28 +281,26 @@ impl Words {
     }
 
     fn hold_pair(&self, one: &str, two: &str) -> bool {
-        self.letters.contains(two) && self.ends_of(&[one, two].concat()).next().is_some()
+        holds(&self.letters, two) && self.ends_of(&[one, two].concat()).next().is_some()
     }
 
     /// Returns the ends in `letters` of each `wanted` that lies within one word (`dbpassword`) or
     /// consists of whole ones (`pass_words`, but not `compass_words`).
     fn ends_of(&self, wanted: &str) -> impl Iterator<Item = usize> {
-        self.letters
-            .match_indices(wanted)
-            .filter_map(move |(start, _)| {
-                let end = start + wanted.len();
-                let after = self.letters.get(end..).unwrap_or_default();
-                if wanted == "secret" && (after.starts_with("ary") || after.starts_with("ari")) {
-                    return None;
-                }
-                let is_end = |at: usize| self.ends.binary_search(&at).is_ok();
-                let is_whole = (start == 0 || is_end(start))
-                    && (is_end(end) || after.starts_with('s') && is_end(end + 1));
-                let word_end = self
-                    .ends
-                    .get(self.ends.partition_point(|&edge| edge <= start));
-                let is_within = word_end.is_some_and(|&edge| end <= edge);
-                (is_whole || is_within).then_some(end)
-            })
+        memchr::memmem::find_iter(self.letters.as_bytes(), wanted).filter_map(move |start| {
+            let end = start + wanted.len();
+            let after = self.letters.get(end..).unwrap_or_default();
+            if wanted == "secret" && (after.starts_with("ary") || after.starts_with("ari")) {
+                return None;
+            }
+            let is_end = |at: usize| self.ends.binary_search(&at).is_ok();
+            let is_whole = (start == 0 || is_end(start))
+                && (is_end(end) || after.starts_with('s') && is_end(end + 1));
+            let word_end = self
+                .ends
+                .get(self.ends.partition_point(|&edge| edge <= start));
+            let is_within = word_end.is_some_and(|&edge| end <= edge);
+            (is_whole || is_within).then_some(end)
+        })
     }
 }
