@@ -155,7 +155,7 @@ fn everything_is_in_place(state: &State) {
             .as_array()
             .unwrap()
             .len(),
-        2
+        1
     );
     assert!(state.scripts["triggers-api"].has_address);
     assert!(!state.scripts["tail-ingest"].has_address);
