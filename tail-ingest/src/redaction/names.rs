@@ -184,9 +184,18 @@ fn is_secret_parameter(name: &str, words: &Words) -> bool {
             .is_some_and(|(before, last)| last == "signature" && !before.is_empty())
 }
 
-/// Returns whether `text` holds `wanted`. `str::contains` prepares itself for long texts first; names are short.
+/// Returns the places of `wanted`, which is not empty, in `text`. Searchers for long texts prepare themselves first, and
+/// names are short.
+fn places_of(text: &str, wanted: &str) -> impl Iterator<Item = usize> {
+    text.as_bytes()
+        .windows(wanted.len().max(1))
+        .enumerate()
+        .filter(|(_, part)| *part == wanted.as_bytes())
+        .map(|(start, _)| start)
+}
+
 fn holds(text: &str, wanted: &str) -> bool {
-    memchr::memmem::find(text.as_bytes(), wanted.as_bytes()).is_some()
+    places_of(text, wanted).next().is_some()
 }
 
 fn contains_ignoring_case(list: &[&str], name: &str) -> bool {
@@ -287,7 +296,7 @@ impl Words {
     /// Returns the ends in `letters` of each `wanted` that lies within one word (`dbpassword`) or
     /// consists of whole ones (`pass_words`, but not `compass_words`).
     fn ends_of(&self, wanted: &str) -> impl Iterator<Item = usize> {
-        memchr::memmem::find_iter(self.letters.as_bytes(), wanted).filter_map(move |start| {
+        places_of(&self.letters, wanted).filter_map(move |start| {
             let end = start + wanted.len();
             let after = self.letters.get(end..).unwrap_or_default();
             if wanted == "secret" && (after.starts_with("ary") || after.starts_with("ari")) {
