@@ -29,7 +29,7 @@ pub enum Limit {
 }
 
 impl Verdict {
-    /// Whether the bar was reached; `None` if it was not measured.
+    /// Returns whether the bar was reached; `None` if it was not measured.
     #[must_use]
     pub fn met(&self) -> Option<bool> {
         self.reached.map(|reached| match self.asked {

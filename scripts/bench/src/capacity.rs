@@ -85,9 +85,9 @@ pub struct Load {
     pub log_bytes: f64,
     /// Lines that a request logs, on average.
     pub lines_per_request: f64,
-    /// How long logs are kept, in days.
+    /// The time that logs are kept, in days.
     pub retention_days: f64,
-    /// How long D1 is away in the simulation, in minutes.
+    /// The time that D1 is away in the simulation, in minutes.
     pub outage_minutes: f64,
 }
 
@@ -124,7 +124,7 @@ pub struct Outage {
     pub backlog_bytes: f64,
     /// The most messages.
     pub backlog_messages: f64,
-    /// How long it took until nothing was left, from D1's return on, in seconds; `None`: never.
+    /// The time that it took until nothing was left, from D1's return on, in seconds; `None`: never.
     pub caught_up_seconds: Option<f64>,
     /// Logs that found no room on the queue, and went to KV.
     pub overflown_logs: f64,

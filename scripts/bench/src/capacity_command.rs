@@ -15,10 +15,10 @@ pub(crate) struct Arguments {
     /// How many lines a request logs, on average
     #[arg(long, value_name = "N", default_value_t = 10.0)]
     lines_per_request: f64,
-    /// How long logs are kept
+    /// The time that logs are kept
     #[arg(long, value_name = "DAYS", default_value_t = 7.0)]
     retention: f64,
-    /// How long D1 is away in the simulation
+    /// The time that D1 is away in the simulation
     #[arg(long, value_name = "MINUTES", default_value_t = 60.0)]
     outage: f64,
 }

@@ -28,7 +28,7 @@ const FILL: &str = "workers/fill.js";
 /// Requests under way at once.
 const CONCURRENCY: u64 = 16;
 
-/// How long rows may take to arrive after the last request.
+/// The time that rows may take to arrive after the last request.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Design {

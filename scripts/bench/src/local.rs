@@ -153,7 +153,7 @@ impl Local {
         self.process.id()
     }
 
-    /// What the Workers wrote to standard error, from its end.
+    /// Returns what the Workers wrote to standard error, from its end.
     #[must_use]
     pub fn errors(&self) -> String {
         let text = fs::read_to_string(self.folder.path().join("errors")).unwrap_or_default();

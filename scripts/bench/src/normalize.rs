@@ -138,7 +138,7 @@ fn micros(spent: Duration, logs: u64) -> f64 {
     spent.as_secs_f64() * 1e6 / logs
 }
 
-/// What crosses the queue, by the lines of a request.
+/// Returns what crosses the queue, by the lines of a request.
 fn messages(candidates: &[Candidate]) -> Result<Table> {
     const REQUESTS: u64 = 20;
     let mut table = Table::new(
@@ -272,7 +272,7 @@ impl Candidate {
         Ok(self.workerd.cpu()?.saturating_sub(before))
     }
 
-    /// What calls on real events took so far.
+    /// Returns what calls on real events took so far.
     fn milliseconds(&self) -> Result<f64> {
         let answer = self.workerd.measured("/")?;
         answer

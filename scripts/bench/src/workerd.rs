@@ -155,7 +155,7 @@ impl Workerd {
         Ok(body)
     }
 
-    /// What the measured Worker answers to `path`.
+    /// Returns what the measured Worker answers to `path`.
     ///
     /// # Errors
     /// When it answers with an error.
