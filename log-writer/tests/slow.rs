@@ -99,7 +99,7 @@ async fn slow_parts_have_a_minute_each_and_the_rest_is_retried() {
     assert!(world.clock.elapsed_ms() <= 15_000);
 }
 
-/// Delivers 100 messages of ten records, `odd` of which fail in a way that nobody knows, until all are gone.
+/// Delivers 100 messages of ten records until all are gone; `odd` records fail in a way that nobody knows.
 async fn tell_apart(odd: u64, is_shuffled: bool) {
     let world = world();
     let odd: Vec<u64> = (0..odd).map(|k| k * 10 + 3).collect();

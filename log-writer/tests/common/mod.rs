@@ -44,7 +44,7 @@ pub enum Fault {
     Before(&'static str),
     /// It is done, and fails.
     After(&'static str),
-    /// It is done after so many milliseconds.
+    /// It is done after this number of milliseconds.
     Slow(u64),
     /// It never answers, and nothing was done.
     Silent,
@@ -140,11 +140,11 @@ pub struct Sqlite {
     pub largest_change: Cell<u64>,
     /// Rows read, as D1 counts them: those that a look passes over, and those that a delete deletes.
     pub rows_read: Cell<u64>,
-    /// How long each call is under way, beside the time that D1 itself takes.
+    /// The time that each call is under way, beside the time that D1 itself takes.
     pub distance_ms: Cell<u64>,
-    /// How long D1 itself takes for each row that a call changes, in microseconds.
+    /// The time that D1 itself takes for each row that a call changes, in microseconds.
     pub row_takes_us: Cell<u64>,
-    /// How long D1 itself took for each call, in microseconds.
+    /// The time that D1 itself took for each call, in microseconds.
     pub durations_us: RefCell<Vec<u64>>,
 }
 

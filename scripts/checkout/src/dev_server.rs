@@ -14,7 +14,7 @@ use crate::poll::poll;
 use crate::process::{self, ProcessGroup};
 use crate::workspace::Workspace;
 
-/// How long `wrangler dev` may take until the first Worker answers. On a machine that has just compiled everything it is
+/// The time that `wrangler dev` may take until the first Worker answers. On a machine that has just compiled everything it is
 /// about five seconds.
 const START: Duration = Duration::from_secs(90);
 
@@ -182,7 +182,7 @@ impl DevServer {
             .collect()
     }
 
-    /// Whether `wrangler dev` has ended, and how.
+    /// Returns whether `wrangler dev` has ended, and how.
     ///
     /// # Errors
     /// When the system does not say.

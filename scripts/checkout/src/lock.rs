@@ -12,7 +12,7 @@ pub struct Lock {
     _file: File,
 }
 
-/// What came of asking for a lock.
+/// The result of asking for a lock.
 #[derive(Debug)]
 pub enum Claim {
     /// It is held now.

@@ -17,10 +17,10 @@ use nix::unistd::Pid;
 use crate::registry::{self, Running};
 use crate::{group, interrupt, poll};
 
-/// How long a server gets to end by itself once asked to.
+/// The time that a server gets to end by itself once asked to.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long a command gets that may itself have servers to end.
+/// The time that a command gets that may itself have servers to end.
 const COMMAND_GRACE: Duration = Duration::from_secs(15);
 
 /// The guard. The signals that end its group do not end it, nor its `sleep`.
@@ -135,7 +135,7 @@ pub fn run(command: &mut Command) -> Result<ExitStatus> {
     ProcessGroup::start(command.stdin(Stdio::null()), COMMAND_GRACE)?.wait()
 }
 
-/// What a command has printed.
+/// The output of a command.
 #[derive(Debug)]
 pub struct Printed {
     /// Whether it succeeded.

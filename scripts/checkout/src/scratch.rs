@@ -9,13 +9,13 @@ use anyhow::{Context, Result};
 
 use crate::{interrupt, registry};
 
-/// How the names of all these folders begin.
+/// The beginning of the names of all these folders.
 const PREFIX: &str = "tailrace.";
 
 /// The file in a folder that its owner holds locked.
 const OWNER: &str = ".owner";
 
-/// How old a folder without that file is before it counts as left over: making one takes less than a millisecond.
+/// The age at which a folder without that file counts as left over: making one takes less than a millisecond.
 const UNFINISHED: Duration = Duration::from_secs(600);
 
 /// A temporary folder; dropping it removes it.

@@ -82,7 +82,7 @@ impl Workspace {
         self.root.join(".tools")
     }
 
-    /// What the commands keep between runs: local databases, logs, rendered configurations.
+    /// Returns what the commands keep between runs: local databases, logs, rendered configurations.
     #[must_use]
     pub fn state_dir(&self) -> PathBuf {
         self.root.join(".tailrace")

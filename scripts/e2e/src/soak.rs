@@ -53,12 +53,12 @@ pub struct Ledger {
     pub locks: u64,
     /// The most memory workerd had, in bytes.
     pub peak_memory_bytes: u64,
-    /// How long it took until every record was accounted for.
+    /// The time that it took until every record was accounted for.
     pub elapsed: Duration,
 }
 
 impl Ledger {
-    /// Whether every record is in exactly one place, and every bad body was kept.
+    /// Returns whether every record is in exactly one place, and every bad body was kept.
     #[must_use]
     pub fn adds_up(&self) -> bool {
         self.made == self.stored + self.dead_letters + self.fallback

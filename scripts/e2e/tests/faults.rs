@@ -73,7 +73,7 @@ fn buried(letters: &[DeadLetter]) -> Vec<String> {
         .collect()
 }
 
-/// Whether a line says that at least `messages` were sent back to the queue.
+/// Returns whether a line says that at least `messages` were sent back to the queue.
 fn sent_back(line: &Value, messages: u64) -> bool {
     line["retried_messages"].as_u64() >= Some(messages)
 }

@@ -62,7 +62,7 @@ fn of_kind<'a>(rows: &'a [Row], kind: &str) -> Vec<&'a Row> {
         .collect()
 }
 
-/// What the rows say, without what belongs to each run alone.
+/// Returns what the rows say, without what belongs to each run alone.
 fn said(rows: &[Row]) -> Vec<(&str, &str, &str)> {
     rows.iter()
         .map(|row| {

@@ -118,7 +118,7 @@ pub fn note(text: &str) {
     }
 }
 
-/// Whether standard error is read by a person at a terminal.
+/// Returns whether standard error is read by a person at a terminal.
 #[must_use]
 pub fn is_watched() -> bool {
     std::io::stderr().is_terminal()

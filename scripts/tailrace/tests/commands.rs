@@ -296,7 +296,7 @@ async fn every_command_has_examples_and_every_shell_its_completions() {
     }
 }
 
-/// What `tailrace` writes to standard output and standard error, as a terminal shows it.
+/// Returns what `tailrace` writes to standard output and standard error, as a terminal shows it.
 async fn interleaved(cloud: &Cloud, arguments: &[&str]) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut command = cloud.command(arguments);

@@ -27,7 +27,7 @@ pub(crate) fn execute(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// What `command` prints, or `None` where it cannot be started or fails.
+/// Returns what `command` prints, or `None` where it cannot be started or fails.
 pub(crate) fn output(command: &mut Command) -> Option<String> {
     let output = command
         .stdin(Stdio::null())

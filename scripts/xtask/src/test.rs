@@ -102,7 +102,7 @@ impl Stage {
         command
     }
 
-    /// Whether any of its tests has a name that holds `filter`.
+    /// Returns whether any of its tests has a name that holds `filter`.
     fn has(&self, workspace: &Workspace, filter: &str) -> Result<bool> {
         let output = self
             .cargo_test(workspace)

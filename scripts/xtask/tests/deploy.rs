@@ -92,7 +92,7 @@ fn changes(cloudflare: &Cloudflare) -> Vec<String> {
     })
 }
 
-/// What an account holds after a deployment of everything.
+/// Returns what an account holds after a deployment of everything.
 fn everything_is_in_place(state: &State) {
     assert_eq!(state.unknown, [] as [&str; 0]);
     let queues: Vec<&String> = state.queues.keys().collect();

@@ -92,7 +92,7 @@ fn every_documented_xtask_command_parses() {
     assert!(count > 5, "only {count} commands were found");
 }
 
-/// What stands behind `npx wrangler` on each line of a shell block, up to a pipe or a closing parenthesis.
+/// Returns what stands behind `npx wrangler` on each line of a shell block, up to a pipe or a closing parenthesis.
 fn wrangler_commands(text: &str) -> Vec<Vec<String>> {
     let mut in_shell = false;
     let mut found = Vec::new();
@@ -256,7 +256,7 @@ fn log_writer_reads(name: &str, text: &str) -> (String, bool) {
     (format!("{settings:?}"), malformed.is_empty())
 }
 
-/// Whether the code has this default, takes what is within these bounds, and takes nothing beyond them.
+/// Returns whether the code has this default, takes what is within these bounds, and takes nothing beyond them.
 fn compare(row: &Row, read: Read) {
     let (default, _) = read("", "");
     let taken = |text: &str| {
@@ -368,7 +368,7 @@ fn the_documented_settings_are_the_ones_there_are() {
     assert_eq!(names, known);
 }
 
-/// How long deliveries go on, in the words of every page that says so.
+/// Returns the time that deliveries go on, in the words of every page that says so.
 #[test]
 fn the_documented_patience_of_log_writer_is_the_codes() {
     let settings = log_writer::settings::Settings::default();
@@ -409,7 +409,7 @@ fn the_documented_level_names_are_those_of_the_code() {
     assert_eq!(documented, known);
 }
 
-/// What an operator reads in a summary is found in the runbook.
+/// Each reason that an operator reads in a summary is found in the runbook.
 #[test]
 fn the_documented_reasons_for_leaving_a_letter_are_those_of_the_summary() {
     let folder = root().join("scripts/tailrace/src/commands/replay");

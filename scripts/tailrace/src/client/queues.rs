@@ -319,7 +319,7 @@ impl Removed {
             _ => false,
         };
         let unnamed: Vec<_> = handles.iter().filter(|handle| !is_named(handle)).collect();
-        // The number is not promised. Where it is too low and says not of which, any of them may be there.
+        // The number is not promised. Where it is too low and does not say for which queues, any of them may be there.
         let is_short = |acked| whole(acked) < unnamed.len() as u64;
         if self.acked.is_some_and(is_short) || !self.errors.is_empty() {
             return Vec::new();

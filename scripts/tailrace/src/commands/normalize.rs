@@ -36,7 +36,7 @@ use splitter::{Piece, Position, Splitter};
 use summary::Summary;
 use wrangler::Line;
 
-/// How long standard input is still read after Ctrl-C, which also goes to whoever writes it.
+/// The time that standard input is still read after Ctrl-C, which also goes to whoever writes it.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Lines of others that are shown, per input; the rest are counted.
 const LINES_SHOWN: u64 = 5;

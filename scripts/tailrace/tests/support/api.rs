@@ -41,7 +41,7 @@ pub struct State {
     pub hooks: Vec<(&'static str, Hook)>,
     /// Runs before a call whose `METHOD path` holds the text, also where it fails.
     pub before: Vec<(&'static str, Hook)>,
-    /// How long the answer to a call whose `METHOD path` holds the text is on its way.
+    /// The time that the answer to a call whose `METHOD path` holds the text is on its way.
     pub delays: Vec<(&'static str, Duration)>,
     /// `METHOD path` of every call, in order.
     pub calls: Vec<String>,

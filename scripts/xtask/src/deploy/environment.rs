@@ -31,7 +31,7 @@ impl FromStr for Environment {
 }
 
 impl Environment {
-    /// What the resource called `base` in the main deployment is called here.
+    /// Returns what the resource called `base` in the main deployment is called here.
     pub(crate) fn name(&self, base: &str) -> String {
         match &self.0 {
             Some(suffix) => format!("{base}-{suffix}"),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::environment::Environment;
 
-/// How long the dead-letter queues keep a message: 14 days, the longest there is, since a person has to act on them.
+/// The time that the dead-letter queues keep a message: 14 days, the longest there is, since a person has to act on them.
 const DEAD_LETTER_RETENTION_SECONDS: u32 = 14 * 24 * 60 * 60;
 
 /// One thing to be in place. A step that finds it in place changes nothing.
@@ -114,7 +114,7 @@ impl Plan {
         Self { steps }
     }
 
-    /// Whether the Worker `base` is deployed.
+    /// Returns whether the Worker `base` is deployed.
     pub(crate) fn has_worker(&self, wanted: &str) -> bool {
         self.steps
             .iter()

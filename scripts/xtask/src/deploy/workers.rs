@@ -44,7 +44,7 @@ pub(crate) fn check(wrangler: &Wrangler, worker: &Rendered) -> Result<String> {
     Ok(answer.trim().to_owned())
 }
 
-/// Whether the Worker has the secret; no, where that cannot be found out.
+/// Returns whether the Worker has the secret; no, where that cannot be found out.
 pub(crate) fn has_secret(wrangler: &Wrangler, worker: &str, secret: &str) -> bool {
     let listed = wrangler
         .run(&["secret", "list", "--name", worker])
@@ -86,7 +86,7 @@ fn running(wrangler: &Wrangler, name: &str) -> Result<Running> {
     Ok(own_tag(&version).map_or(Running::Untagged, |tag| Running::Tagged(tag.to_owned())))
 }
 
-/// Whether no recent version of the Worker `name` was deployed from here. (The running one may have no tag and still be
+/// Returns whether no recent version of the Worker `name` was deployed from here. (The running one may have no tag and still be
 /// ours: setting a secret makes a version too.)
 fn is_foreign(wrangler: &Wrangler, name: &str) -> Result<bool> {
     let text = wrangler.run(&["versions", "list", "--json", "--name", name])?;

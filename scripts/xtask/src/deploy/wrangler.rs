@@ -74,7 +74,7 @@ const REFUSALS: [&str; 7] = [
 ];
 
 impl Answer {
-    /// What went wrong, in wrangler's words, with what to do about the usual causes.
+    /// Returns what went wrong, in wrangler's words, with what to do about the usual causes.
     pub(crate) fn complaint(&self) -> String {
         let text = plain(&[self.stdout.trim(), self.stderr.trim()].join("\n"));
         // From the first error on; what comes before is progress.
@@ -95,7 +95,7 @@ impl Answer {
         format!("{complaint}{hint}")
     }
 
-    /// Whether wrangler says that what was asked for is not there.
+    /// Returns whether wrangler says that what was asked for is not there.
     pub(crate) fn is_missing(&self) -> bool {
         [&self.stdout, &self.stderr]
             .iter()

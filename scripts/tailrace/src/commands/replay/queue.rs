@@ -103,7 +103,7 @@ impl Run<'_, '_, '_> {
         };
         let is_enough = match &args.message {
             Some(named) => messages.iter().any(|message| message.id == *named),
-            // Where nothing is shown, something may be leased elsewhere, of which a pull tells.
+            // Where nothing is shown, something may be leased elsewhere: a pull tells.
             None if messages.is_empty() => false,
             None => args.dry_run || !is_full && messages.iter().all(stays),
         };

@@ -10,7 +10,7 @@ pub(super) struct Skip {
 }
 
 impl Skip {
-    /// Returns a skip of a value with this indentation, `depth` brackets of which are open.
+    /// Returns a skip of a value with this indentation; `depth` of its brackets are open.
     pub(super) fn new(indent: usize, depth: usize) -> Self {
         Self {
             indent,
