@@ -156,7 +156,7 @@ A pull is a delivery, and the platform deletes a message that was delivered too 
 consumer up, after 100). So replay looks at the head of the queue first, which is not a delivery, and pulls only where \
 something would be replayed, or with --dry-run --all. A message that stays with few deliveries left (10, or half of them \
 where there are fewer than 20) is given back at once and named in the summary: --message takes it. One that stays on its very \
-last delivery is put back as a new message: see docs/operations.md.
+last delivery is put back as a new message: see docs/runbook.md.
 
 With --local there is no queue to publish to: records go straight into the local database, with the statement that \
 log-writer itself uses.

@@ -378,7 +378,7 @@ fn the_documented_patience_of_log_writer_is_the_codes() {
     ] {
         let seconds = settings.patience_seconds(deliveries);
         let words = format!("{} h {} min", seconds / 3600, seconds % 3600 / 60);
-        for name in ["operations.md", "configuration.md"] {
+        for name in ["runbook.md", "configuration.md"] {
             let text = fs::read_to_string(root().join("docs").join(name)).unwrap();
             assert!(text.contains(&words), "{name}: {words}");
         }
@@ -414,7 +414,7 @@ fn the_documented_level_names_are_those_of_the_code() {
 fn the_documented_reasons_for_leaving_a_letter_are_those_of_the_summary() {
     let folder = root().join("scripts/tailrace/src/commands/replay");
     let said = fs::read_to_string(folder.join("table.rs")).unwrap();
-    let text = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let text = fs::read_to_string(root().join("docs/runbook.md")).unwrap();
     let (_, rows) = text
         .split_once("| `left …` | do |\n| --- | --- |\n")
         .unwrap();
