@@ -39,12 +39,6 @@ pub const CONTEXT_DEPTH: usize = 100;
 /// The longest that a queue keeps a message (Queues limits: 14 days), in seconds.
 pub const QUEUE_RETENTION_SECONDS_MAX: u64 = 14 * 24 * 60 * 60;
 
-/// Days that logs are kept unless an operator says otherwise.
-pub const RETENTION_DAYS_DEFAULT: u32 = 7;
-
-/// The longest retention an operator may ask for, in days.
-pub const RETENTION_DAYS_MAX: u32 = 365;
-
 /// Days that KV keeps what neither a queue nor D1 took: twice the longest that a queue keeps a message, and time
 /// for a person to act when the drain cannot.
 pub const FALLBACK_DAYS: u32 = 30;

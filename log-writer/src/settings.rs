@@ -1,9 +1,8 @@
 //! The Worker's settings, read from its vars. Blank is not set; a malformed value keeps the default and is named, so that
 //! no setting can stop the Worker.
 
-use log_record::limits::{
-    FALLBACK_DAYS, QUEUE_RETENTION_SECONDS_MAX, RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MAX,
-};
+use log_record::limits::{FALLBACK_DAYS, QUEUE_RETENTION_SECONDS_MAX};
+use pipeline_settings::table;
 use worker_runtime::{Malformed, SettingsReader};
 
 /// Seconds that KV keeps what no queue took.
@@ -37,31 +36,37 @@ pub enum Delay {
     Long,
 }
 
-/// The settings of log-writer.
+/// The records that become rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// Each one.
+    All,
+    /// Those that one searches by; the others are in the archive alone.
+    Index,
+}
+
+/// The settings of log-writer; `pipeline_settings::table` says what each means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// `RETENTION_DAYS`: how long logs are kept, 1 to 365 days; 7.
+    /// `RETENTION_DAYS`
     pub retention_days: u32,
-    /// `DEAD_LETTERS`: `queue` or `kv`; `queue`.
+    /// `ROWS`
+    pub rows: Rows,
+    /// `ARCHIVE_DAYS`; never less than `retention_days`.
+    pub archive_days: u32,
+    /// `DEAD_LETTERS`
     pub dead_letters: Route,
-    /// `MAX_ATTEMPTS`: how often a message is delivered before its records may become dead letters, 1 to 100 (the
-    /// platform's own limit); 16. With the two delays below: 10 + 20 + … + 320 seconds, then 9 × 600, is 1 h 40 min.
+    /// `MAX_ATTEMPTS`. With the defaults of the two delays below: 10 + 20 + … + 320 seconds, then 9 × 600, is 1 h 40 min.
     pub max_attempts: u32,
-    /// `RETRY_BASE_SECONDS`: the delay before the second delivery, doubled before each further one; 1 to 3,600; 10.
+    /// `RETRY_BASE_SECONDS`
     pub retry_base_seconds: u32,
-    /// `RETRY_MAX_SECONDS`: the longest such delay; 1 to 86,400 (the platform's own limit); 600.
+    /// `RETRY_MAX_SECONDS`
     pub retry_max_seconds: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            retention_days: RETENTION_DAYS_DEFAULT,
-            dead_letters: Route::Queue,
-            max_attempts: 16,
-            retry_base_seconds: 10,
-            retry_max_seconds: 600,
-        }
+        Self::read(|_| None).0
     }
 }
 
@@ -69,34 +74,24 @@ impl Settings {
     /// Reads the settings with `find`, which returns the text of a var by its name; returns those that were malformed
     /// beside them.
     pub fn read(find: impl Fn(&str) -> Option<String>) -> (Self, Vec<Malformed>) {
-        let default = Self::default();
         let mut reader = SettingsReader::new(find);
-        let retention_days = reader.read_number(
-            "RETENTION_DAYS",
-            1..=RETENTION_DAYS_MAX,
-            default.retention_days,
-        );
-        let dead_letters = reader.read(
-            "DEAD_LETTERS",
-            default.dead_letters,
-            ("queue or kv", "queue"),
-            |text| match text {
+        let retention_days = reader.read_number(&table::RETENTION_DAYS);
+        let settings = Self {
+            retention_days,
+            rows: reader.read(&table::ROWS, Rows::All, |text| match text {
+                "all" => Some(Rows::All),
+                "index" => Some(Rows::Index),
+                _ => None,
+            }),
+            archive_days: reader.read_number(&table::ARCHIVE_DAYS).max(retention_days),
+            dead_letters: reader.read(&table::DEAD_LETTERS, Route::Queue, |text| match text {
                 "queue" => Some(Route::Queue),
                 "kv" => Some(Route::Kv),
                 _ => None,
-            },
-        );
-        let max_attempts = reader.read_number("MAX_ATTEMPTS", 1..=100, default.max_attempts);
-        let retry_base_seconds =
-            reader.read_number("RETRY_BASE_SECONDS", 1..=3_600, default.retry_base_seconds);
-        let retry_max_seconds =
-            reader.read_number("RETRY_MAX_SECONDS", 1..=86_400, default.retry_max_seconds);
-        let settings = Self {
-            retention_days,
-            dead_letters,
-            max_attempts,
-            retry_base_seconds,
-            retry_max_seconds,
+            }),
+            max_attempts: reader.read_number(&table::MAX_ATTEMPTS),
+            retry_base_seconds: reader.read_number(&table::RETRY_BASE_SECONDS),
+            retry_max_seconds: reader.read_number(&table::RETRY_MAX_SECONDS),
         };
         (settings, reader.finish())
     }
@@ -146,13 +141,16 @@ mod tests {
             read(&[("RETENTION_DAYS", " ")]),
             (Settings::default(), vec![])
         );
-        assert_eq!(Settings::default().retention_days, 7);
+        let default = Settings::default();
+        assert_eq!((default.retention_days, default.archive_days), (7, 30));
     }
 
     #[test]
     fn good_values_are_taken() {
         let (settings, malformed) = read(&[
             ("RETENTION_DAYS", " 365 "),
+            ("ROWS", "index"),
+            ("ARCHIVE_DAYS", "30"),
             ("DEAD_LETTERS", "kv"),
             ("MAX_ATTEMPTS", "3"),
             ("RETRY_BASE_SECONDS", "1"),
@@ -163,6 +161,8 @@ mod tests {
             settings,
             Settings {
                 retention_days: 365,
+                rows: Rows::Index,
+                archive_days: 365,
                 dead_letters: Route::Kv,
                 max_attempts: 3,
                 retry_base_seconds: 1,

@@ -2,6 +2,8 @@
 //! warning; none stops the Worker.
 
 use log_record::Level;
+use pipeline_settings::list::{read_tokens, read_worker_patterns};
+use pipeline_settings::table;
 use worker_runtime::{Malformed, SettingsReader};
 
 use crate::redaction::{Redactor, RedactorOptions};
@@ -60,7 +62,7 @@ impl Headers {
         match text.to_ascii_lowercase().as_str() {
             "all" | "*" => Some(Self::All),
             "none" => Some(Self::Only(Vec::new())),
-            names => split_list(names, is_token).map(Self::Only),
+            names => read_tokens(names).map(Self::Only),
         }
     }
 
@@ -88,72 +90,40 @@ impl Default for Settings {
     }
 }
 
-/// The names of all settings.
-pub const NAMES: [&str; 9] = [
-    "MIN_LEVEL",
-    "SAMPLE_RATE",
-    "EXCLUDED_WORKERS",
-    "PIPELINE_WORKERS",
-    "KEEP_HEADERS",
-    "CORRELATION_HEADERS",
-    "REDACT",
-    "REDACT_FIELDS",
-    "REDACT_SHAPES",
-];
-
 impl Settings {
     /// Reads the settings through `find`, which returns the text of a var, or `None` where it is not set. Blank is not
     /// set. Returns the malformed ones as well.
     pub fn read(find: impl Fn(&str) -> Option<String>) -> (Self, Vec<Malformed>) {
         let default = Self::default();
         let mut reader = SettingsReader::new(find);
-        let min_level = reader.read(
-            "MIN_LEVEL",
-            default.min_level,
-            ("debug, info, warn or error", "debug"),
-            Level::from_alias,
-        );
-        let sample_rate = reader.read(
-            "SAMPLE_RATE",
-            default.sample_rate,
-            ("a number from 0 to 1", "1"),
-            |text| text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate)),
-        );
-        let workers = "a list of Worker names";
+        let min_level = reader.read(&table::MIN_LEVEL, default.min_level, Level::from_alias);
+        let sample_rate = reader.read(&table::SAMPLE_RATE, default.sample_rate, |text| {
+            table::SAMPLE_RATE.values.read_share(text)
+        });
         let excluded_workers = reader.read(
-            "EXCLUDED_WORKERS",
+            &table::EXCLUDED_WORKERS,
             default.excluded_workers,
-            (workers, "none"),
-            |text| split_list(text, is_worker_pattern),
+            read_worker_patterns,
         );
         let pipeline_workers = reader.read(
-            "PIPELINE_WORKERS",
+            &table::PIPELINE_WORKERS,
             default.pipeline_workers,
-            (workers, "tail-ingest log-writer"),
-            |text| split_list(text, is_worker_pattern),
+            read_worker_patterns,
         );
-        let keep_headers = reader.read(
-            "KEEP_HEADERS",
-            default.keep_headers,
-            ("all, none or a list of header names", "all"),
-            Headers::parse,
-        );
+        let keep_headers = reader.read(&table::KEEP_HEADERS, default.keep_headers, Headers::parse);
         let correlation_headers = reader.read(
-            "CORRELATION_HEADERS",
+            &table::CORRELATION_HEADERS,
             default.correlation_headers,
-            ("a list of header names", "the built-in list"),
-            |text| split_list(&text.to_ascii_lowercase(), is_token),
+            |text| read_tokens(&text.to_ascii_lowercase()),
         );
-        let redaction = RedactorOptions::default();
         let redactor = Redactor::new(RedactorOptions {
             added_names: reader.read(
-                "REDACT",
-                redaction.added_names,
-                ("a list of names", "the built-in list"),
-                |text| split_list(text, is_token),
+                &table::REDACT,
+                RedactorOptions::default().added_names,
+                read_tokens,
             ),
-            redact_fields: reader.read_switch("REDACT_FIELDS", redaction.redact_fields),
-            redact_shapes: reader.read_switch("REDACT_SHAPES", redaction.redact_shapes),
+            redact_fields: reader.read_switch(&table::REDACT_FIELDS),
+            redact_shapes: reader.read_switch(&table::REDACT_SHAPES),
         });
         let settings = Self {
             min_level,
@@ -180,32 +150,6 @@ impl Settings {
     }
 }
 
-/// Returns the parts of `text`, divided by commas or white space, if each is `valid` and there is one.
-fn split_list(text: &str, valid: fn(&str) -> bool) -> Option<Vec<String>> {
-    let parts: Vec<_> = text
-        .split(|c: char| c == ',' || c.is_whitespace())
-        .filter(|part| !part.is_empty())
-        .map(str::to_owned)
-        .collect();
-    (!parts.is_empty() && parts.iter().all(|part| valid(part))).then_some(parts)
-}
-
-/// Returns whether `text` is a Worker's name, or the beginning of one and `*`. A lone `*` would store nothing at all: no
-/// one means that.
-fn is_worker_pattern(text: &str) -> bool {
-    let name = text.strip_suffix('*').unwrap_or(text);
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-}
-
-/// Returns whether `text` can name a header or a parameter: a token of HTTP.
-fn is_token(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~[]".contains(&byte))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,10 +162,15 @@ mod tests {
         })
     }
 
+    fn names() -> Vec<&'static str> {
+        let settings = table::of_worker(pipeline_settings::Worker::TailIngest);
+        settings.map(|setting| setting.name).collect()
+    }
+
     #[test]
     fn nothing_set_is_the_default() {
         assert_eq!(read(&[]), (Settings::default(), vec![]));
-        let blank: Vec<_> = NAMES.iter().map(|name| (*name, " ")).collect();
+        let blank: Vec<_> = names().into_iter().map(|name| (name, " ")).collect();
         assert_eq!(read(&blank), (Settings::default(), vec![]));
     }
 
@@ -280,7 +229,7 @@ mod tests {
                 .iter()
                 .map(|each| each.setting)
                 .collect::<Vec<_>>(),
-            NAMES
+            names()
         );
         assert_eq!(
             malformed[1].to_string(),

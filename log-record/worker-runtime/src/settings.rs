@@ -1,9 +1,8 @@
 //! Reads a Worker's settings (wrangler `vars`). Blank is not set; a malformed value keeps the default and is named, so
 //! that no setting can stop a Worker.
 
-use std::ops::RangeInclusive;
-
 use log_record::Level;
+use pipeline_settings::Setting;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -45,16 +44,14 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         }
     }
 
-    /// Returns the setting `name` as `parse` understands it; `default` where it is not set or malformed. `expected`
-    /// describes good values, `used` the default.
+    /// Returns `setting` as `parse` understands it; `default` where it is not set or malformed.
     pub fn read<T>(
         &mut self,
-        name: &'static str,
+        setting: &'static Setting,
         default: T,
-        (expected, used): (&str, &str),
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> T {
-        let Some(text) = (self.find)(name) else {
+        let Some(text) = (self.find)(setting.name) else {
             return default;
         };
         let text = text.trim();
@@ -63,31 +60,27 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         }
         parse(text).unwrap_or_else(|| {
             self.malformed.push(Malformed {
-                setting: name,
-                expected: expected.to_owned(),
-                used: used.to_owned(),
+                setting: setting.name,
+                expected: setting.values.describe(),
+                used: match setting.default {
+                    "" => "none".to_owned(),
+                    default => default.to_owned(),
+                },
             });
             default
         })
     }
 
-    /// Returns the setting `name`, a whole number within `range`.
-    pub fn read_number(
-        &mut self,
-        name: &'static str,
-        range: RangeInclusive<u32>,
-        default: u32,
-    ) -> u32 {
-        let expected = format!("a whole number from {} to {}", range.start(), range.end());
-        self.read(name, default, (&expected, &default.to_string()), |text| {
-            text.parse().ok().filter(|number| range.contains(number))
-        })
+    /// Returns `setting`, a whole number.
+    pub fn read_number(&mut self, setting: &'static Setting) -> u32 {
+        let values = setting.values;
+        let default = values.read_number(setting.default).unwrap_or_default();
+        self.read(setting, default, |text| values.read_number(text))
     }
 
-    /// Returns the setting `name`, which is on or off.
-    pub fn read_switch(&mut self, name: &'static str, default: bool) -> bool {
-        let used = if default { "on" } else { "off" };
-        self.read(name, default, ("on or off", used), |text| {
+    /// Returns `setting`, which is on or off.
+    pub fn read_switch(&mut self, setting: &'static Setting) -> bool {
+        self.read(setting, setting.default == "on", |text| {
             match text.to_ascii_lowercase().as_str() {
                 "on" | "true" | "yes" | "1" => Some(true),
                 "off" | "false" | "no" | "0" => Some(false),
@@ -105,6 +98,8 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
 
 #[cfg(test)]
 mod tests {
+    use pipeline_settings::table::{REDACT_FIELDS, RETRY_BASE_SECONDS};
+
     use super::*;
 
     fn reader(value: Option<&str>) -> SettingsReader<impl Fn(&str) -> Option<String>> {
@@ -116,28 +111,29 @@ mod tests {
     fn blank_is_not_set() {
         for value in [None, Some(""), Some("  ")] {
             let mut reader = reader(value);
-            assert_eq!(reader.read_number("N", 1..=9, 5), 5);
+            assert_eq!(reader.read_number(&RETRY_BASE_SECONDS), 10);
+            assert!(reader.read_switch(&REDACT_FIELDS));
             assert_eq!(reader.finish(), []);
         }
     }
 
     #[test]
     fn numbers_and_switches_are_read() {
-        assert_eq!(reader(Some(" 9 ")).read_number("N", 1..=9, 5), 9);
+        assert_eq!(reader(Some(" 9 ")).read_number(&RETRY_BASE_SECONDS), 9);
         for (text, on) in [("ON", true), ("true", true), ("0", false), ("off", false)] {
-            assert_eq!(reader(Some(text)).read_switch("S", !on), on, "{text}");
+            assert_eq!(reader(Some(text)).read_switch(&REDACT_FIELDS), on, "{text}");
         }
     }
 
     #[test]
     fn a_malformed_value_keeps_the_default_and_is_named() {
-        for text in ["0", "10", "-1", "7.5", "week"] {
+        for text in ["0", "3601", "-1", "7.5", "week"] {
             let mut reader = reader(Some(text));
-            assert_eq!(reader.read_number("N", 1..=9, 5), 5);
+            assert_eq!(reader.read_number(&RETRY_BASE_SECONDS), 10);
             let malformed = reader.finish();
             assert_eq!(
                 malformed[0].to_string(),
-                "setting N is not a whole number from 1 to 9: 5 is used instead"
+                "setting RETRY_BASE_SECONDS is not a whole number from 1 to 3600: 10 is used instead"
             );
             assert!(!malformed[0].to_line().json.contains("week"));
         }

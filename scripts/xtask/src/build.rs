@@ -109,6 +109,7 @@ fn sources(workspace: &Workspace, folder: &Path) -> Vec<PathBuf> {
     let root = workspace.root();
     let shared = [
         "log-record",
+        "log-record/pipeline-settings",
         "log-record/worker-runtime",
         "producers/producer-log",
     ]

@@ -1,5 +1,5 @@
 //! What the documentation says, held against the code: commands parse, settings exist.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use std::process::Command;
 
 use checkout::Workspace;
 use clap::Parser as _;
+use pipeline_settings::{Worker, table};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -310,7 +311,7 @@ fn every_documented_default_and_bound_is_the_codes() {
     let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
     let workers: [(_, Read, _); 2] = [
         ("## tail-ingest", tail_ingest_reads, 9),
-        ("## log-writer", log_writer_reads, 5),
+        ("## log-writer", log_writer_reads, 7),
     ];
     for (section, read, count) in workers {
         let mut rows = documented_settings(&text, section);
@@ -322,50 +323,63 @@ fn every_documented_default_and_bound_is_the_codes() {
     }
 }
 
+/// The tables of settings are those of `pipeline_settings`; `UPDATE_FIXTURES=1` writes them.
 #[test]
-fn the_documented_settings_are_the_ones_there_are() {
-    let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
-    let wrangler =
-        |worker: &str| fs::read_to_string(root().join(format!("wrangler/{worker}.toml"))).unwrap();
-    // tail-ingest's file has each default as a comment.
-    let rows = documented_settings(&text, "## tail-ingest");
-    let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-    assert_eq!(names, tail_ingest::settings::NAMES);
-    let config = wrangler("tail-ingest");
-    for row in &rows {
-        let default = quoted(&row.default).first().copied().unwrap_or_default();
-        let line = format!("# {} = \"{default}\" ", row.name);
-        assert!(config.contains(&line), "no line beginning {line}");
+fn the_documented_settings_are_the_tables() {
+    let path = root().join("docs/configuration.md");
+    let mut text = fs::read_to_string(&path).unwrap();
+    for worker in [Worker::TailIngest, Worker::LogWriter] {
+        let section = text.find(&format!("\n## {}\n", worker.name())).unwrap();
+        let head = "| setting | default | bounds | meaning |\n";
+        let start = section + text[section..].find(head).unwrap();
+        let end = start + text[start..].find("\n\n").unwrap() + 1;
+        let wanted = table::to_markdown(worker);
+        if std::env::var_os("UPDATE_FIXTURES").is_some() {
+            text.replace_range(start..end, &wanted);
+        } else {
+            assert_eq!(&text[start..end], wanted, "UPDATE_FIXTURES=1 writes it");
+        }
     }
+    if std::env::var_os("UPDATE_FIXTURES").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+}
 
-    // log-writer's file sets them all, and below them what is wrangler's own.
-    let rows = documented_settings(&text, "## log-writer");
-    let config: toml_edit::DocumentMut = wrangler("log-writer").parse().unwrap();
-    let vars = config["vars"].as_table().unwrap();
+/// The second table of log-writer is that of its wrangler configuration, which sets no `vars` besides.
+#[test]
+fn the_documented_values_of_wrangler_are_its() {
+    let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let config = |worker: Worker| -> toml_edit::DocumentMut {
+        let path = root().join(format!("wrangler/{}.toml", worker.name()));
+        fs::read_to_string(path).unwrap().parse().unwrap()
+    };
+    assert!(config(Worker::TailIngest).get("vars").is_none());
+    let config = config(Worker::LogWriter);
+    assert!(config.get("vars").is_none());
     let consumer = config["queues"]["consumers"][0].as_table_like().unwrap();
+    let mut rows = documented_settings(&text, "## log-writer");
+    rows.retain(|row| table::find(&row.name).is_none());
+    let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+    let known = [
+        "max_batch_size",
+        "max_batch_timeout",
+        "max_retries",
+        "max_concurrency",
+        "crons",
+    ];
+    assert_eq!(names, known);
     let crons = config["triggers"]["crons"].as_array().unwrap();
     let crons: Vec<String> = crons
         .iter()
         .map(|cron| format!("`{}`", cron.as_str().unwrap()))
         .collect();
     for row in &rows {
-        let value = match (vars.get(&row.name), consumer.get(&row.name)) {
-            (Some(value), _) => format!("`{}`", value.as_str().unwrap()),
-            (_, Some(value)) => value.as_integer().unwrap().to_string(),
-            _ => crons.join(", "),
+        let value = match consumer.get(&row.name) {
+            Some(value) => value.as_integer().unwrap().to_string(),
+            None => crons.join(", "),
         };
         assert_eq!(row.default, value, "{row:?}");
     }
-    let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-    let mut known: Vec<&str> = vars.iter().map(|(name, _)| name).collect();
-    known.extend([
-        "max_batch_size",
-        "max_batch_timeout",
-        "max_retries",
-        "max_concurrency",
-        "crons",
-    ]);
-    assert_eq!(names, known);
 }
 
 /// Returns the time that deliveries go on, in the words of every page that says so.

@@ -4,10 +4,15 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use jiff::Timestamp;
 use log_record::LogRecord;
+use pipeline_settings::{Worker, table};
 use tail_ingest::{Counts, Settings, normalize_json};
 
-/// The names of tail-ingest's settings.
-pub(super) const SETTINGS: &[&str] = &tail_ingest::settings::NAMES;
+/// Returns the names of tail-ingest's settings.
+pub(super) fn setting_names() -> Vec<&'static str> {
+    table::of_worker(Worker::TailIngest)
+        .map(|setting| setting.name)
+        .collect()
+}
 
 /// Returns the records that tail-ingest would store for one trace event.
 ///

@@ -32,10 +32,11 @@ pub(crate) fn parse_setting(text: &str) -> Result<Setting, String> {
         .split_once('=')
         .ok_or_else(|| "it is not NAME=VALUE, as in MIN_LEVEL=warn".to_owned())?;
     let name = name.trim().to_ascii_uppercase();
-    if !ingest::SETTINGS.contains(&name.as_str()) {
+    let names = ingest::setting_names();
+    if !names.contains(&name.as_str()) {
         return Err(format!(
             "tail-ingest has no setting {name}; it has {}",
-            ingest::SETTINGS.join(", ")
+            names.join(", ")
         ));
     }
     Ok((name, value.to_owned()))
@@ -107,7 +108,7 @@ impl Config {
                 "{name} has no environment \"{environment}\"; what it sets for all is used"
             ));
         }
-        if !ingest::SETTINGS
+        if !ingest::setting_names()
             .iter()
             .any(|setting| config.value(setting).is_some())
         {
