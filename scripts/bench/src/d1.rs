@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::local::migrations;
-use crate::plan::Plan;
+use crate::plan::{Plan, take_turns};
 use crate::render::number;
 use crate::report::{Better, Report, Table};
 use crate::rows::{Ids, Row, Rows};
@@ -159,7 +159,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
          or an error.",
     );
     for round in 0..=plan.d1_rounds {
-        for (name, way) in WAYS {
+        for &(name, way) in take_turns(&WAYS, round) {
             for place in &mut places {
                 if !place.takes(way) {
                     continue;

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use crate::cpu;
 use crate::local::{Builder, Local, migrations};
-use crate::plan::{Load, Plan};
+use crate::plan::{Load, Plan, take_turns};
 use crate::report::{Better, Report, Table};
+use crate::samples::Samples;
 
 /// The designs in the tables.
 pub const STORY: &str = "story: TypeScript tail Worker, batch() of 100";
@@ -66,9 +67,9 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         Better::Lower,
         "Processor time of workerd in the same runs: the producer, the design's Workers, and the local queue and D1.",
     );
-    for _ in 0..plan.end_to_end_rounds {
+    for round in 0..plan.end_to_end_rounds {
         for load in plan.loads {
-            for design in &designs {
+            for design in take_turns(&designs, round) {
                 // The runtime compiles in steps what runs often, and while others run it lets go of memory: the first run
                 // brings it back to full speed.
                 design.run(*load)?;
@@ -80,11 +81,39 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
             }
         }
     }
+    let shares = shares(&speed, plan);
     for mut table in [speed, cpu] {
         table.compare_with(STORY);
         report.tables.push(table);
     }
+    report.tables.push(shares);
     Ok(())
+}
+
+/// Tells apart what the architecture gains and what the language gains.
+fn shares(speed: &Table, plan: &Plan) -> Table {
+    let mut table = Table::new(
+        "end-to-end-shares",
+        "End to end: architecture and language",
+        "×",
+        Better::Higher,
+        "The same samples. The architecture's gain is the tuned TypeScript against the story's design; the language's gain \
+         is Tailrace against the tuned TypeScript, which has the same architecture and does less.",
+    );
+    for load in plan.loads {
+        let case = load.label();
+        for (gain, subject, than) in [("architecture", TUNED, STORY), ("language", RUST, TUNED)] {
+            let (Some(subject), Some(than)) =
+                (speed.samples(&case, subject), speed.samples(&case, than))
+            else {
+                continue;
+            };
+            for ratio in speed.ratios(subject, than).iter().flat_map(Samples::values) {
+                table.add(&case, gain, *ratio);
+            }
+        }
+    }
+    table
 }
 
 fn start(workspace: &Workspace) -> Result<Vec<Design>> {

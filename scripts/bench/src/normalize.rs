@@ -8,7 +8,7 @@ use e2e::{Workspace, wait_for};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::plan::Plan;
+use crate::plan::{Plan, take_turns};
 use crate::report::{Better, Report, Table};
 use crate::workerd::{self, Module, Workerd};
 
@@ -77,7 +77,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
     for round in 0..=plan.normalize_rounds {
         let keep = round > 0; // the first one warms up
         for events in [1, 10, 100] {
-            for candidate in &candidates {
+            for candidate in take_turns(&candidates, round) {
                 let passes = plan.normalize_lines / (events * 10);
                 let path = format!("/loop?events={events}&logs=10&passes={passes}");
                 let spent = candidate.spent(|it| it.workerd.measured(&path).map(drop))?;
@@ -91,7 +91,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
             }
         }
         for lines in [10, 100, 1_000] {
-            for candidate in &candidates {
+            for candidate in take_turns(&candidates, round) {
                 let passes = plan.normalize_lines / lines;
                 candidate.passes(passes)?;
                 let spent = candidate.spent(|it| it.requests(lines, 1, passes))?;
@@ -105,7 +105,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
             }
         }
         for lines in [10, 100, 1_000] {
-            for candidate in candidates.iter().chain([&reading]) {
+            for candidate in take_turns(&candidates, round).chain([&reading]) {
                 // A clock of whole milliseconds is 5% off over as many calls as the loops make.
                 let requests = plan.normalize_lines * 3 / lines / 2;
                 candidate.passes(1)?;
@@ -204,7 +204,7 @@ fn largest(plan: &Plan, candidates: &[Candidate]) -> Result<Table> {
             );
         }
         for round in 0..plan.normalize_rounds * 4 {
-            for candidate in candidates {
+            for candidate in take_turns(candidates, round) {
                 let spent =
                     candidate.spent(|it| it.workerd.measured("/held?passes=1").map(drop))?;
                 if round > 1 {

@@ -76,19 +76,26 @@ const LOADS: [Load; 3] = [
     },
 ];
 
+/// Returns `subjects` in the order of a round: each begins as often as the others, so that none profits from its place.
+pub fn take_turns<T>(subjects: &[T], round: usize) -> impl Iterator<Item = &T> {
+    let first = round % subjects.len().max(1);
+    let (later, sooner) = subjects.split_at(first);
+    sooner.iter().chain(later)
+}
+
 impl Plan {
     /// Everything.
     #[must_use]
     pub fn full() -> Self {
         Self {
             quick: false,
-            normalize_rounds: 7,
+            normalize_rounds: 8,
             normalize_lines: 60_000,
             startup_rounds: 15,
             existing_rows: &[0, 100_000, 1_000_000],
-            d1_rounds: 3,
+            d1_rounds: 6,
             d1_rows: 20_000,
-            end_to_end_rounds: 5,
+            end_to_end_rounds: 6,
             loads: &LOADS,
             maintenance_rows: 1_000_000,
             search_rounds: 5,
@@ -115,5 +122,19 @@ impl Plan {
             dead_letters: 100,
             replay_rounds: 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_subject_begins_in_turn() {
+        let orders: Vec<String> = (0..4)
+            .map(|round| take_turns(&["a", "b", "c"], round).copied().collect())
+            .collect();
+        assert_eq!(orders, ["abc", "bca", "cab", "abc"]);
+        assert_eq!(take_turns::<u8>(&[], 1).count(), 0);
     }
 }

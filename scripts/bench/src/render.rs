@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::bars::Verdict;
-use crate::report::{Report, Table};
+use crate::report::{Line, Report, Table};
+use crate::samples::Samples;
 
 impl Report {
     /// The report as Markdown.
@@ -23,9 +24,14 @@ impl Report {
             grid(&mut out, &header, &rows, 2);
         }
         if !self.bars.is_empty() {
-            out.push_str("\n### What was asked for\n\n");
+            out.push_str("\n### Targets\n\n");
             let rows: Vec<Vec<String>> = self.bars.iter().map(Verdict::cells).collect();
-            grid(&mut out, &["what", "asked for", "reached", ""], &rows, 1);
+            grid(
+                &mut out,
+                &["what", "target", "measured (interval)", ""],
+                &rows,
+                1,
+            );
         }
         out
     }
@@ -48,7 +54,7 @@ impl Table {
             header.extend(["min".to_owned(), "max".to_owned()]);
         }
         if compared {
-            header.push("×".to_owned());
+            header.push("× (interval)".to_owned());
         }
         let mut case = None;
         let rows = self
@@ -69,13 +75,23 @@ impl Table {
                     cells.extend([number(line.samples.min()), number(line.samples.max())]);
                 }
                 if compared {
-                    let ratio = self.ratio_to_baseline(line);
-                    cells.push(ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}")));
+                    let ratios = self.ratios_to_baseline(line);
+                    cells.push(ratios.map_or_else(String::new, |ratios| ratio(line, &ratios)));
                 }
                 cells
             })
             .collect();
         (header, rows)
+    }
+}
+
+/// A ratio to a baseline with its interval; a baseline is 1.00 of itself without one.
+fn ratio(line: &Line, ratios: &Samples) -> String {
+    let (low, high) = ratios.interval();
+    if line.baseline || ratios.count() == 1 {
+        format!("{:.2}", ratios.median())
+    } else {
+        format!("{:.2} ({low:.2}–{high:.2})", ratios.median())
     }
 }
 

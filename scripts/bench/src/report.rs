@@ -124,25 +124,20 @@ impl Table {
             .map(|line| &line.samples)
     }
 
-    /// How many times better `samples` is than `than`, by their medians; `None` where one of them is 0.
+    /// Returns how many times better `samples` are than `than`, round by round.
     #[must_use]
-    pub fn ratio(&self, samples: &Samples, than: &Samples) -> Option<f64> {
-        let (it, other) = (samples.median(), than.median());
-        let (over, under) = match self.better {
-            Better::Lower => (other, it),
-            Better::Higher => (it, other),
-        };
-        (over > 0.0 && under > 0.0).then(|| over / under)
+    pub fn ratios(&self, samples: &Samples, than: &Samples) -> Option<Samples> {
+        samples.paired_ratios(than, self.better == Better::Lower)
     }
 
-    /// How many times better `line` is than the baseline of its case.
+    /// Returns how many times better `line` is than the baseline of its case, round by round.
     #[must_use]
-    pub fn ratio_to_baseline(&self, line: &Line) -> Option<f64> {
+    pub fn ratios_to_baseline(&self, line: &Line) -> Option<Samples> {
         let baseline = self
             .lines
             .iter()
             .find(|other| other.baseline && other.case == line.case)?;
-        self.ratio(&line.samples, &baseline.samples)
+        self.ratios(&line.samples, &baseline.samples)
     }
 }
 
@@ -160,7 +155,7 @@ mod tests {
         let ratios: Vec<_> = table
             .lines
             .iter()
-            .map(|line| table.ratio_to_baseline(line).map(f64::round))
+            .map(|line| Some(table.ratios_to_baseline(line)?.median().round()))
             .collect();
         assert_eq!(ratios, [Some(1.0), Some(3.0), None]);
     }

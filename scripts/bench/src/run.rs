@@ -59,7 +59,7 @@ pub fn run(
                 sizes::measure(workspace, &mut report)?;
             }
             Part::EndToEnd => {
-                say("end to end: four designs in turn");
+                say("end to end: three designs in turn");
                 end_to_end::measure(workspace, plan, &mut report)?;
             }
             Part::D1 => {
@@ -92,7 +92,17 @@ fn facts(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> 
         .command("git")?
         .args(["rev-parse", "--short", "HEAD"])
         .output()?;
-    report.fact("commit", String::from_utf8_lossy(&commit.stdout).trim());
+    let changes = workspace
+        .command("git")?
+        .args(["status", "--porcelain"])
+        .output()?;
+    let mark = if changes.stdout.is_empty() {
+        ""
+    } else {
+        ", with changes that are not committed"
+    };
+    let commit = String::from_utf8_lossy(&commit.stdout);
+    report.fact("commit", format!("{}{mark}", commit.trim()));
     report.fact("machine", machine());
     for (name, program, arguments) in [
         ("workerd", "workerd", ["--version"]),
