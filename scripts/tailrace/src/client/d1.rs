@@ -71,10 +71,14 @@ impl<'a> Database<'a> {
             page_rows: AtomicUsize::new(PAGE_ROWS),
             slowest: AtomicU64::new(0),
         };
-        if let Some(id) = client.remembered_database(name) {
-            return Ok(database(id, true));
+        match client
+            .session
+            .as_ref()
+            .and_then(|session| session.database(name))
+        {
+            Some(id) => Ok(database(id, true)),
+            None => Ok(database(find_id(client, name).await?, false)),
         }
-        Ok(database(find_id(client, name).await?, false))
     }
 
     /// Returns the database's name.
@@ -94,7 +98,7 @@ impl<'a> Database<'a> {
     /// # Errors
     /// As the API has them.
     pub async fn query(&self, statement: &Statement) -> Result<Vec<Vec<Value>>, Error> {
-        let _turn = self.client.pace.turn().await;
+        let _turn = self.client.transport.pace.turn().await;
         match self.ask(statement).await {
             Err(error) if self.remembered && error.is_misplaced() => {
                 let id = find_id(self.client, &self.name).await?;
@@ -171,6 +175,11 @@ impl<'a> Database<'a> {
 /// Looks the id of the database of `name` up, and remembers it.
 async fn find_id(client: &Client, name: &str) -> Result<String, Error> {
     const WHAT: &str = "find the D1 database";
+    let remember = |id: Option<&str>| {
+        if let Some(session) = &client.session {
+            session.set_database(name, id);
+        }
+    };
     let listed = if client.is_local() {
         client
             .list::<Listed>(&Call::get(WHAT, "/d1/database"))
@@ -193,10 +202,10 @@ async fn find_id(client: &Client, name: &str) -> Result<String, Error> {
                 .flatten()
         });
     if let Some(found) = found {
-        client.remember_database(name, Some(&found.uuid));
+        remember(Some(&found.uuid));
         return Ok(found.uuid.clone());
     }
-    client.remember_database(name, None);
+    remember(None);
     let available = if client.is_local() {
         listed
     } else {

@@ -1,17 +1,24 @@
-//! Queues: finding one by name, publishing, peeking, pulling, and taking messages away. (Cloudflare: Queues REST API, pull consumers.)
+//! Queues: finding one by name, publishing, peeking, pulling, and taking messages away. (Cloudflare: Queues REST API, pull
+//! consumers.) `message` reads what is pulled, `removal` what became of acks.
+
+mod message;
+mod removal;
 
 use std::collections::HashSet;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use log_record::limits::{QUEUE_METADATA_BYTES, SEND_BATCH_BYTES, SEND_BATCH_MESSAGES};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Call, Client, encode, null_is_default};
+use super::{Call, Client, encode};
 use crate::Error;
+
+use message::Listing;
+use removal::Removed;
+
+pub use message::{Message, MessageBody, Pulled};
 
 /// Messages of one pull, peek, ack or purge: the platform's maximum.
 pub const CALL_MESSAGES: usize = 100;
@@ -21,7 +28,7 @@ pub const CALL_MESSAGES: usize = 100;
 pub struct Queue<'a> {
     client: &'a Client,
     id: String,
-    /// The queue's name.
+    /// Its name.
     pub name: String,
     /// The server's clock when the queue was found.
     pub found_at: Timestamp,
@@ -32,45 +39,6 @@ pub struct Queue<'a> {
 pub struct PullConsumer {
     /// After how many retries the platform deletes a message; 3 unless set.
     pub max_retries: u32,
-}
-
-/// What a message holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MessageBody {
-    /// Text, however it travelled.
-    Text(String),
-    /// Bytes that are not UTF-8.
-    Bytes(Vec<u8>),
-}
-
-impl From<Vec<u8>> for MessageBody {
-    fn from(bytes: Vec<u8>) -> Self {
-        String::from_utf8(bytes).map_or_else(|error| Self::Bytes(error.into_bytes()), Self::Text)
-    }
-}
-
-/// A message that was pulled, or peeked at.
-#[derive(Clone, Debug)]
-pub struct Message {
-    /// The same at each delivery.
-    pub id: String,
-    /// The lease of this delivery, for [`Queue::ack`]; of a peeked message the reference for [`Queue::purge`].
-    pub handle: String,
-    /// What it holds.
-    pub body: MessageBody,
-    /// Deliveries so far, this one included.
-    pub attempts: u32,
-    /// When it was published, in milliseconds since 1970.
-    pub timestamp_ms: Option<i64>,
-}
-
-/// One pull.
-#[derive(Debug)]
-pub struct Pulled {
-    /// At most as many as asked for; none where nothing can be delivered now.
-    pub messages: Vec<Message>,
-    /// Messages in the queue that are not acknowledged, these included, as far as the platform knows.
-    pub backlog: Option<u64>,
 }
 
 impl<'a> Queue<'a> {
@@ -162,17 +130,7 @@ impl<'a> Queue<'a> {
     /// Makes a call that is answered with messages; with nothing at all where there are none.
     async fn list(&self, call: &Call<'_>) -> Result<Pulled, Error> {
         match self.client.answer::<Listing>(call).await {
-            Ok(answer) => {
-                let listing = answer.result.unwrap_or_default();
-                Ok(Pulled {
-                    messages: listing
-                        .messages
-                        .into_iter()
-                        .filter_map(Listed::message)
-                        .collect(),
-                    backlog: listing.message_backlog_count.map(whole),
-                })
-            }
+            Ok(answer) => Ok(answer.result.unwrap_or_default().into()),
             // Cloudflare: "queue_delivery_paused".
             Err(Error::Api {
                 status: 409,
@@ -296,115 +254,6 @@ fn divide_calls<'b, 'c>(bodies: &'c [&'b str]) -> Vec<&'c [&'b str]> {
     calls
 }
 
-/// The answer to acks and to a purge. Nothing in here is promised to be there.
-#[derive(Default, Deserialize)]
-struct Removed {
-    #[serde(default, rename = "ackCount")]
-    acked: Option<f64>,
-    #[serde(default)]
-    warnings: Value,
-    #[serde(default, deserialize_with = "null_is_default")]
-    errors: Vec<Value>,
-}
-
-impl Removed {
-    /// Returns those of `handles` whose message is known to be gone.
-    fn confirmed(&self, handles: &[&str]) -> Vec<String> {
-        let is_named = |handle: &str| match &self.warnings {
-            Value::Object(map) => map.contains_key(handle),
-            // Older types have a list of texts.
-            Value::Array(texts) => texts
-                .iter()
-                .any(|text| text.as_str().is_some_and(|text| text.contains(handle))),
-            _ => false,
-        };
-        let unnamed: Vec<_> = handles.iter().filter(|handle| !is_named(handle)).collect();
-        // The number is not promised. Where it is too low and does not say for which queues, any of them may be there.
-        let is_short = |acked| whole(acked) < unnamed.len() as u64;
-        if self.acked.is_some_and(is_short) || !self.errors.is_empty() {
-            return Vec::new();
-        }
-        unnamed
-            .into_iter()
-            .map(|handle| (*handle).to_owned())
-            .collect()
-    }
-}
-
-/// Messages as the API lists them. Nothing in here is promised to be there.
-#[derive(Default, Deserialize)]
-struct Listing {
-    #[serde(default, deserialize_with = "null_is_default")]
-    messages: Vec<Listed>,
-    #[serde(default)]
-    message_backlog_count: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default, alias = "ref")]
-    lease_id: Option<String>,
-    #[serde(default, deserialize_with = "null_is_default")]
-    body: String,
-    #[serde(default)]
-    attempts: Option<f64>,
-    #[serde(default)]
-    timestamp_ms: Option<f64>,
-    #[serde(default)]
-    metadata: Value,
-}
-
-impl Listed {
-    /// Returns the message; `None` where nothing can take it away: it comes back by itself.
-    fn message(self) -> Option<Message> {
-        let handle = self.lease_id?;
-        let kind = self.metadata.get("CF-Content-Type").and_then(Value::as_str);
-        Some(Message {
-            body: read_body(self.body, kind),
-            id: self.id.unwrap_or_else(|| handle.clone()),
-            handle,
-            attempts: self
-                .attempts
-                .map_or(1, whole)
-                .try_into()
-                .unwrap_or(u32::MAX),
-            timestamp_ms: self
-                .timestamp_ms
-                .map(|ms| whole(ms).try_into().unwrap_or(i64::MAX)),
-        })
-    }
-}
-
-/// Reads a body: `json` and `bytes` bodies come in base64, `text` plain. (An example in Cloudflare's documentation has
-/// a `json` body in plain text as well: what is not base64 stays as it came.) A `json` body that is itself a string is
-/// that string.
-fn read_body(body: String, kind: Option<&str>) -> MessageBody {
-    if !matches!(kind, Some("json" | "bytes" | "v8")) {
-        return MessageBody::Text(body);
-    }
-    let Ok(bytes) = STANDARD.decode(&body) else {
-        return MessageBody::Text(body);
-    };
-    match MessageBody::from(bytes) {
-        MessageBody::Text(text) if kind == Some("json") => {
-            MessageBody::Text(serde_json::from_str::<String>(&text).unwrap_or(text))
-        }
-        other => other,
-    }
-}
-
-/// Reads a JSON number that counts something.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it saturates, and counts are small"
-)]
-fn whole(number: f64) -> u64 {
-    number as u64
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -424,29 +273,5 @@ mod tests {
                 prop_assert!(bytes <= SEND_BATCH_BYTES);
             }
         }
-    }
-
-    #[test]
-    fn bodies_are_text_however_they_came() {
-        let encoded = |bytes: &[u8]| STANDARD.encode(bytes);
-        for (body, kind, expected) in [
-            ("plain".to_owned(), Some("text"), "plain"),
-            ("plain".to_owned(), None, "plain"),
-            (encoded(b"{\"v\":1}"), Some("json"), "{\"v\":1}"),
-            (encoded(b"\"{}\""), Some("json"), "{}"),
-            (encoded(b"raw"), Some("bytes"), "raw"),
-            ("hello".to_owned(), Some("json"), "hello"),
-            ("{\"v\":1}".to_owned(), Some("json"), "{\"v\":1}"),
-        ] {
-            assert_eq!(
-                read_body(body, kind),
-                MessageBody::Text(expected.to_owned())
-            );
-        }
-        let bytes = vec![0xff, 0xfe];
-        assert_eq!(
-            read_body(encoded(&bytes), Some("bytes")),
-            MessageBody::Bytes(bytes)
-        );
     }
 }
