@@ -242,16 +242,6 @@ impl Error {
         .any(|text| message.contains(text))
     }
 
-    /// Returns the error and the next step, as printed.
-    #[must_use]
-    pub fn report(&self) -> String {
-        let mut text = format!("error: {}", crate::output::safe(&self.to_string()));
-        if let Some(step) = self.next_step() {
-            let _ = write!(text, "\nhint: {}", crate::output::safe(&step));
-        }
-        text
-    }
-
     /// The exit code: [`USAGE`] for what the user can mend in the command, else [`FAILED`].
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {

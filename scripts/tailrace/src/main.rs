@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use tailrace::{cli, commands};
+use tailrace::{Error, cli, commands, output};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -11,9 +11,18 @@ async fn main() -> ExitCode {
     match commands::run(cli).await {
         Ok(code) => code,
         Err(error) => {
-            // Nothing can be done where even stderr is gone.
-            let _ = writeln!(anstream::stderr(), "{}", error.report());
+            report(&error);
             error.exit_code()
         }
+    }
+}
+
+/// Says what went wrong, and the next step.
+fn report(error: &Error) {
+    // Nothing can be done where even stderr is gone.
+    let mut stderr = anstream::stderr();
+    let _ = writeln!(stderr, "error: {}", output::safe(&error.to_string()));
+    if let Some(step) = error.next_step() {
+        let _ = writeln!(stderr, "hint: {}", output::safe(&step));
     }
 }
