@@ -84,7 +84,7 @@ impl Progress {
         }
     }
 
-    /// Shows that everything down to a time, in milliseconds since 1970, has been read.
+    /// Shows the time, in milliseconds since 1970, that reading has come to.
     pub fn reached(&self, millis: i64) {
         if !is_watched() || self.began.elapsed() < PROGRESS_AFTER {
             return;
@@ -92,7 +92,7 @@ impl Progress {
         let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = watched.get_or_insert_with(ProgressBar::new_spinner);
         let reached = crate::time::stored_ms(millis);
-        bar.set_message(format!("read back to {reached}"));
+        bar.set_message(format!("reached {reached}"));
         bar.tick();
     }
 }

@@ -27,8 +27,14 @@ impl Position {
     /// Returns the place before every row.
     #[must_use]
     pub fn first() -> Self {
+        Self::at(FIRST_TIME)
+    }
+
+    /// Returns the place before every row of a time.
+    #[must_use]
+    pub fn at(timestamp: impl Into<String>) -> Self {
         Self {
-            timestamp: FIRST_TIME.to_owned(),
+            timestamp: timestamp.into(),
             log_id: String::new(),
         }
     }

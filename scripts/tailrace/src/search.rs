@@ -1,9 +1,10 @@
-//! The rows that match a filter: by pages of rows, or by slices of time where rows must be read past.
+//! The rows that match a filter: by pages of rows, or by slices of time where rows must be read past. [`newest`] collects
+//! what it was asked for; [`Pages`] hands out all there is, and holds one page.
 
 use jiff::Timestamp;
 
-use crate::client::d1::Database;
-use crate::output::Progress;
+use crate::client::d1::{Database, PAGE_ROWS};
+use crate::output::{self, Progress};
 use crate::record::{Row, read_rows};
 use crate::slices::Slices;
 use crate::sql::{self, FIRST_TIME, Filter, LAST_TIME, Position};
@@ -89,6 +90,93 @@ async fn read_slices(
     Ok(())
 }
 
+/// Every row that matches, oldest first, page by page. One page is held, however many there are.
+pub struct Pages<'d> {
+    database: &'d Database<'d>,
+    filter: Filter,
+    slices: Slices,
+    /// The place of the last row that was handed out.
+    after: Position,
+    progress: Progress,
+}
+
+impl<'d> Pages<'d> {
+    /// Begins to read the rows of a window.
+    ///
+    /// # Errors
+    /// As the API has them.
+    pub async fn start(
+        database: &'d Database<'d>,
+        filter: &Filter,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> Result<Self, Error> {
+        let from = since.map_or_else(|| FIRST_TIME.to_owned(), time::stored);
+        let to = until.map_or_else(|| LAST_TIME.to_owned(), time::stored);
+        let slices = if filter.reads_past_rows() {
+            match oldest_ms(database).await? {
+                Some(oldest) => {
+                    let first = time::millis(&from).map_or(oldest, |from| from.max(oldest));
+                    Slices::new(first, &to, Timestamp::now().as_millisecond()).forwards()
+                }
+                // There are no rows: nothing is left to read.
+                None => Slices::undivided(""),
+            }
+        } else {
+            Slices::undivided(&to)
+        };
+        let _ = database.take_slowest();
+        Ok(Self {
+            database,
+            filter: filter.clone(),
+            slices,
+            after: Position::at(from),
+            progress: Progress::start(),
+        })
+    }
+
+    /// Returns the next page, which holds at least one row; `None` after the last.
+    ///
+    /// # Errors
+    /// As the API has them. To ask again goes on behind the last page.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<Row>>, Error> {
+        let is_sliced = self.filter.reads_past_rows();
+        let halves = if is_sliced {
+            Error::is_too_large
+        } else {
+            |error: &Error| error.is_too_large() || error.is_too_slow()
+        };
+        while let Some(slice) = self.slices.next_slice() {
+            let after = self.after.clone().max(Position::at(slice.from));
+            let asked = self
+                .database
+                .query_page(PAGE_ROWS, halves, |count| {
+                    sql::oldest(&self.filter, &after, &slice.to, count)
+                })
+                .await;
+            let rows = match asked {
+                Ok((page, asked)) => {
+                    let rows = read_rows(page)?;
+                    if rows.len() < asked {
+                        self.slices.advance(self.database.take_slowest());
+                    }
+                    rows
+                }
+                Err(error) if is_sliced && error.is_too_slow() && self.slices.divide() => continue,
+                Err(error) => return Err(error),
+            };
+            if let Some(last) = rows.last() {
+                self.after = last.position();
+                // Rows are printed where the progress is shown.
+                output::unwatch();
+                return Ok(Some(rows));
+            }
+            self.progress.reached(self.slices.reached_ms());
+        }
+        Ok(None)
+    }
+}
+
 /// Returns the oldest `limit` rows that match, oldest first. For a filter that leads to few rows.
 ///
 /// # Errors
@@ -104,7 +192,7 @@ pub async fn oldest(
         let after = rows.last().map_or_else(Position::first, Row::position);
         let (page, asked) = database
             .query_page(limit - rows.len(), halves, |count| {
-                sql::oldest(filter, &after, count)
+                sql::oldest(filter, &after, LAST_TIME, count)
             })
             .await?;
         let full = page.len() == asked;

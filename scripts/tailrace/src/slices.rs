@@ -27,9 +27,18 @@ pub struct Slice {
     pub to: String,
 }
 
-/// A window, handed out slice by slice from its end backwards. A slice is as long as the last one's time allows.
+/// The end of a window that the slices begin at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Backwards,
+    Forwards,
+}
+
+/// A window, handed out slice by slice, from its end backwards unless told otherwise. A slice is as long as the last one's
+/// time allows.
 #[derive(Clone, Debug)]
 pub struct Slices {
+    direction: Direction,
     first_ms: i64,
     end_ms: i64,
     /// The end of the window in the stored form, for the first slice: it may lie after every stored time.
@@ -44,6 +53,7 @@ impl Slices {
     pub fn new(first_ms: i64, end: &str, now_ms: i64) -> Self {
         let end_ms = time::millis(end).map_or(now_ms, |end| end.min(now_ms));
         Self {
+            direction: Direction::Backwards,
             first_ms,
             end_ms: end_ms.max(first_ms),
             end: end.to_owned(),
@@ -55,6 +65,7 @@ impl Slices {
     #[must_use]
     pub fn undivided(end: &str) -> Self {
         Self {
+            direction: Direction::Backwards,
             first_ms: 0,
             end_ms: 0,
             end: end.to_owned(),
@@ -62,33 +73,59 @@ impl Slices {
         }
     }
 
-    /// Returns the next slice, the newest that is left. It stays the next one until [`Slices::advance`].
+    /// Hands the slices out from the beginning of the window forwards.
+    #[must_use]
+    pub fn forwards(mut self) -> Self {
+        self.direction = Direction::Forwards;
+        self
+    }
+
+    /// Returns the next slice. It stays the next one until [`Slices::advance`].
     #[must_use]
     pub fn next_slice(&self) -> Option<Slice> {
         if self.end.is_empty() {
             return None;
         }
-        Some(Slice {
-            from: time::stored_ms(self.start_ms()),
-            to: self.end.clone(),
+        let cut_ms = self.cut_ms();
+        Some(match self.direction {
+            Direction::Backwards => Slice {
+                from: time::stored_ms(cut_ms),
+                to: self.end.clone(),
+            },
+            // The last slice ends with the window.
+            Direction::Forwards if cut_ms >= self.end_ms => Slice {
+                from: time::stored_ms(self.first_ms),
+                to: self.end.clone(),
+            },
+            Direction::Forwards => Slice {
+                from: time::stored_ms(self.first_ms),
+                to: time::stored_ms(cut_ms),
+            },
         })
     }
 
-    /// Returns the time down to which the window is done, in milliseconds since 1970.
+    /// Returns the time up to which the window is done, in milliseconds since 1970.
     #[must_use]
     pub fn reached_ms(&self) -> i64 {
-        self.end_ms
+        match self.direction {
+            Direction::Backwards => self.end_ms,
+            Direction::Forwards => self.first_ms,
+        }
     }
 
     /// Goes on behind the slice, whose slowest statement took `took`.
     pub fn advance(&mut self, took: Duration) {
-        let start_ms = self.start_ms();
-        self.end = if start_ms <= self.first_ms {
-            String::new()
-        } else {
-            time::stored_ms(start_ms)
-        };
-        self.end_ms = start_ms;
+        let cut_ms = self.cut_ms();
+        match self.direction {
+            Direction::Backwards => {
+                self.end_ms = cut_ms;
+                self.end = time::stored_ms(cut_ms);
+            }
+            Direction::Forwards => self.first_ms = cut_ms,
+        }
+        if self.first_ms >= self.end_ms {
+            self.end.clear();
+        }
         self.resize(took);
     }
 
@@ -103,8 +140,12 @@ impl Slices {
         true
     }
 
-    fn start_ms(&self) -> i64 {
-        (self.end_ms - self.step_ms).max(self.first_ms)
+    /// Returns the time between the next slice and what is left behind it.
+    fn cut_ms(&self) -> i64 {
+        match self.direction {
+            Direction::Backwards => (self.end_ms - self.step_ms).max(self.first_ms),
+            Direction::Forwards => (self.first_ms + self.step_ms).min(self.end_ms),
+        }
     }
 
     fn resize(&mut self, took: Duration) {
@@ -130,6 +171,7 @@ mod tests {
     proptest! {
         #[test]
         fn slices_cover_the_window_once_whatever_they_take(
+            forwards in prop::bool::ANY,
             length in 0_i64..5_000_000,
             beyond in -100_000_i64..100_000,
             times in prop::collection::vec((0_u64..500, prop::bool::ANY), 1..50),
@@ -138,21 +180,31 @@ mod tests {
             let now = first + length;
             let end = time::stored_ms((now + beyond).max(first));
             let mut slices = Slices::new(first, &end, now);
-            let mut expected = end.clone();
+            let mut parts = Vec::new();
+            if forwards {
+                slices = slices.forwards();
+            }
             let mut times = times.into_iter().cycle();
             let mut count = 0;
             while let Some(slice) = slices.next_slice() {
-                prop_assert_eq!(&slice.to, &expected);
                 prop_assert!(slice.from <= slice.to);
                 let (millis, too_slow) = times.next().unwrap();
                 count += 1;
                 if too_slow && count % 2 == 0 && slices.divide() {
                     continue;
                 }
-                expected = slice.from.clone();
+                parts.push(slice);
                 slices.advance(took(millis));
             }
-            prop_assert_eq!(expected, time::stored_ms(first));
+            if !forwards {
+                parts.reverse();
+            }
+            let mut expected = time::stored_ms(first);
+            for part in parts {
+                prop_assert_eq!(&part.from, &expected);
+                expected = part.to;
+            }
+            prop_assert_eq!(expected, end);
         }
     }
 

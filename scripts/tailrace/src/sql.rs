@@ -193,12 +193,15 @@ pub fn newest(
     params.limited(&source, "timestamp DESC, log_id DESC", limit)
 }
 
-/// The rows after `after`, oldest first, at most `limit`.
+/// The rows after `after` and before the time `to`, oldest first, at most `limit`.
 #[must_use]
-pub fn oldest(filter: &Filter, after: &Position, limit: usize) -> Statement {
+pub fn oldest(filter: &Filter, after: &Position, to: &str, limit: usize) -> Statement {
     let mut params = Params::default();
-    let condition = params.after(after);
-    let source = source(COLUMNS, filter, &[condition], &mut params);
+    let conditions = [
+        params.after(after),
+        format!("timestamp < {}", params.bind(to)),
+    ];
+    let source = source(COLUMNS, filter, &conditions, &mut params);
     params.limited(&source, "timestamp, log_id", limit)
 }
 

@@ -123,7 +123,7 @@ fn what_logs_trace_and_follow_ask_is_served_by_an_index_in_its_order() {
                 true,
             );
         }
-        check(&db, &sql::oldest(&filter, &position, 10), index, true);
+        check(&db, &sql::oldest(&filter, &position, "~", 10), index, true);
         check(
             &db,
             &sql::stored_since(&filter, &position, "~", "2026-11-23 00:00:00", 10),
@@ -190,7 +190,7 @@ fn nothing_a_user_writes_is_in_a_statement() {
     let workers = filter.workers.clone();
     for statement in [
         sql::newest(&filter, evil, evil, Some(&position), 1),
-        sql::oldest(&filter, &position, 1),
+        sql::oldest(&filter, &position, evil, 1),
         sql::stored_since(&filter, &position, evil, evil, 1),
         sql::ids_beginning(IdColumn::Request, evil, 1),
         sql::invocations(&[evil.to_owned()]),

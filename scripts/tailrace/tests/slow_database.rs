@@ -92,6 +92,29 @@ async fn a_part_of_the_records_is_never_passed_off_as_all() {
     }
 }
 
+/// What was read before a failure is on the screen by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_read_is_printed_page_by_page() {
+    let rows: Vec<_> = (0..600).map(|n| Row::line(n, &format!("m{n}"))).collect();
+    let cloud = Cloud::with(&rows).await;
+    // The sliced one asks for the oldest time first.
+    for (skip, arguments) in [
+        (2, vec!["logs", "-n", "all"]),
+        (3, vec!["logs", "-n", "all", "--grep", "m"]),
+    ] {
+        let broken = failure(400, 7500, "odd");
+        cloud.fault_after(skip, "/raw", usize::MAX, When::Before, broken);
+        let ran = cloud.run(&arguments).await;
+        assert_eq!(ran.code, 1, "{arguments:?}");
+        let messages = ran.messages();
+        assert_eq!(messages.len(), 500, "{}", ran.stderr);
+        assert_eq!((messages[0], messages[499]), ("m0", "m499"));
+        cloud.state().faults.clear();
+        let ran = cloud.run(&arguments).await;
+        assert_eq!(ran.messages().len(), 600, "{}", ran.stderr);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn this_machine_is_never_asked_through_a_proxy() {
     let cloud = Cloud::with(&[Row::line(0, "here")]).await;

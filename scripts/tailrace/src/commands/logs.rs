@@ -16,7 +16,7 @@ use crate::client::d1::Database;
 use crate::ids::{self, Resolution};
 use crate::place::Place;
 use crate::record::Row;
-use crate::search::newest;
+use crate::search::{Pages, newest};
 use crate::sql::{Filter, IdColumn};
 use crate::time::{self, Edge, Zone};
 use crate::{Error, error, output};
@@ -90,34 +90,51 @@ pub async fn run(args: &Logs, place: &Place, out: &mut dyn Write) -> Result<Exit
     } else {
         None
     };
-    // One more than is shown tells whether there are more.
-    let mut rows = newest(&database, &filter, since, until, limit.saturating_add(1)).await?;
-    let more = rows.len() > limit;
-    if more {
-        rows.drain(..rows.len() - limit);
+    let mut is_empty = true;
+    if limit == usize::MAX {
+        let mut pages = Pages::start(&database, &filter, since, until).await?;
+        while let Some(rows) = pages.next_page().await? {
+            is_empty = false;
+            print_rows(&rows, &printer, out)?;
+            if let Some(follower) = &mut follower {
+                follower.mark_shown(&database, &rows).await?;
+            }
+        }
+    } else {
+        // One more than is shown tells whether there are more.
+        let mut rows = newest(&database, &filter, since, until, limit.saturating_add(1)).await?;
+        let more = rows.len() > limit;
+        if more {
+            rows.drain(..rows.len() - limit);
+        }
+        is_empty = rows.is_empty();
+        print_rows(&rows, &printer, out)?;
+        if more && limit > 0 {
+            let shown = output::counted(limit as u64, "record", "records");
+            output::note(&format!(
+                "the newest {shown}; there are more: --limit shows more of them, --limit all every one"
+            ));
+        }
+        if let Some(follower) = &mut follower {
+            follower.mark_shown(&database, &rows).await?;
+        }
     }
-    for row in &rows {
-        printer.print(row, out)?;
-    }
-    if more && limit > 0 {
-        super::note_below(
-            out,
-            &format!(
-                "the newest {}; there are more: --limit shows more of them, --limit all every one",
-                output::counted(limit as u64, "record", "records")
-            ),
-        )?;
-    }
-    out.flush().map_err(Error::io("standard output"))?;
     if let Some(follower) = &mut follower {
-        follower.mark_shown(&database, &rows).await?;
         let interval = Duration::from_secs(args.interval);
         return go_on(follower, &database, interval, None, &printer, out).await;
     }
-    if rows.is_empty() {
+    if is_empty {
         output::note(&nothing(args));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints rows, and hands them on at once.
+fn print_rows(rows: &[Row], printer: &Printer, out: &mut dyn Write) -> Result<(), Error> {
+    for row in rows {
+        printer.print(row, out)?;
+    }
+    out.flush().map_err(Error::io("standard output"))
 }
 
 /// Reads `--late`.
@@ -256,10 +273,7 @@ fn show(
 ) -> Result<bool, Error> {
     match found {
         Ok(rows) => {
-            for row in &rows {
-                printer.print(row, out)?;
-            }
-            out.flush().map_err(Error::io("standard output"))?;
+            print_rows(&rows, printer, out)?;
             Ok(!rows.is_empty())
         }
         // Nothing is lost by going on: the next look begins where the last successful one did.
