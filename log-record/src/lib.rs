@@ -9,10 +9,12 @@
 //! - [`record`]: [`LogRecord`], one row of `tail_logs`, and its form by position on the wire;
 //! - [`envelope`]: a queue message of records: packing ([`EnvelopeBuilder`]) and decoding ([`Envelope`]);
 //! - [`dead_letter`]: what could not be stored, with its reason;
-//! - [`fallback`]: the keys under which KV keeps what neither D1 nor a queue would take.
+//! - [`fallback`]: the keys under which KV keeps what neither D1 nor a queue would take;
+//! - [`archive`]: the objects in R2, and the catalog of them.
 //!
 //! Version 1 of the wire format is frozen by the golden files under `tests/golden/v1`: a changed byte is a new version.
 
+pub mod archive;
 pub mod dead_letter;
 pub mod envelope;
 pub mod fallback;

@@ -121,6 +121,7 @@ pub enum RecordError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordView<'a> {
     raw: &'a str,
+    elements: [&'a str; FIELDS.len()],
     log_id: &'a str,
     timestamp: &'a str,
 }
@@ -144,6 +145,7 @@ impl<'a> RecordView<'a> {
         let [log_id, .., timestamp, _] = elements;
         Ok(Self {
             raw: raw.get(),
+            elements,
             log_id: plain_string(log_id),
             timestamp: plain_string(timestamp),
         })
@@ -153,6 +155,12 @@ impl<'a> RecordView<'a> {
     #[must_use]
     pub fn raw(&self) -> &'a str {
         self.raw
+    }
+
+    /// Returns the JSON of each element as it came, in the order of [`FIELDS`].
+    #[must_use]
+    pub fn elements(&self) -> &[&'a str; FIELDS.len()] {
+        &self.elements
     }
 
     /// Returns the record's id, or an empty string where it holds escapes (none that Tailrace makes does).

@@ -140,6 +140,35 @@ fn statistics_read_the_window_and_no_more() {
     );
 }
 
+/// A time range, the objects around each of several times, the news since the last look, and what has expired.
+#[test]
+fn the_catalog_is_searched_by_its_key_and_by_age() {
+    let connection = migrated();
+    for (sql, index) in [
+        (
+            "SELECT * FROM archive_objects WHERE key BETWEEN ?1 AND ?2 AND last_timestamp >= ?3 ORDER BY key",
+            "SEARCH archive_objects USING PRIMARY KEY (key>? AND key<?)",
+        ),
+        (
+            "SELECT DISTINCT o.* FROM json_each(?1) AS r CROSS JOIN archive_objects AS o \
+             ON o.key BETWEEN r.value->>0 AND r.value->>1 AND o.last_timestamp >= r.value->>2",
+            "SEARCH o USING PRIMARY KEY (key>? AND key<?)",
+        ),
+        (
+            "SELECT * FROM archive_objects WHERE stored_at >= ?1 ORDER BY stored_at, key",
+            "SEARCH archive_objects USING INDEX archive_objects_by_stored_at (stored_at>?)",
+        ),
+    ] {
+        let plan = plan(&connection, sql, &["[]"]);
+        assert!(plan.contains(index), "{sql}\n{plan}");
+        assert!(
+            !plan.contains("SCAN o") && !plan.contains("SCAN archive"),
+            "{plan}"
+        );
+        assert!(!plan.contains("FOR ORDER BY"), "{plan}");
+    }
+}
+
 #[test]
 fn the_rotation_and_the_inserts_search_by_key() {
     let connection = migrated();
@@ -180,7 +209,7 @@ fn a_log_costs_at_most_4_2_row_writes() {
     assert_eq!(inserted, 1000);
     let mut written = inserted as u64;
     let mut indexes = connection
-        .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+        .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'tail_logs' AND sql IS NOT NULL")
         .unwrap();
     let indexes = indexes
         .query_map([], |row| {

@@ -24,9 +24,10 @@ use worker_runtime::testing::PausedClock;
 use worker_runtime::timestamp::format_ms;
 
 /// The migrations, in order.
-pub const MIGRATIONS: [&str; 2] = [
+pub const MIGRATIONS: [&str; 3] = [
     include_str!("../../../migrations/0001_tail_logs.sql"),
     include_str!("../../../migrations/0002_lean_schema.sql"),
+    include_str!("../../../migrations/0003_archive_objects.sql"),
 ];
 
 pub const LOCKED: &str = "D1_ERROR: database is locked: SQLITE_BUSY";
