@@ -6,6 +6,7 @@ mod logs;
 mod normalize;
 mod stats;
 mod trace;
+mod ui;
 mod values;
 
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ pub use logs::Logs;
 pub use normalize::Normalize;
 pub use stats::Stats;
 pub use trace::Trace;
+pub use ui::Ui;
 use values::REASONS;
 
 const EXAMPLES: &str = "\
@@ -96,6 +98,8 @@ pub enum Command {
     Trace(Trace),
     /// Measure Workers: error rates, latency, CPU time, log volume, exceptions
     Stats(Stats),
+    /// Open a page of logs and traces in the browser
+    Ui(Ui),
     /// Bring dead letters back into the pipeline
     Replay(Replay),
     /// Show what would be stored for trace events, without storing anything

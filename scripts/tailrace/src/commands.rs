@@ -7,6 +7,7 @@ pub mod normalize;
 pub mod replay;
 pub mod stats;
 pub mod trace;
+pub mod ui;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
                 Command::Logs(args) => logs::run(args, &place, &mut out).await,
                 Command::Trace(args) => trace::run(args, &place, &mut out).await,
                 Command::Stats(args) => stats::run(args, &place, &mut out).await,
+                Command::Ui(args) => ui::run(args, &cli.global, &place, &mut out).await,
                 Command::Replay(args) => replay::run(args, &place, &mut out).await,
                 Command::Normalize(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
             }

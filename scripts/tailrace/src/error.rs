@@ -104,6 +104,12 @@ pub enum Error {
         /// Where reading stopped.
         reason: String,
     },
+    /// The page must not be served to other machines.
+    #[error("--listen: {address} is not an address of this machine alone")]
+    NotLoopback {
+        /// The address asked for.
+        address: String,
+    },
     /// A file or stream of this machine.
     #[error("{what}: {source}")]
     Io {
@@ -156,6 +162,9 @@ impl Error {
                 );
                 text
             }
+            Self::NotLoopback { .. } => "listen on 127.0.0.1, and reach it from another machine through a tunnel: \
+                ssh -L 8799:127.0.0.1:8799 HOST"
+                .to_owned(),
             Self::NoPullConsumer { queue } => format!(
                 "run `cargo xtask deploy`, or `npx wrangler queues consumer http add {queue} --message-retries 100`"
             ),
@@ -246,7 +255,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Usage(_) => USAGE,
+            Self::Usage(_) | Self::NotLoopback { .. } => USAGE,
             _ => FAILED,
         })
     }

@@ -73,6 +73,19 @@ impl Slices {
         }
     }
 
+    /// Lets the first slice be `step_ms` long, within what any slice may be.
+    #[must_use]
+    pub fn starting_with(mut self, step_ms: i64) -> Self {
+        self.step_ms = step_ms.clamp(SHORTEST_MS, LONGEST_MS);
+        self
+    }
+
+    /// Returns how long the next slice may be, in milliseconds.
+    #[must_use]
+    pub fn step_ms(&self) -> i64 {
+        self.step_ms
+    }
+
     /// Hands the slices out from the beginning of the window forwards.
     #[must_use]
     pub fn forwards(mut self) -> Self {

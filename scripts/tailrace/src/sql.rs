@@ -4,6 +4,8 @@
 //! Parameters are text, which is what the REST API takes; where SQLite wants a number the statement casts. A unary `+`
 //! keeps SQLite from choosing a column's index where another index is the better one.
 
+mod counts;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -11,6 +13,7 @@ use log_record::Level;
 
 use crate::record::COLUMNS;
 pub use crate::record::{FIRST_TIME, LAST_TIME, Position};
+pub use counts::counts;
 
 /// A statement and its parameters: `?1` is the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,6 +247,15 @@ pub fn oldest_timestamp() -> Statement {
         sql: "SELECT timestamp FROM tail_logs WHERE timestamp >= ?1 ORDER BY timestamp, log_id LIMIT 1"
             .to_owned(),
         params: vec![FIRST_TIME.to_owned()],
+    }
+}
+
+/// One record.
+#[must_use]
+pub fn record(timestamp: &str, log_id: &str) -> Statement {
+    Statement {
+        sql: format!("SELECT {COLUMNS} FROM tail_logs WHERE timestamp = ?1 AND log_id = ?2"),
+        params: vec![timestamp.to_owned(), log_id.to_owned()],
     }
 }
 

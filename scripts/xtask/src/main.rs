@@ -4,11 +4,13 @@
 //! - [`build`]: compiles the Workers to Wasm;
 //! - [`dev`]: runs the system locally;
 //! - [`mod@test`]: runs every test;
+//! - [`browser`]: what the browser tests need;
 //! - [`zoo`]: the loggers that one of them runs;
 //! - [`deploy`]: brings the system into a Cloudflare account;
 //! - [`delegate`]: soak, bench and capacity, which are programs of their own;
 //! - [`step`]: running commands, and saying so.
 
+mod browser;
 mod build;
 mod delegate;
 mod deploy;

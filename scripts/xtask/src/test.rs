@@ -6,13 +6,19 @@ use anyhow::{Context as _, Result, bail};
 use checkout::{Scratch, Workspace};
 
 use crate::step::{cargo, execute, say};
-use crate::{build, setup, zoo};
+use crate::{browser, build, setup, zoo};
+
+/// The tests that drive a browser.
+const BROWSER_TESTS: &str = "ui-tests";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Only the native tests: nothing is compiled to Wasm
     #[arg(long)]
     native: bool,
+    /// Leave out the tests that drive the page of `tailrace ui` in a browser
+    #[arg(long)]
+    no_browser: bool,
     /// Only tests whose name holds this
     filter: Option<String>,
 }
@@ -22,7 +28,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
     setup::run_in(&workspace)?;
     // xtask's integration tests deploy built Workers (to a stand-in), so they come later.
-    let native = ["--workspace", "--exclude", "e2e", "--exclude", "xtask"];
+    let native = [
+        "--workspace",
+        "--exclude",
+        "e2e",
+        "--exclude",
+        "ui-tests",
+        "--exclude",
+        "xtask",
+    ];
     let mut stages = vec![
         Stage::new("running the native tests", &native),
         Stage::new(
@@ -39,6 +53,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             "testing deployments with the real wrangler against a stand-in for Cloudflare's API",
             &["--package", "xtask", "--tests"],
         ));
+        if !arguments.no_browser {
+            stages.push(Stage::new(
+                "driving the page of `tailrace ui` in a browser",
+                &["--package", BROWSER_TESTS],
+            ));
+        }
     }
     if let Some(filter) = &arguments.filter {
         let mut found = Vec::new();
@@ -63,13 +83,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         if stage.packages.contains(&"e2e") && zoo::is_needed(arguments.filter.as_deref()) {
             zoo::install(&workspace)?;
         }
+        let mut tests = stage.cargo_test(&workspace);
+        if stage.packages.contains(&BROWSER_TESTS) {
+            tests.env("CHROME", browser::prepare(&workspace)?);
+        }
         say(stage.title);
         execute(
-            stage
-                .cargo_test(&workspace)
+            tests
                 .env("TMPDIR", scratch.path())
                 .args(arguments.filter.as_slice()),
         )?;
+    }
+    if arguments.no_browser && !arguments.native {
+        say("every test has passed but those in a browser, which --no-browser leaves out");
     }
     Ok(())
 }

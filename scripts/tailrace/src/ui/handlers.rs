@@ -1,0 +1,344 @@
+//! One function for each address. Answers that take several statements are lines of JSON, each sent as it is known; a tab
+//! that goes away, or asks something newer, ends them, and what was not asked yet is not asked any more.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::counts::{Count, Remembered};
+use super::desk::{Desk, Rank};
+use super::live::Looks;
+use super::question::{Asked, Question, with_term};
+use super::rows::Search;
+use super::{command, waterfall};
+use crate::Error;
+use crate::cli::GlobalArgs;
+use crate::client::d1::Database;
+use crate::commands::trace;
+use crate::ids::{self, Resolution};
+use crate::record::read_rows;
+use crate::sql::{self, IdColumn, Position};
+
+/// Records of a trace that are read.
+const TRACE_ROWS: usize = 5000;
+
+/// What the page is about, as it says itself.
+#[derive(Clone, Debug, Serialize)]
+pub struct About {
+    /// Account, environment and database, or the local system.
+    installation: String,
+    /// The options that name the same installation on a command line.
+    #[serde(skip)]
+    options: Vec<String>,
+}
+
+impl About {
+    /// Describes an installation that `global` names.
+    #[must_use]
+    pub fn new(installation: String, global: &GlobalArgs) -> Self {
+        let mut options = Vec::new();
+        if let Some(port) = global.local {
+            options.extend(["--local".to_owned(), port.to_string()]);
+        }
+        let config = global
+            .config
+            .as_ref()
+            .map(|path| path.display().to_string());
+        for (name, value) in [
+            ("--env", &global.env),
+            ("--context", &global.context),
+            ("--database", &global.database),
+            ("--config", &config),
+        ] {
+            if let Some(value) = value {
+                options.extend([name.to_owned(), value.clone()]);
+            }
+        }
+        Self {
+            installation,
+            options,
+        }
+    }
+}
+
+/// What the server knows.
+#[derive(Clone, Debug)]
+pub struct App {
+    desk: Arc<Desk>,
+    remembered: Arc<Remembered>,
+    looks: Arc<Looks>,
+    about: Arc<About>,
+}
+
+impl App {
+    /// Serves what `database` holds.
+    #[must_use]
+    pub fn new(database: &'static Database<'static>, about: About) -> Self {
+        Self {
+            desk: Arc::new(Desk::new(database)),
+            remembered: Arc::default(),
+            looks: Arc::default(),
+            about: Arc::new(about),
+        }
+    }
+}
+
+/// An error as the page shows it.
+pub(super) struct Failed(Error);
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        let status = match self.0 {
+            Error::Usage(_) => StatusCode::BAD_REQUEST,
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        (status, Json(describe(&self.0))).into_response()
+    }
+}
+
+fn describe(error: &Error) -> Value {
+    json!({"error": error.to_string(), "hint": error.next_step()})
+}
+
+pub(super) async fn about(State(app): State<App>) -> Json<About> {
+    Json(About::clone(&app.about))
+}
+
+/// The place of the last row that a list has.
+#[derive(Deserialize)]
+pub(super) struct After {
+    before_time: Option<String>,
+    before_id: Option<String>,
+}
+
+pub(super) async fn logs(
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+    Query(after): Query<After>,
+) -> Result<Response, Failed> {
+    let question = asked.read(Timestamp::now())?;
+    let before = match (after.before_time, after.before_id) {
+        (Some(timestamp), Some(log_id)) => Some(Position { timestamp, log_id }),
+        _ => None,
+    };
+    let window = json!({"from_ms": question.from_ms, "to_ms": question.to_ms, "q": question.text});
+    let search = Search::new(question, before);
+    Ok(lines(LogSteps(Some(window), search, app)))
+}
+
+/// Whether counts are made anew.
+#[derive(Deserialize)]
+pub(super) struct Refresh {
+    #[serde(default)]
+    refresh: bool,
+}
+
+pub(super) async fn counts(
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+    Query(Refresh { refresh }): Query<Refresh>,
+) -> Result<Response, Failed> {
+    let question = asked.read(Timestamp::now())?;
+    if refresh {
+        app.remembered.forget(&question.text);
+    }
+    let count = Count::new(question, &app.remembered);
+    Ok(lines(CountSteps(count, app)))
+}
+
+/// Something that is answered step by step.
+trait Steps: Send + 'static {
+    /// Takes the next step; `None` after the last.
+    fn step(&mut self) -> impl Future<Output = Option<Result<Value, Error>>> + Send;
+}
+
+struct LogSteps(Option<Value>, Search, App);
+
+impl Steps for LogSteps {
+    async fn step(&mut self) -> Option<Result<Value, Error>> {
+        match self.0.take() {
+            Some(window) => Some(Ok(window)),
+            None => self.1.step(&self.2.desk).await,
+        }
+    }
+}
+
+struct CountSteps(Count, App);
+
+impl Steps for CountSteps {
+    async fn step(&mut self) -> Option<Result<Value, Error>> {
+        self.0.step(&self.1.desk, &self.1.remembered).await
+    }
+}
+
+/// Answers with one line of JSON for each step; an error is the last.
+fn lines(steps: impl Steps) -> Response {
+    let lines = stream::unfold(Some(steps), |steps| async move {
+        let mut steps = steps?;
+        let (value, rest) = match steps.step().await? {
+            Ok(value) => (value, Some(steps)),
+            Err(error) => (describe(&error), None),
+        };
+        Some((Ok::<_, Infallible>(format!("{value}\n")), rest))
+    });
+    let media_type = [(header::CONTENT_TYPE, "application/x-ndjson")];
+    (media_type, Body::from_stream(lines)).into_response()
+}
+
+/// The place of one record.
+#[derive(Deserialize)]
+pub(super) struct One {
+    timestamp: String,
+    id: String,
+}
+
+pub(super) async fn record(
+    State(app): State<App>,
+    Query(one): Query<One>,
+) -> Result<Response, Failed> {
+    let statement = sql::record(&one.timestamp, &one.id);
+    let (rows, _) = app
+        .desk
+        .ask(Rank::Rows, move |database| async move {
+            database.query(&statement).await
+        })
+        .await;
+    let row = read_rows(rows?)?.pop();
+    Ok(match row {
+        Some(row) => Json(row).into_response(),
+        None => gone("this record is not stored any more"),
+    })
+}
+
+fn gone(what: &str) -> Response {
+    (
+        StatusCode::NOT_FOUND,
+        Json(json!({"error": what, "hint": null})),
+    )
+        .into_response()
+}
+
+/// An id as a person has it.
+#[derive(Deserialize)]
+pub(super) struct Id {
+    id: String,
+}
+
+pub(super) async fn trace(
+    State(app): State<App>,
+    Query(Id { id }): Query<Id>,
+) -> Result<Response, Failed> {
+    let id = id.trim().to_owned();
+    let asked = id.clone();
+    let (answer, _) = app
+        .desk
+        .ask(Rank::Trace, move |database| async move {
+            let found = trace::find(database, &asked, TRACE_ROWS).await?;
+            if !found.rows.is_empty() {
+                return Ok(Ok(found));
+            }
+            let columns = [IdColumn::Correlation, IdColumn::Request];
+            match ids::resolve(database, &asked, &columns).await? {
+                Resolution::One(one) => trace::find(database, &one.id, TRACE_ROWS).await.map(Ok),
+                Resolution::Several(candidates) => Ok(Err(candidates)),
+                Resolution::Unknown => Ok(Ok(found)),
+            }
+        })
+        .await;
+    Ok(match answer? {
+        Ok(found) if found.rows.is_empty() => (
+            StatusCode::NOT_FOUND,
+            Json(json!({
+                "error": format!("nothing has the correlation or request id \"{id}\""),
+                "hint": "logs arrive some seconds after the request, and are kept for 7 days unless RETENTION_DAYS says \
+                         otherwise; an id may be cut to its first 4 characters",
+            })),
+        )
+            .into_response(),
+        Ok(found) => Json(waterfall::lay_out(&found, TRACE_ROWS)).into_response(),
+        Err(candidates) => {
+            let candidates: Vec<_> = candidates
+                .into_iter()
+                .map(|one| json!({"id": one.id, "timestamp": one.timestamp, "worker": one.worker}))
+                .collect();
+            Json(json!({"candidates": candidates})).into_response()
+        }
+    })
+}
+
+/// A value that somebody chose.
+#[derive(Deserialize)]
+pub(super) struct Chosen {
+    #[serde(default)]
+    q: String,
+    field: String,
+    value: String,
+    #[serde(default)]
+    not: bool,
+}
+
+pub(super) async fn term(Query(chosen): Query<Chosen>) -> Result<Json<Value>, Failed> {
+    let q = with_term(&chosen.q, &chosen.field, &chosen.value, chosen.not);
+    let asked = Asked {
+        q,
+        ..Asked::default()
+    };
+    asked.read(Timestamp::now())?;
+    Ok(Json(json!({"q": asked.q})))
+}
+
+/// What a command is to show: a trace, or a search.
+#[derive(Deserialize)]
+pub(super) struct Shown {
+    id: Option<String>,
+}
+
+pub(super) async fn command(
+    State(app): State<App>,
+    Query(shown): Query<Shown>,
+    Query(asked): Query<Asked>,
+) -> Json<Value> {
+    let options = &app.about.options;
+    let command = match shown.id {
+        Some(id) => command::trace(options, &id),
+        None => command::logs(options, &asked),
+    };
+    Json(json!({"command": command}))
+}
+
+pub(super) async fn live(
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failed> {
+    let Question { text, filter, .. } = asked.read(Timestamp::now())?;
+    let receiver = app.looks.join(&app.desk, &text, &filter);
+    let events = stream::unfold(receiver, |mut receiver| async move {
+        let data = match receiver.recv().await {
+            Ok(found) => found,
+            // The tab asks for its rows anew.
+            Err(RecvError::Lagged(_)) => r#"{"behind":true}"#.into(),
+            Err(RecvError::Closed) => return None,
+        };
+        Some((Ok::<_, Infallible>(Event::default().data(data)), receiver))
+    });
+    Ok(Sse::new(events)
+        .keep_alive(KeepAlive::default())
+        .into_response())
+}

@@ -1,0 +1,169 @@
+//! New rows as they are stored: one look at D1 for all tabs that ask the same. A look begins with its first tab, and ends
+//! with its last. `logs --follow` looks the same way, so no row is missed, and none is sent twice.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+
+use super::desk::{Desk, Rank, lock};
+use super::rows::ListRow;
+use crate::Error;
+use crate::commands::logs::follow::Follower;
+use crate::record::Row;
+use crate::sql::Filter;
+
+/// How often D1 is looked at.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// How late a row may be stored to be shown, in seconds.
+const LATE_SECONDS: u32 = 6 * 3600;
+
+/// Looks that a tab may fall behind.
+const BEHIND: usize = 16;
+
+/// What a look found: JSON, as it is sent.
+type Found = Arc<str>;
+
+/// The looks that are under way, by query.
+#[derive(Debug, Default)]
+pub(super) struct Looks(Mutex<BTreeMap<String, broadcast::Sender<Found>>>);
+
+impl Looks {
+    /// Joins the look of a query, or begins it.
+    pub(super) fn join(
+        self: &Arc<Self>,
+        desk: &Arc<Desk>,
+        query: &str,
+        filter: &Filter,
+    ) -> broadcast::Receiver<Found> {
+        let mut looks = lock(&self.0);
+        if let Some(sender) = looks.get(query) {
+            return sender.subscribe();
+        }
+        let (sender, receiver) = broadcast::channel(BEHIND);
+        looks.insert(query.to_owned(), sender.clone());
+        let look = Look {
+            looks: Arc::clone(self),
+            desk: Arc::clone(desk),
+            query: query.to_owned(),
+            filter: filter.clone(),
+            sender,
+        };
+        tokio::spawn(look.run());
+        receiver
+    }
+}
+
+struct Look {
+    looks: Arc<Looks>,
+    desk: Arc<Desk>,
+    query: String,
+    filter: Filter,
+    sender: broadcast::Sender<Found>,
+}
+
+impl Look {
+    async fn run(self) {
+        let started = Instant::now();
+        let mut follower = None;
+        loop {
+            let next = Instant::now() + INTERVAL;
+            follower = self.look(follower).await;
+            while let Some(one) = follower.take() {
+                let began = Instant::now();
+                let (one, went_deeper) = self.deepen(one, started.elapsed()).await;
+                follower = one;
+                // log-writer waits in the same line.
+                tokio::time::sleep(began.elapsed()).await;
+                if !went_deeper || Instant::now() >= next {
+                    break;
+                }
+            }
+            tokio::time::sleep_until(next).await;
+            if self.has_ended() {
+                return;
+            }
+        }
+    }
+
+    /// Begins to follow, or looks at the latest rows.
+    async fn look(&self, follower: Option<Follower>) -> Option<Follower> {
+        let filter = self.filter.clone();
+        let (answer, _) = self
+            .desk
+            .ask(Rank::Live, move |database| async move {
+                match follower {
+                    Some(mut follower) => {
+                        let rows = follower.poll(database).await;
+                        Ok((Some(follower), rows))
+                    }
+                    None => match Follower::start(database, filter, LATE_SECONDS).await {
+                        Ok(follower) => Ok((Some(follower), Ok(Vec::new()))),
+                        Err(error) => Ok((None, Err(error))),
+                    },
+                }
+            })
+            .await;
+        match answer {
+            Ok((follower, rows)) => {
+                self.send(rows);
+                follower
+            }
+            Err(error) => {
+                self.send(Err(error));
+                None
+            }
+        }
+    }
+
+    /// Takes one slice of a look at rows that are late; returns whether one was due.
+    async fn deepen(&self, mut follower: Follower, elapsed: Duration) -> (Option<Follower>, bool) {
+        let (answer, _) = self
+            .desk
+            .ask(Rank::Live, move |database| async move {
+                let rows = follower.deepen(database, elapsed).await;
+                Ok((follower, rows))
+            })
+            .await;
+        match answer {
+            Ok((follower, rows)) => {
+                let was_due = rows.is_some();
+                if let Some(rows) = rows.filter(|rows| !matches!(rows, Ok(rows) if rows.is_empty()))
+                {
+                    self.send(rows);
+                }
+                (Some(follower), was_due)
+            }
+            Err(error) => {
+                self.send(Err(error));
+                (None, false)
+            }
+        }
+    }
+
+    fn send(&self, rows: Result<Vec<Row>, Error>) {
+        let found = match rows {
+            Ok(rows) => {
+                let rows: Vec<_> = rows.into_iter().map(ListRow::from).collect();
+                json!({"rows": rows})
+            }
+            Err(error) => json!({"error": error.to_string(), "hint": error.next_step()}),
+        };
+        // Nobody may be there any more.
+        let _ = self.sender.send(found.to_string().into());
+    }
+
+    /// Returns whether the last tab has gone, and takes the look out if so.
+    fn has_ended(&self) -> bool {
+        let mut looks = lock(&self.looks.0);
+        let ended = self.sender.receiver_count() == 0;
+        if ended {
+            looks.remove(&self.query);
+        }
+        ended
+    }
+}

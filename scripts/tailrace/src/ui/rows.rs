@@ -1,0 +1,222 @@
+//! Rows, newest first: a page at a time where an index leads to them, else slice by slice of time, each sent on as it
+//! comes. What a list shows of a row is cut: the whole of it is asked for when somebody opens it.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::desk::{Desk, Rank};
+use super::question::Question;
+use crate::record::{COLUMNS, Row, read_rows};
+use crate::slices::Slices;
+use crate::sql::{self, Position, Statement};
+use crate::{Error, time};
+
+/// Rows of one page of the list.
+pub(super) const PAGE_ROWS: usize = 200;
+
+/// Characters that a list asks for of each message and context.
+const LIST_CHARS: usize = 2048;
+
+/// Characters that a list shows of a message, and of what the line carried.
+const MESSAGE_CHARS: usize = 400;
+const CARRIED_CHARS: usize = 300;
+
+/// A row of a list.
+#[derive(Debug, Serialize)]
+pub(super) struct ListRow {
+    id: String,
+    timestamp: String,
+    worker: String,
+    level: String,
+    kind: String,
+    message: String,
+    /// What the line carried, `key=value`.
+    carried: String,
+    request_id: Option<String>,
+    correlation_id: Option<String>,
+}
+
+impl From<Row> for ListRow {
+    fn from(row: Row) -> Self {
+        Self {
+            kind: row.kind().to_owned(),
+            carried: cut(&carried(&row), CARRIED_CHARS),
+            message: cut(&row.message, MESSAGE_CHARS),
+            id: row.log_id,
+            timestamp: row.timestamp,
+            worker: row.worker_name,
+            level: row.log_level,
+            request_id: row.request_id,
+            correlation_id: row.correlation_id,
+        }
+    }
+}
+
+/// Returns what a line carried, or the status and duration of an invocation, in one line.
+fn carried(row: &Row) -> String {
+    let mut parts = Vec::new();
+    if row.kind() == "invocation" {
+        for (key, unit) in [("status", ""), ("latency_ms", " ms")] {
+            if let Some(value) = row.fact(key).filter(|value| !value.is_null()) {
+                parts.push(format!("{}{unit}", plain(value)));
+            }
+        }
+    }
+    if let Some(Value::Object(data)) = row.fact("data") {
+        parts.extend(
+            data.iter()
+                .map(|(key, value)| format!("{key}={}", plain(value))),
+        );
+    }
+    parts.join(" ")
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Returns `text` with at most `most` characters, the last of them `…` where it was longer.
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
+}
+
+/// Has a statement of whole rows give the beginnings of their long columns alone.
+fn shortened(statement: Statement) -> Statement {
+    let columns = ["message", "context_json"]
+        .iter()
+        .fold(COLUMNS.to_owned(), |columns, name| {
+            columns.replace(name, &format!("substr({name}, 1, {LIST_CHARS})"))
+        });
+    Statement {
+        sql: format!(
+            "SELECT {columns} FROM ({}) ORDER BY timestamp DESC, log_id DESC",
+            statement.sql
+        ),
+        params: statement.params,
+    }
+}
+
+/// A search for rows that is under way.
+#[derive(Debug)]
+pub(super) struct Search {
+    question: Question,
+    before: Option<Position>,
+    left: usize,
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
+    /// Not asked yet.
+    Start,
+    /// Slice by slice.
+    Slices(Slices),
+    /// Everything has been said.
+    End,
+}
+
+impl Search {
+    /// Begins a search for the newest rows, or those before `before`.
+    pub(super) fn new(question: Question, before: Option<Position>) -> Self {
+        Self {
+            question,
+            before,
+            left: PAGE_ROWS,
+            way: Way::Start,
+        }
+    }
+
+    /// Takes the next step; `None` after the last.
+    pub(super) async fn step(&mut self, desk: &Desk) -> Option<Result<Value, Error>> {
+        match std::mem::replace(&mut self.way, Way::End) {
+            Way::End => None,
+            Way::Start if self.question.filter.reads_past_rows() => {
+                Some(self.begin_slices(desk).await)
+            }
+            Way::Start => Some(self.read_page(desk).await),
+            Way::Slices(slices) => Some(self.read_slice(desk, slices).await),
+        }
+    }
+
+    /// Reads the only page.
+    async fn read_page(&mut self, desk: &Desk) -> Result<Value, Error> {
+        let from = time::stored_ms(self.question.from_ms);
+        let rows = self.read(desk, &from, &self.question.to.clone()).await?;
+        let more = rows.len() >= PAGE_ROWS;
+        Ok(json!({"rows": rows, "more": more, "done": true}))
+    }
+
+    async fn begin_slices(&mut self, desk: &Desk) -> Result<Value, Error> {
+        let end = match &self.before {
+            // The row itself is left out by its position.
+            Some(position) => time::millis(&position.timestamp)
+                .map_or_else(|| self.question.to.clone(), |ms| time::stored_ms(ms + 1)),
+            None => self.question.to.clone(),
+        };
+        let Some(oldest) = desk.oldest_ms(Rank::Rows).await? else {
+            return Ok(json!({"rows": [], "more": false, "done": true}));
+        };
+        let first = self.question.from_ms.max(oldest);
+        let slices = Slices::new(first, &end, self.question.now_ms);
+        self.read_slice(desk, slices).await
+    }
+
+    async fn read_slice(&mut self, desk: &Desk, mut slices: Slices) -> Result<Value, Error> {
+        let Some(slice) = slices.next_slice() else {
+            return Ok(json!({"rows": [], "more": false, "done": true}));
+        };
+        let (rows, took) = match self.ask(desk, &slice.from, &slice.to).await {
+            (Ok(rows), took) => (rows, took),
+            (Err(error), _) if error.is_too_slow() && slices.divide() => {
+                self.way = Way::Slices(slices);
+                return Ok(json!({"rows": []}));
+            }
+            (Err(error), _) => return Err(error),
+        };
+        slices.advance(took);
+        self.left = self.left.saturating_sub(rows.len());
+        let more = slices.next_slice().is_some();
+        let reached_ms = slices.reached_ms();
+        let done = self.left == 0 || !more;
+        if !done {
+            self.way = Way::Slices(slices);
+        }
+        Ok(
+            json!({"rows": rows, "reached_ms": reached_ms, "more": done && self.left == 0, "done": done}),
+        )
+    }
+
+    async fn read(&mut self, desk: &Desk, from: &str, to: &str) -> Result<Vec<ListRow>, Error> {
+        self.ask(desk, from, to).await.0
+    }
+
+    async fn ask(
+        &mut self,
+        desk: &Desk,
+        from: &str,
+        to: &str,
+    ) -> (Result<Vec<ListRow>, Error>, std::time::Duration) {
+        let statement = shortened(sql::newest(
+            &self.question.filter,
+            from,
+            to,
+            self.before.as_ref(),
+            self.left,
+        ));
+        let (answer, took) = desk
+            .ask(Rank::Rows, move |database| async move {
+                database.query(&statement).await
+            })
+            .await;
+        let rows = answer
+            .and_then(read_rows)
+            .map(|rows| rows.into_iter().map(ListRow::from).collect());
+        (rows, took)
+    }
+}

@@ -1,0 +1,216 @@
+//! The page of `tailrace ui` on the running system, in a headless browser. `browser/*.test.mjs` has what is done and seen;
+//! this starts everything, makes the requests that the page is asked about, and puts hostile and many rows beside them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use checkout::Workspace;
+use e2e::system::API_TOKEN;
+use e2e::{System, SystemBuilder, wait_for};
+use serde_json::json;
+
+/// Rows for the list to be scrolled through.
+const MANY: u32 = 100_000;
+
+/// The correlation id of the request that fails.
+const FAILING: &str = "browser-test-failing";
+/// The correlation id of a request that goes across the queue.
+const PASSING: &str = "browser-test-passing";
+
+/// `tailrace ui`, stopped when it is dropped.
+struct Page {
+    process: Child,
+    url: String,
+}
+
+impl Page {
+    fn start(binary: &Path, port: u16) -> Self {
+        let mut process = Command::new(binary)
+            .args(["ui", "--no-browser", "--listen", "127.0.0.1:0", "--local"])
+            .arg(port.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut url)
+            .unwrap();
+        let url = url.trim().to_owned();
+        assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+        Self { process, url }
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Builds the operator's tool beside this test.
+fn build_tool(workspace: &Workspace) -> PathBuf {
+    let built = Command::new("cargo")
+        .args(["build", "--quiet", "--package", "tailrace"])
+        .current_dir(workspace.root())
+        .status()
+        .unwrap();
+    assert!(built.success());
+    let here = std::env::current_exe().unwrap();
+    let folder = here.parent().and_then(Path::parent).unwrap();
+    folder.join("tailrace")
+}
+
+fn request(system: &System, method: &str, path: &str, id: &str) -> u16 {
+    let bearer = format!("Bearer {API_TOKEN}");
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("x-correlation-id", id),
+        ("content-type", "application/json"),
+    ];
+    let body = match method {
+        "POST" => r#"{"type":"user.signup","payload":{"plan":"pro"}}"#,
+        _ => "",
+    };
+    system.request(method, path, &headers, body).unwrap().0
+}
+
+/// Texts that a page must never take for markup, code or an order to the reader's eyes.
+fn hostile_texts() -> Vec<String> {
+    vec![
+        "<script>window.pwned = 1</script>".to_owned(),
+        "<img src=x onerror=\"window.pwned = 1\">".to_owned(),
+        "javascript:window.pwned=1".to_owned(),
+        "\u{202e}desrever\u{202c} \u{200b}\u{feff} \u{1b}[31mred\u{7} \u{0}nul\r\nline".to_owned(),
+        "'\"`${window.pwned=1}</textarea></title>".to_owned(),
+        "x".repeat(100_000),
+        "\u{1f3f4}".repeat(2_000),
+    ]
+}
+
+/// Stores rows that nobody of good will would log.
+fn store_hostile(system: &System) {
+    let database = system.database().unwrap();
+    let mut nested = json!({"end": 1});
+    for _ in 0..80 {
+        nested = json!({"in": nested, "list": [nested]});
+        if nested.to_string().len() > 20_000 {
+            break;
+        }
+    }
+    for (index, text) in hostile_texts().iter().enumerate() {
+        let context = json!({
+            "kind": "log", "seq": index,
+            "data": {text.get(..40).unwrap_or(text): text, "__proto__": {"polluted": 1}, "constructor": text, "deep": nested},
+            "stack": format!("{text}\n    at {text}"),
+        });
+        database
+            .connection()
+            .execute(
+                "INSERT INTO tail_logs (log_id, worker_name, request_id, correlation_id, log_level, message, context_json, \
+                 timestamp) VALUES (?1, ?2, ?3, 'hostile', 'warn', ?4, ?5, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
+                rusqlite::params![
+                    format!("hostile-{index}"),
+                    format!("<b>{index}</b>"),
+                    text.chars().take(200).collect::<String>(),
+                    text,
+                    context.to_string()
+                ],
+            )
+            .unwrap();
+    }
+    for (index, context) in [
+        "[1,2]",
+        "null",
+        "\"text\"",
+        "{\"kind\":7}",
+        "not json",
+        "1e999",
+    ]
+    .iter()
+    .enumerate()
+    {
+        database
+            .connection()
+            .execute(
+                "INSERT INTO tail_logs (log_id, worker_name, correlation_id, log_level, message, context_json, timestamp) \
+                 VALUES (?1, 'odd', 'hostile', 'info', 'odd context', ?2, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
+                rusqlite::params![format!("odd-{index}"), context],
+            )
+            .unwrap();
+    }
+}
+
+/// Stores many plain rows of the hours before.
+fn store_many(system: &System) {
+    let database = system.database().unwrap();
+    database
+        .connection()
+        .execute(
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1) \
+             INSERT INTO tail_logs (log_id, worker_name, request_id, correlation_id, log_level, message, context_json, \
+             timestamp) SELECT printf('many-%08d', i), 'many', printf('r-%d', i), printf('c-%d', i), 'info', \
+             printf('line %d of many', i), '{\"kind\":\"log\",\"seq\":1,\"data\":{\"n\":' || i || '}}', \
+             strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-2 hours', printf('-%d.%03d seconds', i / 10, i % 10)) FROM n",
+            [MANY],
+        )
+        .unwrap();
+}
+
+#[test]
+fn the_page_in_a_browser() {
+    let workspace = Workspace::find().unwrap();
+    let chrome = ui_tests::browser::find_or_install(&workspace, |_| ()).unwrap();
+    let tool = build_tool(&workspace);
+    let system = SystemBuilder::whole().unwrap().start().unwrap();
+    assert_eq!(request(&system, "GET", "/debug/throw", FAILING), 500);
+    assert_eq!(request(&system, "POST", "/events", PASSING), 202);
+    let database = system.database().unwrap();
+    wait_for("the rows of both requests", Duration::from_secs(60), || {
+        let failing = database.correlated(FAILING)?;
+        let passing = database.correlated(PASSING)?;
+        let threw = failing.iter().any(|row| row.context("kind") == "exception");
+        let crossed = passing
+            .iter()
+            .any(|row| row.worker_name == "queue-consumer");
+        Ok((threw && crossed).then_some(()))
+    })
+    .unwrap();
+    store_hostile(&system);
+    store_many(&system);
+    let pages = [(); 2].map(|()| Page::start(&tool, system.server.port()));
+    let shots = workspace.root().join("target/ui-tests");
+    std::fs::create_dir_all(&shots).unwrap();
+
+    let mut tests: Vec<_> =
+        std::fs::read_dir(workspace.root().join(ui_tests::FOLDER).join("browser"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
+            .collect();
+    tests.sort();
+    let status = workspace
+        .command("node")
+        .unwrap()
+        .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
+        .args(tests)
+        .current_dir(workspace.root().join(ui_tests::FOLDER))
+        .env("CHROME", chrome)
+        .env("PAGE_URL", &pages[0].url)
+        .env("OTHER_URL", &pages[1].url)
+        .env("PAGE_PID", pages[0].process.id().to_string())
+        .env("SYSTEM_URL", system.server.url())
+        .env("SYSTEM_TOKEN", API_TOKEN)
+        .env("FAILING", FAILING)
+        .env("PASSING", PASSING)
+        .env("MANY", MANY.to_string())
+        .env("SHOTS", &shots)
+        .status()
+        .unwrap();
+    assert!(status.success(), "{}", system.server.output_tail());
+}
