@@ -141,7 +141,13 @@ async fn the_token_never_reaches_the_page() {
     let cloud = minutes(1).await;
     let command = cloud.command(&["ui", "--no-browser", "--listen", "0"]);
     let page = Page::of(command).await;
-    for path in ["/", "/api/about", "/api/logs", "/api/counts", "/api/command"] {
+    for path in [
+        "/",
+        "/api/about",
+        "/api/logs",
+        "/api/counts",
+        "/api/command",
+    ] {
         let text = page.get(path).await.text().await.unwrap();
         assert!(!text.contains(support::TOKEN), "{path}: {text}");
     }
@@ -316,7 +322,10 @@ async fn a_trace_is_found_by_any_id_and_laid_out() {
         assert_eq!(trace["invocations"].as_array().unwrap().len(), 2);
     }
     let one = json("/api/trace?id=ray-2").await;
-    assert_eq!((&one["one_request"], &one["records"]), (&true.into(), &1.into()));
+    assert_eq!(
+        (&one["one_request"], &one["records"]),
+        (&true.into(), &1.into())
+    );
     let several = json("/api/trace?id=trace-of").await;
     assert_eq!(several["candidates"].as_array().unwrap().len(), 2);
     let unknown = page.get("/api/trace?id=nobody").await;
@@ -334,5 +343,8 @@ async fn a_failure_says_what_happened_and_what_to_do() {
     cloud.outage("/raw");
     let lines = page.lines("/api/logs").await;
     let last = lines.last().unwrap();
-    assert!(last["error"].is_string() && last["hint"].is_string(), "{last}");
+    assert!(
+        last["error"].is_string() && last["hint"].is_string(),
+        "{last}"
+    );
 }

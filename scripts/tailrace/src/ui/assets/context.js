@@ -7,6 +7,9 @@ import { oneLine, visible } from "./text.js";
 const MOST_CHARS = 20_000;
 const MOST_MEMBERS = 500;
 
+/** A value longer than this is scrolled, also by keys. */
+const LONG_CHARS = 600;
+
 /** Trees this deep are closed at first, and deeper ones are shown as text. */
 const CLOSED_AT = 4;
 const MOST_DEPTH = 40;
@@ -70,7 +73,7 @@ function leaf(name, value, path, choose) {
     "div",
     { class: "node leaf" },
     name !== "" && el("span", { class: "name" }, `${oneLine(name)}:`),
-    el("span", { class: `value ${kind}` }, shown),
+    el("span", { class: `value ${kind}`, tabindex: text.length > LONG_CHARS && "0" }, shown),
     path && text.length <= 200 && signs(path, text, choose),
   );
 }

@@ -32,7 +32,7 @@ export class Facets {
     }
     const percent = Math.floor(counts.counted_per_mille / 10);
     const share = counts.done
-      ? `${count(counts.total)} records in this window.`
+      ? `${count(counts.total)} ${counts.total === 1 ? "record" : "records"} in this window.`
       : `${count(counts.total)} records so far: ${percent} % of the window is counted, newest first.`;
     const again =
       counts.done &&

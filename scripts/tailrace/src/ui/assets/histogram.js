@@ -1,7 +1,7 @@
 // Records over time, by level. Dragging zooms in; a click takes one bar; Back zooms out.
 
 import { el, fill, svg } from "./dom.js";
-import { count, duration, moment, tick } from "./text.js";
+import { count, duration, moment, tick, zoneShift } from "./text.js";
 
 /**
  * @typedef {object} Counts
@@ -16,6 +16,16 @@ import { count, duration, moment, tick } from "./text.js";
  */
 
 const LEVELS = ["debug", "info", "warn", "error"];
+const [SECOND, MINUTE, HOUR, DAY] = [1000, 60_000, 3_600_000, 86_400_000];
+
+/** Distances of the times on the axis: round ones, that a person counts in. */
+const STEPS = [
+  ...[1, 2, 5, 10, 30].map((count) => count * SECOND),
+  ...[1, 2, 5, 10, 30].map((count) => count * MINUTE),
+  ...[1, 3, 6, 12].map((count) => count * HOUR),
+  ...[1, 2, 7, 14, 30, 90].map((count) => count * DAY),
+];
+const TICK_PX = 96;
 const BOTTOM_PX = 16;
 const TOP_PX = 8;
 
@@ -99,17 +109,17 @@ export class Histogram {
   /** @param {Counts} counts @param {number} width @param {number} height @param {number} most */
   drawAxis(counts, width, height, most) {
     const span = counts.to_ms - counts.from_ms;
-    const ticks = Math.max(2, Math.min(9, Math.floor(width / 130)));
     const bottom = height - BOTTOM_PX;
     this.canvas.append(svg("line", { class: "grid", x1: 0, x2: width, y1: bottom, y2: bottom }));
-    for (let index = 0; index < ticks; index += 1) {
-      const x = ((index + 0.5) / ticks) * width;
-      const text = svg(
-        "text",
-        { x, y: height - 4, "text-anchor": "middle" },
-        tick(counts.from_ms + (x / width) * span, span),
+    const step = STEPS.find((step) => (step / span) * width >= TICK_PX) ?? STEPS.at(-1) ?? span;
+    const shift = zoneShift(counts.from_ms);
+    for (let ms = Math.ceil((counts.from_ms + shift) / step) * step - shift; ms < counts.to_ms; ms += step) {
+      const x = this.toPx(ms, width);
+      if (x < 24 || x > width - 24) continue;
+      this.canvas.append(
+        svg("line", { class: "grid", x1: x, x2: x, y1: TOP_PX, y2: bottom }),
+        svg("text", { x, y: height - 4, "text-anchor": "middle" }, tick(ms, span)),
       );
-      this.canvas.append(svg("line", { class: "grid", x1: x, x2: x, y1: TOP_PX, y2: bottom }), text);
     }
     if (most) this.canvas.append(svg("text", { x: 6, y: 13 }, `${count(most)} / ${duration(counts.width_ms)}`));
   }

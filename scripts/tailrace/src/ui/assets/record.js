@@ -63,19 +63,26 @@ async function load(item, choose, element) {
       el("p", { class: "text" }, visible(record.message)),
       actions(record, item),
       ...stacks.map((stack) => el("pre", { class: "stack", tabindex: "0" }, visible(stack))),
-      el("h3", {}, "Record"),
       el(
         "div",
-        { class: "tree" },
-        field("time", moment(Date.parse(record.timestamp)), "", choose),
-        field("worker", record.worker_name, "worker", choose),
-        field("level", record.log_level, "level", choose),
-        field("request_id", record.request_id, "request_id", choose),
-        field("correlation_id", record.correlation_id, "correlation_id", choose),
-        record.execution_time_ms !== null && field("cpu", `${record.execution_time_ms} ms`, "", choose),
+        { class: "columns" },
+        el(
+          "div",
+          {},
+          el("h3", {}, "Record"),
+          el(
+            "div",
+            { class: "tree" },
+            field("time", moment(Date.parse(record.timestamp)), "", choose),
+            field("worker", record.worker_name, "worker", choose),
+            field("level", record.log_level, "level", choose),
+            field("request_id", record.request_id, "request_id", choose),
+            field("correlation_id", record.correlation_id, "correlation_id", choose),
+            record.execution_time_ms !== null && field("cpu", `${record.execution_time_ms} ms`, "", choose),
+          ),
+        ),
+        el("div", {}, el("h3", {}, "Context"), tree(isObject ? withoutStacks(context) : { text: context }, choose)),
       ),
-      el("h3", {}, "Context"),
-      tree(isObject ? withoutStacks(context) : { text: context }, choose),
     );
   } catch (error) {
     element.append(

@@ -30,6 +30,11 @@ export function isUtc() {
   return zone.utc;
 }
 
+/** Milliseconds that the zone is ahead of UTC. @param {number} ms */
+export function zoneShift(ms) {
+  return zone.utc ? 0 : -new Date(ms).getTimezoneOffset() * 60_000;
+}
+
 /** @param {number} number @param {number} [digits] */
 function padded(number, digits = 2) {
   return String(number).padStart(digits, "0");
