@@ -22,11 +22,12 @@ const SCREEN_LINES: usize = 36;
 /// Columns of a help text in a pipe, and at most on a terminal.
 const COLUMNS: usize = 100;
 
-const COMMANDS: [&[&str]; 7] = [
+const COMMANDS: [&[&str]; 8] = [
     &[],
     &["logs"],
     &["trace"],
     &["stats"],
+    &["ui"],
     &["replay"],
     &["normalize"],
     &["completions"],

@@ -18,7 +18,7 @@ const NAMES: [&str; 5] = [
     "chrome",
 ];
 
-/// Where macOS has them.
+/// The places of browsers on macOS.
 const APPLICATIONS: [&str; 2] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -31,7 +31,7 @@ const REMEDY: &str = "hint: install Chrome or Chromium (Debian: apt-get install 
 /// Returns the browser that is named or installed; `None` where there is none.
 ///
 /// # Errors
-/// Where `CHROME` names what is not a file.
+/// Fails if `CHROME` does not name a file.
 pub fn find_installed() -> Result<Option<PathBuf>> {
     if let Some(named) = env::var_os("CHROME").filter(|name| !name.is_empty()) {
         let path = PathBuf::from(&named);
@@ -54,7 +54,7 @@ pub fn find_installed() -> Result<Option<PathBuf>> {
 /// Returns a browser; installs npm's where there is no other and npm has one for this machine.
 ///
 /// # Errors
-/// Where there is none, with the remedy.
+/// Fails if there is none, with the remedy.
 pub fn find_or_install(workspace: &Workspace, say: impl FnOnce(&str)) -> Result<PathBuf> {
     if let Some(found) = find_installed()? {
         return Ok(found);

@@ -10,7 +10,7 @@ use checkout::process;
 /// Installs the packages of the lockfile in `folder`, unless they are there. Says so before, with `say`.
 ///
 /// # Errors
-/// Where there is no npm, or it fails.
+/// Fails if there is no npm, or npm fails.
 pub fn install(folder: &Path, say: impl FnOnce(&str)) -> Result<()> {
     let lockfile = folder.join("package-lock.json");
     let wanted = fs::read_to_string(&lockfile)

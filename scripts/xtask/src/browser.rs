@@ -1,4 +1,4 @@
-//! What the browser tests need: the packages that drive the browser, and a browser.
+//! The needs of the browser tests: the packages that drive the browser, and a browser.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::step::say;
 /// Installs the packages and finds the browser.
 ///
 /// # Errors
-/// Where either is not to be had, with the remedy.
+/// Fails if either cannot be had, with the remedy.
 pub(crate) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.root().join(ui_tests::FOLDER);
     ui_tests::packages::install(&folder, |text| say(text))?;

@@ -2,7 +2,7 @@
 
 use super::{Filter, Params, Statement, source};
 
-/// What kind of record it is: every context begins with it, so that nothing has to be parsed.
+/// The kind of record: every context begins with it, so that nothing has to be parsed.
 const KIND: &str = "CASE substr(context_json, 1, 13) \
      WHEN '{\"kind\":\"invo' THEN 'invocation' WHEN '{\"kind\":\"log\"' THEN 'log' \
      WHEN '{\"kind\":\"exce' THEN 'exception' WHEN '{\"kind\":\"diag' THEN 'diagnostic' ELSE '' END";

@@ -56,7 +56,7 @@ fn quote(word: &str) -> String {
 mod tests {
     use super::*;
 
-    /// What a shell makes of a command's words, one a line.
+    /// Returns the words that a shell makes of a command.
     fn words(command: &str) -> Vec<String> {
         let script = format!("tailrace() {{ printf '%s\\n' \"$@\"; }}\n{command}");
         let output = std::process::Command::new("sh")

@@ -12,7 +12,7 @@ use super::tally::{Tally, Width};
 use crate::slices::Slices;
 use crate::{Error, sql, time};
 
-/// How old a slice must be to be counted only once.
+/// The age from which on a slice is counted only once.
 const SETTLED_MS: i64 = 30 * 60_000;
 
 /// The first slice: nobody knows yet how much it holds.
@@ -21,7 +21,7 @@ const FIRST_MS: i64 = 60_000;
 /// The questions whose counts are remembered.
 const REMEMBERED: usize = 16;
 
-/// What was counted before, by query and length of buckets.
+/// Earlier counts, by query and length of buckets.
 #[derive(Debug, Default)]
 pub(super) struct Remembered(Mutex<BTreeMap<(String, Width), (u64, Tally)>>);
 
@@ -64,7 +64,7 @@ impl Remembered {
 pub(super) struct Count {
     question: Question,
     tally: Tally,
-    /// What is left to count, the next last.
+    /// The times that are left to count, the next last.
     gaps: Vec<(i64, i64)>,
     slices: Option<Slices>,
     step_ms: i64,

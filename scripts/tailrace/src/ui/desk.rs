@@ -1,6 +1,6 @@
 //! D1 in turns. D1 runs one statement at a time, goes on when its client has hung up, and log-writer waits in the same
-//! line: so the whole server has one turn to give, however many tabs ask. Who waits longest of the highest rank is next;
-//! who has gone is not asked for.
+//! line: so the whole server has one turn to give, however many tabs ask. The next turn goes to the question of the
+//! highest rank that has waited longest; a question whose tab has gone is not asked.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use crate::Error;
 use crate::client::d1::Database;
 
-/// How long the oldest row's time is taken to be right: it only ever becomes later.
+/// The time for which the oldest row is taken to be the oldest: that row only ever becomes a later one.
 const OLDEST_FOR: Duration = Duration::from_secs(60);
 
 /// The order in which D1 is asked.
@@ -85,7 +85,7 @@ impl Desk {
     }
 }
 
-/// Who has the turn, and who waits.
+/// The turn, and the questions that wait for it.
 #[derive(Debug, Default)]
 struct Turns {
     line: Mutex<Line>,

@@ -1,4 +1,4 @@
-//! Who may ask. Any page that the browser shows can send requests to this machine, and any name can be made to lead to
+//! The rules for who may ask. Any page that the browser shows can send requests to this machine, and any name can be made to lead to
 //! it, so a request is served only if
 //!
 //! 1. its Host names this machine, whatever the port: a tunnel has another one;
@@ -47,14 +47,14 @@ const HEADERS: [(HeaderName, &str); 7] = [
 /// The page that leads from the address with the secret to the one without it.
 const ENTRY: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8"><title>Tailrace</title><meta http-equiv="refresh" content="0;url=/"><p><a href="/">Open the logs</a>"#;
 
-/// What lets somebody in: made anew at each start.
+/// The secret and the cookie that let a visitor in: made anew at each start.
 #[derive(Debug)]
 pub struct Guard {
     secret: String,
     cookie: String,
 }
 
-/// What becomes of a request.
+/// The decision about a request.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Serve,
@@ -67,7 +67,7 @@ impl Guard {
     /// Makes a secret and a cookie.
     ///
     /// # Errors
-    /// Where the system has no randomness.
+    /// Fails if the system has no randomness.
     pub fn new() -> Result<Self, Error> {
         Ok(Self {
             secret: random_text()?,

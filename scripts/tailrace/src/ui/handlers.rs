@@ -33,7 +33,7 @@ use crate::sql::{self, IdColumn, Position};
 /// Records of a trace that are read.
 const TRACE_ROWS: usize = 5000;
 
-/// What the page is about, as it says itself.
+/// The installation that the page shows.
 #[derive(Clone, Debug, Serialize)]
 pub struct About {
     /// Account, environment and database, or the local system.
@@ -72,7 +72,7 @@ impl About {
     }
 }
 
-/// What the server knows.
+/// The state of the server.
 #[derive(Clone, Debug)]
 pub struct App {
     desk: Arc<Desk>,
@@ -143,7 +143,7 @@ pub(super) async fn logs(
     Ok(lines(LogSteps(Some(window), search, app)))
 }
 
-/// Whether counts are made anew.
+/// Asks for counts that are made anew.
 #[derive(Deserialize)]
 pub(super) struct Refresh {
     #[serde(default)]
@@ -304,7 +304,7 @@ pub(super) async fn term(Query(chosen): Query<Chosen>) -> Result<Json<Value>, Fa
     Ok(Json(json!({"q": asked.q})))
 }
 
-/// What a command is to show: a trace, or a search.
+/// The thing that a command is to show: a trace where there is an id, else a search.
 #[derive(Deserialize)]
 pub(super) struct Shown {
     id: Option<String>,

@@ -16,16 +16,16 @@ use crate::commands::logs::follow::Follower;
 use crate::record::Row;
 use crate::sql::Filter;
 
-/// How often D1 is looked at.
+/// The time from one look at D1 to the next.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// How late a row may be stored to be shown, in seconds.
+/// The longest delay, in seconds, with which a row may be stored and still be shown.
 const LATE_SECONDS: u32 = 6 * 3600;
 
 /// Looks that a tab may fall behind.
 const BEHIND: usize = 16;
 
-/// What a look found: JSON, as it is sent.
+/// The rows that a look found, as JSON.
 type Found = Arc<str>;
 
 /// The looks that are under way, by query.

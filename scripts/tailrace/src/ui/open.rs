@@ -10,7 +10,7 @@ use crate::Error;
 /// Opens `url` in the user's browser. The file is needed until the browser has read it, and goes when it is dropped.
 ///
 /// # Errors
-/// Where the file cannot be written, or there is no browser.
+/// Fails if the file cannot be written, or there is no browser.
 pub fn open_browser(url: &str) -> Result<NamedTempFile, Error> {
     let file = write_page(url).map_err(Error::io("write the page that opens the browser"))?;
     open::that_detached(file.path()).map_err(Error::io("no browser could be opened"))?;

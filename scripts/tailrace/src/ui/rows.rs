@@ -30,7 +30,7 @@ pub(super) struct ListRow {
     level: String,
     kind: String,
     message: String,
-    /// What the line carried, `key=value`.
+    /// The data of the line, `key=value`.
     carried: String,
     request_id: Option<String>,
     correlation_id: Option<String>,

@@ -38,7 +38,7 @@ pub fn read_address(text: &str) -> Result<SocketAddr, Error> {
 /// Listens on `address`, or on a free port where that one is taken.
 ///
 /// # Errors
-/// Where this machine has no such address.
+/// Fails if this machine has no such address.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     let listener = match TcpListener::bind(address).await {
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {

@@ -1,4 +1,4 @@
-//! What was counted: by bucket of time and by what the records have in common. A tally knows which times it has counted,
+//! Counts of records: by bucket of time and by what the records have in common. A tally knows which times it has counted,
 //! so that none is counted twice; what ended long ago is remembered from question to question.
 
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ impl Width {
     }
 }
 
-/// What records have in common.
+/// The values that records share.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Group {
     worker: String,

@@ -15,7 +15,7 @@ use crate::time;
 #[derive(Debug, Serialize)]
 pub(super) struct Waterfall {
     id: String,
-    /// Whether the id is that of an invocation, and not of everything that a request caused.
+    /// True if the id is that of an invocation, and not of everything that a request caused.
     one_request: bool,
     /// Correlation ids of the records, where the id is that of an invocation.
     correlation_ids: Vec<String>,
@@ -25,7 +25,7 @@ pub(super) struct Waterfall {
     records: usize,
     workers: usize,
     failures: usize,
-    /// Whether there are more records than were read.
+    /// True if there may be more records than were read.
     cut: bool,
     invocations: Vec<Invocation>,
 }
@@ -48,15 +48,15 @@ struct Invocation {
     left: f64,
     /// The length, from 0 to 1.
     width: f64,
-    /// Whether it, or a line in it, is of level error.
+    /// True if it, or a line in it, is of level error.
     failed: bool,
-    /// Whether it handled other requests as well.
+    /// True if it handled other requests as well.
     shared: bool,
     record: Option<Place>,
     lines: Vec<Line>,
 }
 
-/// Where a record is found.
+/// The key of a record.
 #[derive(Debug, Serialize)]
 struct Place {
     timestamp: String,
