@@ -10,6 +10,7 @@ mod ui;
 mod values;
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -17,7 +18,7 @@ use log_record::Reason;
 
 pub use global::{Color, Format, FormatArgs, GlobalArgs, QueueNames, ZoneArgs};
 pub use logs::Logs;
-pub use normalize::Normalize;
+pub use normalize::{Normalize, Setting};
 pub use stats::Stats;
 pub use trace::Trace;
 pub use ui::Ui;
@@ -53,7 +54,7 @@ Environment:
   TAILRACE_DEAD_LETTER_QUEUE, TAILRACE_FALLBACK
                          the options of these names, where they are not given
   HTTPS_PROXY, NO_PROXY  a proxy; this machine is never asked through one
-  SSL_CERT_FILE          certificates to trust, beside the system's
+  SSL_CERT_FILE          certificates to trust instead of the system's
   NO_COLOR               no colours, as --color never
 
 Configuration:
@@ -180,7 +181,7 @@ pub struct Replay {
     pub message: Option<String>,
     /// Take at most COUNT dead letters
     #[arg(long, short = 'n', value_name = "COUNT")]
-    pub limit: Option<usize>,
+    pub limit: Option<NonZeroUsize>,
     /// Only letters of this reason; may be given several times
     #[arg(long, value_name = "REASON", value_parser = REASONS)]
     pub reason: Vec<Reason>,

@@ -11,13 +11,13 @@
 //! - [`cache`]: ids that were looked up before;
 //! - [`retry`]: when a call is made again (the one user of `backoff`);
 //! - [`client`]: the API: D1, KV and queues;
-//! - [`record`]: a stored row as it is read back;
+//! - [`record`]: a stored row as it is read back; [`letter`]: a dead letter;
 //! - [`sql`]: every query, with bound parameters;
 //! - [`slices`]: a long window of time in parts;
 //! - [`search`]: the rows that match a filter;
 //! - [`ids`]: ids as people have them;
 //! - [`time`]: times as people write and read them;
-//! - [`output`]: colours, widths and text that is safe to print;
+//! - [`output`]: colours, widths and text that is safe to print; [`counter`]: progress;
 //! - [`histogram`]: exact percentiles from counted values;
 //! - [`ui`]: the page of `tailrace ui`, and the server behind it;
 //! - [`commands`]: one file per command.
@@ -28,10 +28,12 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod config;
+pub mod counter;
 pub mod credentials;
 pub mod error;
 pub mod histogram;
 pub mod ids;
+pub mod letter;
 pub mod output;
 pub mod place;
 pub mod record;

@@ -4,14 +4,13 @@
 //! doubled: what is published twice (an answer that got lost, a lease that ran out, a run that was killed) has the same
 //! `log_id` and timestamp, and D1 keeps the first.
 //!
-//! In reading order: `letter` (what a dead letter holds), `table` (every reason, state and action), `publish`
+//! In reading order: [`crate::letter`] (what a dead letter holds), `table` (every reason, state and action), `publish`
 //! (where letters go), `ledger` (the table of a run), `queue` and `kv` (the two places letters are taken from),
 //! `summary` (what became of them), `export` (the file), `stop` (Ctrl-C).
 
 mod export;
 mod kv;
 mod ledger;
-mod letter;
 mod publish;
 mod queue;
 mod stop;
@@ -60,14 +59,9 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
     let from = args
         .from
         .unwrap_or(if local { Source::Kv } else { Source::Queue });
-    let usage = |text: &str| Err(Error::Usage(text.to_owned()));
     if local && from == Source::Queue {
-        return usage(
-            "--from queue: the local runtime lets nobody pull from a queue; its dead letters are in KV (--from kv)",
-        );
-    }
-    if args.limit == Some(0) {
-        return usage("--limit: must be at least 1");
+        let text = "--from queue: the local runtime lets nobody pull from a queue; its dead letters are in KV (--from kv)";
+        return Err(Error::Usage(text.to_owned()));
     }
     let export = args.export.as_deref().map(Export::create).transpose()?;
     let client = super::connect(place).await?;
@@ -149,6 +143,11 @@ fn allow_broken_pipe(written: Result<(), Error>) -> Result<(), Error> {
 }
 
 impl<'a> Job<'a> {
+    /// Returns how many calls are made together.
+    fn at_once(&self) -> usize {
+        usize::from(self.args.concurrency)
+    }
+
     /// Returns the namespace of the fallback.
     async fn fallback(&self) -> Result<&Namespace<'a>, Error> {
         let find = async || Namespace::find(self.client, &self.place.fallback()).await;

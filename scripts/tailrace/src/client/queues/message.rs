@@ -27,7 +27,7 @@ impl From<Vec<u8>> for MessageBody {
 pub struct Message {
     /// The same at each delivery.
     pub id: String,
-    /// The lease of this delivery, for [`Queue::ack`]; of a peeked message the reference for [`Queue::purge`].
+    /// The lease of this delivery, for an ack; of a peeked message the reference, for a purge.
     pub handle: String,
     /// What it holds.
     pub body: MessageBody,

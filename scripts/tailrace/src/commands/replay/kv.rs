@@ -8,8 +8,8 @@ use log_record::fallback::{DEAD_LETTERS, ENVELOPES};
 
 use super::Job;
 use super::ledger::Ledger;
-use super::letter::{Letter, Origin};
 use crate::client::queues::MessageBody;
+use crate::letter::{Letter, Origin};
 use crate::{Error, time};
 
 /// Keys worked on together: their letters share messages.
@@ -31,48 +31,39 @@ pub(super) async fn run(job: &Job<'_>, ledger: &mut Ledger<'_, '_>) -> Result<()
         listed.retain(|key| key.get(prefix.len()..).is_some_and(|rest| *rest < *begun));
         keys.extend(listed.into_iter().map(|key| (key, origin)));
     }
-    ledger.progress.expect(keys.len() as u64);
+    ledger.progress.expect(keys.len());
     let mut unread = keys.len();
     let mut reading = stream::iter(keys)
         .map(|(key, origin)| async move {
             let value = namespace.get(&key).await;
             (key, origin, value)
         })
-        .buffered(usize::from(job.args.concurrency))
+        .buffered(job.at_once())
         .chunks(CHUNK_KEYS);
     while !ledger.is_over()
         && let Some(values) = reading.next().await
     {
-        let mut batch = Vec::new();
         for (key, origin, value) in values {
-            let value = match value {
-                Ok(value) => value,
-                Err(error) => {
-                    ledger.fail(error);
-                    continue;
+            match value {
+                Err(error) => ledger.fail(error),
+                Ok(value) => {
+                    unread -= 1;
+                    // One without a value was drained by log-writer meanwhile.
+                    let Some(value) = value else { continue };
+                    let letter = Letter::read(MessageBody::from(value), origin);
+                    let since_ms = parse_key_time(&key);
+                    ledger.enter(&key, letter, since_ms, false).await;
                 }
-            };
-            unread -= 1;
-            // One without a value was drained by log-writer meanwhile.
-            let Some(value) = value else { continue };
-            let mut letter = Letter::read(MessageBody::from(value), origin);
-            if ledger
-                .enter(&key, &mut letter, parse_key_time(&key), false)
-                .await
-            {
-                batch.push((key, letter));
             }
         }
         // (1) If the process dies in here, every key is still there: all of it is published again, and stored once.
-        for key in ledger.publish(batch).await {
+        for key in ledger.publish().await {
             // (2) If the process dies in here, the same.
-            match namespace.delete(&key).await {
-                Ok(()) => ledger.confirm_gone(&key),
-                Err(error) => {
-                    ledger.fail(error);
-                    break;
-                }
+            if let Err(error) = namespace.delete(&key).await {
+                ledger.fail(error);
+                break;
             }
+            ledger.confirm_gone(&key);
         }
     }
     ledger.leave_unseen(unread as u64);

@@ -1,29 +1,32 @@
 //! What a run knows: the table of letters, the counts, the export, and the bodies that letters left in KV.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroUsize;
 
 use super::Job;
 use super::export::Export;
-use super::letter::{Content, Letter};
-use super::summary::{Progress, ReplaySummary};
+use super::summary::ReplaySummary;
 use super::table::{Entry, SkipReason, State};
 use crate::client::queues::MessageBody;
-use crate::{Error, output};
+use crate::counter::Counter;
+use crate::letter::{Content, Letter};
+use crate::{Error, output, time};
 
 /// What a run knows.
 pub(super) struct Ledger<'j, 'a> {
     job: &'j Job<'a>,
     /// The table: each letter by the id of its message, or by its key.
     pub(super) entries: HashMap<String, Entry>,
+    /// The letters in flight.
+    batch: Vec<(String, Letter)>,
     /// The counts.
     pub(super) summary: ReplaySummary,
-    /// The bar.
-    pub(super) progress: Progress,
+    pub(super) progress: Counter,
     /// What went wrong first.
-    pub(super) failure: Option<Error>,
+    failure: Option<Error>,
     export: Option<Export>,
-    stopped: bool,
-    export_broken: bool,
+    is_stopped: bool,
+    is_export_broken: bool,
     /// Letters taken, against the limit.
     taken: usize,
 }
@@ -34,31 +37,32 @@ impl<'j, 'a> Ledger<'j, 'a> {
         Self {
             job,
             entries: HashMap::new(),
+            batch: Vec::new(),
             summary: ReplaySummary::default(),
-            progress: Progress::start(),
+            progress: Counter::start(["dead letter", "dead letters"]),
             failure: None,
             export,
-            stopped: false,
-            export_broken: false,
+            is_stopped: false,
+            is_export_broken: false,
             taken: 0,
         }
     }
 
     /// Returns how many letters may still be taken.
     pub(super) fn room(&self) -> usize {
-        let limit = self.job.args.limit.unwrap_or(usize::MAX);
+        let limit = self.job.args.limit.map_or(usize::MAX, NonZeroUsize::get);
         limit.saturating_sub(self.taken)
     }
 
     /// Returns whether to begin nothing new.
     pub(super) fn is_over(&self) -> bool {
-        let found = self.job.args.message.is_some() && self.taken > 0;
-        self.stopped || found || self.room() == 0 || self.job.stop.is_asked()
+        let is_found = self.job.args.message.is_some() && self.taken > 0;
+        self.is_stopped || is_found || self.room() == 0 || self.job.stop.is_asked()
     }
 
     /// Begins nothing new.
     pub(super) fn fail(&mut self, error: Error) {
-        self.stopped = true;
+        self.is_stopped = true;
         // The first failure is the cause; what follows is mostly its echo.
         self.failure.get_or_insert(error);
     }
@@ -81,80 +85,89 @@ impl<'j, 'a> Ledger<'j, 'a> {
         }
     }
 
-    /// Enters a letter that is met for the first time into the table: counts it, fetches its body from KV, exports it.
-    /// Returns whether to publish it.
+    /// Enters a letter that is met for the first time into the table: counts it, fetches its body from KV, exports it, and
+    /// puts it into the batch unless it stays.
     pub(super) async fn enter(
         &mut self,
         id: &str,
-        letter: &mut Letter,
+        mut letter: Letter,
         since_ms: Option<i64>,
         came_back: bool,
-    ) -> bool {
-        let mut why = self.judge(id, letter, came_back);
-        let is_asked_for = !matches!(
-            why,
-            Some(SkipReason::NotNamed | SkipReason::NotAsked | SkipReason::BeyondLimit)
-        );
-        if is_asked_for {
+    ) {
+        let mut why = self.judge(id, &letter, came_back);
+        if !why.is_some_and(SkipReason::is_unasked) {
             if why.is_none() || self.export.is_some() {
-                let lacking = self.fetch_body(letter).await;
+                let lacking = self.fetch_body(&mut letter).await;
                 if let (Some(lacking), true) = (lacking, self.export.is_some()) {
                     *self.summary.lacking.entry(lacking).or_default() += 1;
                 }
                 why = why
                     .or(lacking)
-                    .or_else(|| self.judge(id, letter, came_back));
+                    .or_else(|| self.judge(id, &letter, came_back));
             }
-            let since_ms = letter.failed_ms.or(since_ms);
-            let age_ms = since_ms.map(|since| self.job.now.as_millisecond() - since);
-            self.summary.count_letter(letter, age_ms);
-            self.taken += usize::from(why.is_none() || why == Some(SkipReason::OnlyCounted));
-            if let Some(export) = &mut self.export
-                && let Err(error) = export.write(id, letter)
-            {
-                self.export_broken = true;
-                self.fail(error);
-            }
+            let failed_ms = letter.failed_at.as_deref().and_then(time::millis);
+            let now_ms = self.job.now.as_millisecond();
+            let age_ms = failed_ms.or(since_ms).map(|since| now_ms - since);
+            self.summary.count_letter(&letter, age_ms);
+            self.taken += usize::from(matches!(why, None | Some(SkipReason::OnlyCounted)));
+            self.export(|export| export.write(id, &letter));
         }
-        let state = why.map_or(State::InFlight, State::Held);
-        let entry = Entry::new(state, letter);
+        let entry = Entry {
+            state: why.map_or(State::InFlight, State::Held),
+            records: letter.records().len() as u64,
+            body_key: letter.body_key.clone(),
+            ..Entry::default()
+        };
         self.entries.insert(id.to_owned(), entry);
-        self.progress.expect(self.entries.len() as u64);
-        why.is_none()
+        self.progress.expect(self.entries.len());
+        if why.is_none() {
+            self.batch.push((id.to_owned(), letter));
+        }
     }
 
-    /// Publishes letters that were entered, unless what is exported of them cannot be written first. Returns the ids of
-    /// those that are published, to be taken away.
-    pub(super) async fn publish(&mut self, batch: Vec<(String, Letter)>) -> Vec<String> {
-        if let Some(export) = &mut self.export
-            && let Err(error) = export.flush()
-        {
-            self.export_broken = true;
+    fn export(&mut self, write: impl FnOnce(&mut Export) -> Result<(), Error>) {
+        if let Some(Err(error)) = self.export.as_mut().map(write) {
+            self.is_export_broken = true;
             self.fail(error);
         }
-        let letters: Vec<_> = batch.iter().map(|(_, letter)| letter).collect();
-        let mut published = vec![false; letters.len()];
-        if let (Some(target), false) = (&self.job.target, self.export_broken) {
-            let at_once = usize::from(self.job.args.concurrency);
-            let sent = target.publish(&letters, at_once).await;
+    }
+
+    /// Publishes the batch, unless what is exported of it cannot be written first. Returns the ids of those that are
+    /// published, to be taken away.
+    pub(super) async fn publish(&mut self) -> Vec<String> {
+        self.export(Export::flush);
+        let batch = std::mem::take(&mut self.batch);
+        let (mut ids, letters): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let mut published = vec![false; ids.len()];
+        if let (Some(target), false) = (&self.job.target, self.is_export_broken) {
+            let sent = target.publish(&letters, self.job.at_once()).await;
             published = sent.published;
-            self.stopped |= sent.is_broken;
+            self.is_stopped |= sent.is_broken;
             self.failure = self.failure.take().or(sent.failure);
         }
-        let mut ids = Vec::new();
-        for ((id, _), published) in batch.into_iter().zip(published) {
-            if let Some(entry) = self.entries.get_mut(&id) {
-                if published {
-                    entry.state = State::Published;
-                    ids.push(id);
-                } else {
-                    entry.state = State::Held(SkipReason::NotPublished);
-                    self.taken = self.taken.saturating_sub(1);
-                }
+        self.taken -= published.iter().filter(|published| !**published).count();
+        self.set_state(&ids, |_| State::Held(SkipReason::NotPublished));
+        let mut published = published.into_iter();
+        ids.retain(|_| published.next() == Some(true));
+        self.set_state(&ids, |_| State::Published);
+        self.progress.set_done(self.entries.len());
+        ids
+    }
+
+    /// Returns the ids of the entries that are wanted.
+    pub(super) fn select(&self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<String> {
+        let entries = self.entries.iter();
+        let wanted = entries.filter(|(_, entry)| is_wanted(entry));
+        wanted.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Gives entries their next state.
+    pub(super) fn set_state(&mut self, ids: &[String], next: impl Fn(&Entry) -> State) {
+        for id in ids {
+            if let Some(entry) = self.entries.get_mut(id) {
+                entry.state = next(entry);
             }
         }
-        self.progress.set_done(self.entries.len() as u64);
-        ids
     }
 
     /// Notes that a message, or a key, is gone.
@@ -172,14 +185,10 @@ impl<'j, 'a> Ledger<'j, 'a> {
             return None;
         };
         // After one call that failed for good, the next would too.
-        if self.stopped {
+        if self.is_stopped {
             return Some(SkipReason::BodyNotRead);
         }
-        let value = match self.job.fallback().await {
-            Ok(fallback) => fallback.get(key).await,
-            Err(error) => Err(error),
-        };
-        match value {
+        match async { self.job.fallback().await?.get(key).await }.await {
             Ok(Some(body)) => {
                 letter.content = Content::from(MessageBody::from(body));
                 None
@@ -236,7 +245,7 @@ impl<'j, 'a> Ledger<'j, 'a> {
                 *bodies.entry(key).or_insert(true) &= entry.state == State::Gone;
             }
         }
-        for (key, _) in bodies.into_iter().filter(|(_, gone)| *gone) {
+        for (key, _) in bodies.into_iter().filter(|(_, is_gone)| *is_gone) {
             if let Err(error) = fallback.delete(key).await {
                 // It expires by itself.
                 output::note(&format!("a body that is replayed stays in KV: {error}"));

@@ -5,10 +5,10 @@ use log_record::EnvelopeBuilder;
 use log_record::envelope::Pushed;
 use log_writer::statement;
 
-use super::letter::{Content, Letter};
 use crate::Error;
 use crate::client::d1::Database;
 use crate::client::queues::Queue;
+use crate::letter::{Content, Letter};
 use crate::sql::Statement;
 
 /// Where records go.
@@ -18,6 +18,7 @@ pub(super) enum Target<'a> {
 }
 
 /// What became of letters.
+#[derive(Default)]
 pub(super) struct Sent {
     /// By index: whether all of it is published.
     pub(super) published: Vec<bool>,
@@ -38,50 +39,45 @@ impl Target<'_> {
 
     /// Publishes letters. The process may die at any await: what is published by then is published again by the next
     /// run, and stored once.
-    pub(super) async fn publish(&self, letters: &[&Letter], at_once: usize) -> Sent {
-        let mut sent = Sent {
-            published: vec![true; letters.len()],
-            failure: None,
-            is_broken: false,
-        };
+    pub(super) async fn publish(&self, letters: &[Letter], at_once: usize) -> Sent {
         match self {
-            Self::Queue(queue) => {
-                let (outgoing, unfit) = pack_letters(letters.iter().map(|letter| &letter.content));
-                sent.mark_unpublished(&unfit);
-                let bodies: Vec<_> = outgoing.iter().map(|one| one.body.as_str()).collect();
-                let (published, failure) = queue.publish(&bodies, at_once).await;
-                for one in outgoing.iter().skip(published) {
-                    sent.mark_unpublished(&one.letters);
-                }
-                sent.is_broken = failure.is_some();
-                sent.failure = failure;
-            }
-            // Letter by letter, so that one which the database rejects stands alone.
-            Self::Database(database) => {
-                for (index, letter) in letters.iter().enumerate() {
-                    if sent.is_broken {
-                        sent.mark_unpublished(&[index]);
-                    } else if let Err(error) = insert_records(database, letter).await {
-                        sent.mark_unpublished(&[index]);
-                        // A statement that the database refuses says nothing about the next one.
-                        sent.is_broken = !matches!(error, Error::Api { .. });
-                        sent.failure.get_or_insert(error);
-                    }
-                }
-            }
+            Self::Queue(queue) => publish_letters(queue, letters, at_once).await,
+            Self::Database(database) => insert_letters(database, letters).await,
         }
-        sent
     }
 }
 
-impl Sent {
-    fn mark_unpublished(&mut self, letters: &[usize]) {
-        for letter in letters {
-            if let Some(published) = self.published.get_mut(*letter) {
-                *published = false;
-            }
+async fn publish_letters(queue: &Queue<'_>, letters: &[Letter], at_once: usize) -> Sent {
+    let (outgoing, unfit) = pack_letters(letters.iter().map(|letter| &letter.content));
+    let bodies: Vec<_> = outgoing.iter().map(|one| one.body.as_str()).collect();
+    let (count, failure) = queue.publish(&bodies, at_once).await;
+    let unsent = outgoing.iter().skip(count).flat_map(|one| &one.letters);
+    let mut published = vec![true; letters.len()];
+    for index in unfit.iter().chain(unsent) {
+        if let Some(published) = published.get_mut(*index) {
+            *published = false;
         }
     }
+    Sent {
+        published,
+        is_broken: failure.is_some(),
+        failure,
+    }
+}
+
+/// Inserts letter by letter, so that one which the database rejects stands alone.
+async fn insert_letters(database: &Database<'_>, letters: &[Letter]) -> Sent {
+    let mut sent = Sent::default();
+    for letter in letters {
+        let inserted = insert_records(database, letter).await;
+        sent.published.push(inserted.is_ok());
+        if let Err(error) = inserted {
+            // A statement that the database refuses says nothing about the next one.
+            sent.is_broken |= !matches!(error, Error::Api { .. });
+            sent.failure.get_or_insert(error);
+        }
+    }
+    sent
 }
 
 async fn insert_records(database: &Database<'_>, letter: &Letter) -> Result<(), Error> {

@@ -11,19 +11,18 @@ use futures_util::future::join_all;
 
 use super::Job;
 use super::ledger::Ledger;
-use super::letter::{Letter, Origin};
 use super::summary::Look;
-use super::table::{Deliveries, Entry, State};
+use super::table::{Entry, State, few_left};
 use crate::client::queues::{CALL_MESSAGES, Message, MessageBody, Queue};
+use crate::letter::{Letter, Origin};
 use crate::{Error, output};
 
-/// How often to look again when nothing is delivered although there should be something: pulling is short polling, and
-/// the backlog is an estimate that lags behind.
-const IDLE_LOOKS: usize = 3;
-const IDLE_PAUSE: Duration = Duration::from_secs(1);
+/// Rounds without a letter that is older than the run and was not met before, until the run has seen everything. Pulling
+/// is short polling, and the backlog is an estimate that lags behind.
+const QUIET_ROUNDS: usize = 4;
 
-/// Rounds without a letter that is older than the run and was not met before, until the run has seen everything.
-const STALE_ROUNDS: usize = 3;
+/// The pause after a round that brought nothing at all.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A pull consumer with fewer retries than this may lose messages by being looked at.
 const FEW_RETRIES: u32 = 10;
@@ -33,8 +32,6 @@ struct Run<'r, 'j, 'a> {
     queue: &'r Queue<'a>,
     job: &'j Job<'a>,
     ledger: &'r mut Ledger<'j, 'a>,
-    /// Calls made together.
-    at_once: usize,
     /// After how many retries the platform deletes a message.
     max_retries: u32,
     /// When the run began, by Cloudflare's clock, which counts in whole seconds here.
@@ -69,15 +66,15 @@ pub(super) async fn run<'j, 'a>(
         queue: &queue,
         job,
         ledger,
-        at_once: usize::from(job.args.concurrency),
         max_retries,
         begun_ms: queue.found_at.as_millisecond(),
         requeued: HashSet::new(),
     };
-    if run.peek().await? {
-        return Ok(());
+    if !run.peek().await? {
+        let unseen = run.pull_all().await?;
+        run.finish(unseen).await;
     }
-    run.pull_all().await
+    Ok(())
 }
 
 impl Run<'_, '_, '_> {
@@ -96,10 +93,8 @@ impl Run<'_, '_, '_> {
         let is_full = messages.len() >= CALL_MESSAGES;
         let stays = |message: &Message| {
             let letter = Letter::read(message.body.clone(), Origin::Platform);
-            let why = self
-                .ledger
-                .judge(&message.id, &letter, self.came_back(message));
-            why.is_some()
+            let came_back = self.came_back(message);
+            self.ledger.judge(&message.id, &letter, came_back).is_some()
         };
         let is_enough = match &args.message {
             Some(named) => messages.iter().any(|message| message.id == *named),
@@ -111,21 +106,21 @@ impl Run<'_, '_, '_> {
             if is_full && args.dry_run {
                 self.ledger.summary.look = Look::FirstOnly;
             }
-            let batch = self.meet(messages).await;
-            self.replay(batch, Removal::Purge).await;
+            self.meet(messages).await;
+            self.replay(Removal::Purge).await;
         }
         Ok(is_enough)
     }
 
-    /// Pulls until nothing comes that was not met before.
-    async fn pull_all(&mut self) -> Result<(), Error> {
+    /// Pulls until nothing comes that was not met before. Returns how many messages were not delivered, as far as the
+    /// queue tells.
+    async fn pull_all(&mut self) -> Result<Option<u64>, Error> {
         if self.job.args.dry_run {
             self.ledger.summary.look = Look::Leased;
         }
-        let (mut idle, mut stale, mut pulls) = (0, 0, 1);
+        let (mut quiet, mut pulls, mut rounds) = (0, 1, 0);
         let mut unseen = Some(0);
-        let mut is_first = true;
-        while !self.ledger.is_over() && stale < STALE_ROUNDS && idle <= IDLE_LOOKS {
+        while !self.ledger.is_over() && quiet < QUIET_ROUNDS {
             let room = self.ledger.room();
             let pull = |n| {
                 let count = room.saturating_sub(n * CALL_MESSAGES).min(CALL_MESSAGES);
@@ -139,52 +134,46 @@ impl Run<'_, '_, '_> {
                         backlog = backlog.max(pulled.backlog);
                         messages.extend(pulled.messages);
                     }
-                    Err(error) if is_first => return Err(error),
+                    Err(error) if rounds == 0 => return Err(error),
                     Err(error) => self.ledger.fail(error),
                 }
             }
-            is_first = false;
+            rounds += 1;
             // A full round is followed by a larger one.
             let is_full = messages.len() >= pulls * CALL_MESSAGES;
-            pulls = if is_full { self.at_once } else { 1 };
+            pulls = if is_full { self.job.at_once() } else { 1 };
             let is_new = |one: &Message| {
                 let is_known = self.ledger.entries.contains_key(&one.id);
                 !(is_known || self.came_back(one) || self.is_copy(one))
             };
-            let (is_empty, is_stale) = (messages.is_empty(), !messages.iter().any(is_new));
-            let is_last = |one: &Message| self.deliveries(one) == Deliveries::Last;
-            let _guard = if messages.iter().any(is_last) {
-                Some(self.job.stop.guard_last_delivery().await)
+            let is_empty = messages.is_empty();
+            quiet = if messages.iter().any(is_new) {
+                0
             } else {
-                None
+                quiet + 1
             };
-            let batch = self.meet(messages).await;
-            let known = self.select(Entry::is_queued).len() as u64;
+            let is_last = |one: &Message| few_left(one.attempts, self.max_retries) == Some(0);
+            self.job.stop.hold_last(messages.iter().any(is_last));
+            self.meet(messages).await;
+            let known = self.ledger.select(Entry::is_queued).len() as u64;
             unseen = backlog.map(|backlog: u64| backlog.saturating_sub(known));
             self.protect().await;
-            self.replay(batch, Removal::Ack).await;
-            if !is_empty {
-                (idle, stale) = (0, if is_stale { stale + 1 } else { 0 });
-            } else if unseen == Some(0) {
+            self.replay(Removal::Ack).await;
+            self.job.stop.hold_last(false);
+            if is_empty && unseen == Some(0) {
                 self.confirm_by(backlog);
                 break;
-            } else {
-                idle += 1;
-                self.job.stop.sleep(IDLE_PAUSE).await;
+            }
+            if is_empty {
+                self.job.stop.sleep(PAUSE).await;
             }
         }
-        self.finish(unseen).await;
-        Ok(())
-    }
-
-    fn deliveries(&self, message: &Message) -> Deliveries {
-        Deliveries::after(message.attempts, self.max_retries)
+        Ok(unseen)
     }
 
     fn came_back(&self, message: &Message) -> bool {
-        message
-            .timestamp_ms
-            .is_some_and(|ms| ms > self.begun_ms + 999)
+        let is_later = |ms| ms > self.begun_ms + 999;
+        message.timestamp_ms.is_some_and(is_later)
     }
 
     fn is_copy(&self, message: &Message) -> bool {
@@ -192,62 +181,51 @@ impl Run<'_, '_, '_> {
             && matches!(&message.body, MessageBody::Text(text) if self.requeued.contains(text))
     }
 
-    /// Enters messages into the table. Returns those to publish; whatever fails, each of them is in the batch, or stays,
-    /// or was published before.
-    async fn meet(&mut self, messages: Vec<Message>) -> Vec<(String, Letter)> {
-        let mut batch = Vec::new();
+    /// Enters messages into the table, and takes away again what was published before.
+    async fn meet(&mut self, messages: Vec<Message>) {
         let mut again = Vec::new();
         for message in messages {
             let (id, came_back) = (message.id.clone(), self.came_back(&message));
-            let deliveries = self.deliveries(&message);
-            let last_body = match &message.body {
-                MessageBody::Text(text) if deliveries == Deliveries::Last => Some(text.clone()),
+            let few_left = few_left(message.attempts, self.max_retries);
+            let last_text = match &message.body {
+                MessageBody::Text(text) if few_left == Some(0) => Some(text.clone()),
                 _ => None,
             };
-            if self.ledger.entries.contains_key(&id) {
-                again.push(id.clone());
+            if let Some(entry) = self.ledger.entries.get(&id) {
+                again.extend(entry.is_done().then(|| id.clone()));
             } else if self.is_copy(&message) {
-                let letter = Letter::read(message.body, Origin::Platform);
-                let entry = Entry::new(State::Copy, &letter);
-                self.ledger.entries.insert(id.clone(), entry);
+                let entry = self.ledger.entries.entry(id.clone()).or_default();
+                entry.state = State::Copy;
             } else {
-                let mut letter = Letter::read(message.body, Origin::Platform);
+                let letter = Letter::read(message.body, Origin::Platform);
                 let since_ms = message.timestamp_ms;
-                if self
-                    .ledger
-                    .enter(&id, &mut letter, since_ms, came_back)
-                    .await
-                {
-                    batch.push((id.clone(), letter));
-                }
+                self.ledger.enter(&id, letter, since_ms, came_back).await;
             }
             if let Some(entry) = self.ledger.entries.get_mut(&id) {
                 entry.handle = message.handle;
-                entry.deliveries = deliveries;
-                entry.last_body = last_body;
+                entry.few_left = few_left;
+                entry.last_text = last_text;
                 if let State::Returned(why) = entry.state {
                     entry.state = State::Held(why);
                 }
             }
         }
-        again.retain(|id| self.ledger.entries.get(id).is_some_and(Entry::is_done));
         self.take_away(&again, Removal::Ack).await;
-        batch
     }
 
-    /// Publishes a batch and takes it away.
-    async fn replay(&mut self, batch: Vec<(String, Letter)>, by: Removal) {
+    /// Publishes what was met and does not stay, and takes it away.
+    async fn replay(&mut self, by: Removal) {
         // (1) If the process dies in here, the leases run out: all of it is published again, and stored once.
-        let published = self.ledger.publish(batch).await;
+        let published = self.ledger.publish().await;
         // (2) If the process dies in here, the same.
         self.take_away(&published, by).await;
     }
 
     /// Takes messages away, for the first time or again.
     async fn take_away(&mut self, ids: &[String], by: Removal) {
-        let handles = self.leases(ids);
+        let handles = self.handles(ids);
         let (gone, failure) = match by {
-            Removal::Ack => self.queue.ack(&handles, self.at_once).await,
+            Removal::Ack => self.queue.ack(&handles, self.job.at_once()).await,
             Removal::Purge => self.queue.purge(&handles).await,
         };
         for id in ids {
@@ -261,59 +239,48 @@ impl Run<'_, '_, '_> {
         }
     }
 
-    fn leases(&self, ids: &[String]) -> Vec<&str> {
+    fn handles(&self, ids: &[String]) -> Vec<&str> {
         let entries = ids.iter().filter_map(|id| self.ledger.entries.get(id));
         entries.map(|entry| entry.handle.as_str()).collect()
-    }
-
-    fn select(&self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<String> {
-        let entries = self.ledger.entries.iter();
-        let wanted = entries.filter(|(_, entry)| is_wanted(entry));
-        wanted.map(|(id, _)| id.clone()).collect()
     }
 
     /// Puts back as new messages what stays and is on its last delivery, and gives back at once what has few left: out of
     /// sight for as long as a lease, so that this run does not use them up.
     async fn protect(&mut self) {
-        let last = self.select(|entry| entry.is_held() && entry.last_body.is_some());
+        let is_last = |entry: &Entry| entry.is_held() && entry.last_text.is_some();
+        let last = self.ledger.select(is_last);
         let entries = last.iter().filter_map(|id| self.ledger.entries.get(id));
-        let bodies: Vec<_> = entries
-            .filter_map(|entry| entry.last_body.clone())
+        let texts: Vec<_> = entries
+            .filter_map(|entry| entry.last_text.clone())
             .collect();
-        let texts: Vec<_> = bodies.iter().map(String::as_str).collect();
+        let bodies: Vec<_> = texts.iter().map(String::as_str).collect();
         // (1) If the process dies in here, a message on its last delivery is lost, unless the call has arrived.
-        let (count, failure) = self.queue.publish(&texts, self.at_once).await;
+        let (count, failure) = self.queue.publish(&bodies, self.job.at_once()).await;
         let ids = last.get(..count).unwrap_or_default();
-        self.requeued.extend(bodies.into_iter().take(count));
+        self.requeued.extend(texts.into_iter().take(count));
         // (2) If the process dies in here, it is there twice, and stored once.
         self.take_away(ids, Removal::Ack).await;
         let entries = &mut self.ledger.entries;
         entries.retain(|id, entry| entry.state != State::Copy || !ids.contains(id));
-        self.set_state(ids, |entry| {
+        self.ledger.set_state(ids, |entry| {
             entry.skip_reason().map_or(entry.state, State::Requeued)
         });
         if let Some(error) = failure {
             return self.ledger.fail(error);
         }
-        let few = self.select(|entry| entry.is_held() && entry.deliveries.is_few());
+        let is_scarce = |entry: &Entry| entry.is_held() && entry.few_left > Some(0);
+        let few = self.ledger.select(is_scarce);
         if self.release(&few, self.job.args.lease).await {
-            self.set_state(&few, |entry| {
+            self.ledger.set_state(&few, |entry| {
                 entry.skip_reason().map_or(entry.state, State::Returned)
             });
         }
     }
 
-    fn set_state(&mut self, ids: &[String], next: impl Fn(&Entry) -> State) {
-        for id in ids {
-            if let Some(entry) = self.ledger.entries.get_mut(id) {
-                entry.state = next(entry);
-            }
-        }
-    }
-
     /// Gives messages back. Returns whether that worked; if not, they come back when their leases are over.
     async fn release(&self, ids: &[String], delay_seconds: u64) -> bool {
-        let released = self.queue.release(&self.leases(ids), delay_seconds).await;
+        let handles = self.handles(ids);
+        let released = self.queue.release(&handles, delay_seconds).await;
         if let Err(error) = &released {
             let lease = self.job.args.lease;
             output::note(&format!(
@@ -325,17 +292,19 @@ impl Run<'_, '_, '_> {
 
     /// Takes the queue's own count for it: where it holds no more than what stays, everything published is gone.
     fn confirm_by(&mut self, backlog: Option<u64>) {
-        let staying = self.select(|entry| entry.is_queued() && entry.state != State::Published);
-        if backlog.is_some_and(|backlog| backlog <= staying.len() as u64) {
-            let published = self.select(|entry| entry.state == State::Published);
-            self.set_state(&published, |_| State::Gone);
+        let is_published = |entry: &Entry| entry.state == State::Published;
+        let stays = |entry: &Entry| entry.is_queued() && !is_published(entry);
+        let staying = self.ledger.select(stays).len() as u64;
+        if backlog.is_some_and(|backlog| backlog <= staying) {
+            let published = self.ledger.select(is_published);
+            self.ledger.set_state(&published, |_| State::Gone);
         }
     }
 
     /// Acknowledges again what nobody confirmed, counts what was not seen, and gives back what stays.
     async fn finish(&mut self, mut unseen: Option<u64>) {
         self.protect().await;
-        let unconfirmed = self.select(|entry| entry.state == State::Published);
+        let unconfirmed = self.ledger.select(|entry| entry.state == State::Published);
         self.take_away(&unconfirmed, Removal::Ack).await;
         if unseen.is_none()
             && let Ok(messages) = self.queue.peek(CALL_MESSAGES).await
@@ -345,7 +314,8 @@ impl Run<'_, '_, '_> {
             unseen = Some(messages.iter().filter(|one| !is_known(one)).count() as u64);
         }
         self.ledger.leave_unseen(unseen.unwrap_or(0));
-        let last = self.select(|entry| entry.is_held() && entry.deliveries == Deliveries::Last);
+        let is_last = |entry: &Entry| entry.is_held() && entry.few_left == Some(0);
+        let last = self.ledger.select(is_last);
         if !last.is_empty() {
             let lease = self.job.args.lease;
             let letters = output::counted(last.len() as u64, "dead letter is", "dead letters are");
@@ -354,7 +324,7 @@ impl Run<'_, '_, '_> {
                  up to {lease} s, the platform may delete what is in there (--export keeps a copy)"
             ));
         }
-        let others = self.select(|entry| entry.is_held() && entry.deliveries == Deliveries::Enough);
-        self.release(&others, 0).await;
+        let others = |entry: &Entry| entry.is_held() && entry.few_left.is_none();
+        self.release(&self.ledger.select(others), 0).await;
     }
 }

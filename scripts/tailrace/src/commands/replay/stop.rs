@@ -1,9 +1,8 @@
 //! Ctrl-C: the first finishes the batch in hand, the second stops as soon as nothing is lost by it, the third at once.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedRwLockReadGuard, RwLock, watch};
+use tokio::sync::watch;
 
 use crate::output;
 
@@ -11,12 +10,10 @@ use crate::output;
 #[derive(Clone, Default)]
 pub(super) struct Stop {
     asked: watch::Sender<bool>,
-    last_deliveries: Arc<RwLock<()>>,
+    /// Whether letters are in hand that would be lost if the process ended: on their last delivery, and neither published
+    /// nor put back.
+    holds_last: watch::Sender<bool>,
 }
-
-/// Held while letters are in hand that would be lost if the process ended: on their last delivery, and neither published
-/// nor put back.
-pub(super) type LastDeliveryGuard = OwnedRwLockReadGuard<()>;
 
 impl Stop {
     /// Returns whether to begin nothing new.
@@ -24,9 +21,9 @@ impl Stop {
         *self.asked.borrow()
     }
 
-    /// Guards what is in hand from a second Ctrl-C.
-    pub(super) async fn guard_last_delivery(&self) -> LastDeliveryGuard {
-        Arc::clone(&self.last_deliveries).read_owned().await
+    /// Notes whether letters on their last delivery are in hand: a second Ctrl-C waits for them.
+    pub(super) fn hold_last(&self, holds: bool) {
+        self.holds_last.send_replace(holds);
     }
 
     /// Sleeps, unless or until stopping is asked for.
@@ -52,12 +49,13 @@ impl Stop {
                 return;
             }
             // What is leased comes back by itself, but for what is on its last delivery.
-            if stop.last_deliveries.try_write().is_err() {
+            let mut holds_last = stop.holds_last.subscribe();
+            if *holds_last.borrow() {
                 output::note(
                     "dead letters are on the last delivery: a third Ctrl-C waits for nothing and may lose them",
                 );
                 tokio::select! {
-                    _ = stop.last_deliveries.write() => {}
+                    _ = holds_last.wait_for(|holds| !holds) => {}
                     _ = tokio::signal::ctrl_c() => {}
                 }
             }

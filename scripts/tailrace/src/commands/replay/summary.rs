@@ -1,21 +1,16 @@
-//! What a run did: progress on the way, a summary at the end.
+//! What a run did, as it is said at the end.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::letter::Letter;
-use super::table::{Deliveries, Entry, SkipReason, State};
+use super::table::{Entry, SkipReason, State};
 use crate::cli::Replay;
+use crate::letter::Letter;
 use crate::{output, time};
-
-/// How often progress is said where nobody watches a bar.
-const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// Ids that are named of many.
 const NAMED: usize = 10;
@@ -91,11 +86,10 @@ impl ReplaySummary {
         }
         if let Some(why) = entry.skip_reason() {
             *self.left.entry(why).or_default() += 1;
-            match entry.deliveries {
-                _ if matches!(entry.state, State::Requeued(_)) => self.requeued += 1,
-                Deliveries::Few(left) => _ = self.scarce.insert(id.to_owned(), left),
-                Deliveries::Last => _ = self.scarce.insert(id.to_owned(), 0),
-                Deliveries::Enough => {}
+            if matches!(entry.state, State::Requeued(_)) {
+                self.requeued += 1;
+            } else if let Some(left) = entry.few_left {
+                self.scarce.insert(id.to_owned(), left);
             }
         }
     }
@@ -123,17 +117,15 @@ impl ReplaySummary {
 
     /// Returns the lines; `target` names where letters went, and is `None` for a dry run.
     pub(super) fn lines(&self, target: Option<&str>, now: Timestamp) -> Vec<String> {
-        let letters = |count| output::counted(count, "dead letter", "dead letters");
         let mut lines = Vec::new();
         if let Some(target) = target {
+            let replayed = count_letters(self.replayed);
             let records = output::counted(self.records, "record", "records");
-            lines.push(format!(
-                "replayed {} ({records}) to {target}",
-                letters(self.replayed)
-            ));
+            lines.push(format!("replayed {replayed} ({records}) to {target}"));
         } else {
             let time = time::shown(&time::stored(now), &time::Zone::Local);
-            lines.push(format!("{} at {time}; {}", letters(self.seen), self.look));
+            let seen = count_letters(self.seen);
+            lines.push(format!("{seen} at {time}; {}", self.look));
             self.push_groups(&mut lines);
         }
         for (why, count) in &self.left {
@@ -143,28 +135,24 @@ impl ReplaySummary {
         }
         for (why, count) in &self.lacking {
             let bodies = output::counted(*count, "body", "bodies");
-            let is_gone = *why == SkipReason::BodyGone;
-            let why = if is_gone {
-                "gone from KV"
-            } else {
-                "not read from KV"
+            let why = match why {
+                SkipReason::BodyGone => "gone from KV",
+                _ => "not read from KV",
             };
             lines.push(format!("the export lacks {bodies}: {why}"));
         }
         if !self.scarce.is_empty() {
+            let scarce = count_letters(self.scarce.len() as u64);
             let name = |(id, left): (&String, &u32)| format!("{} ({left})", output::safe(id));
             let mut named: Vec<_> = self.scarce.iter().take(NAMED).map(name).collect();
-            if self.scarce.len() > NAMED {
-                named.push("…".to_owned());
-            }
+            named.extend((self.scarce.len() > NAMED).then(|| "…".to_owned()));
+            let named = named.join(", ");
             lines.push(format!(
-                "{} with few deliveries left: {}; `tailrace replay --message ID` publishes one",
-                letters(self.scarce.len() as u64),
-                named.join(", ")
+                "{scarce} with few deliveries left: {named}; `tailrace replay --message ID` publishes one"
             ));
         }
         if self.requeued > 0 {
-            let requeued = letters(self.requeued);
+            let requeued = count_letters(self.requeued);
             lines.push(format!(
                 "{requeued} without a delivery left, put back as new messages"
             ));
@@ -186,56 +174,15 @@ impl ReplaySummary {
     }
 }
 
+fn count_letters(count: u64) -> String {
+    output::counted(count, "dead letter", "dead letters")
+}
+
 /// Returns the Worker's name, read leniently: a letter may be one because its record is odd.
 fn name_worker(record: &RawValue) -> String {
     let cells: Vec<Value> = serde_json::from_str(record.get()).unwrap_or_default();
     match cells.get(1).and_then(Value::as_str) {
         None | Some("") => "(not told by the record)".to_owned(),
         Some(name) => output::safe(name),
-    }
-}
-
-/// A progress bar on a terminal, else a line now and then.
-pub(super) struct Progress {
-    bar: ProgressBar,
-    said: Instant,
-}
-
-impl Progress {
-    /// Shows a bar, where somebody watches.
-    pub(super) fn start() -> Self {
-        let bar = if output::is_watched() {
-            let bar = ProgressBar::new(0);
-            if let Ok(style) = ProgressStyle::with_template(
-                "{bar:30.green} {human_pos}/{human_len} dead letters  {elapsed}",
-            ) {
-                bar.set_style(style);
-            }
-            bar.enable_steady_tick(Duration::from_secs(1));
-            output::watch(&bar);
-            bar
-        } else {
-            ProgressBar::hidden()
-        };
-        Self {
-            bar,
-            said: Instant::now(),
-        }
-    }
-
-    /// Notes how many letters there are, as far as is known.
-    pub(super) fn expect(&self, letters: u64) {
-        self.bar
-            .set_length(letters.max(self.bar.length().unwrap_or(0)));
-    }
-
-    /// Notes how many letters are done.
-    pub(super) fn set_done(&mut self, done: u64) {
-        self.bar.set_position(done);
-        if self.bar.is_hidden() && self.said.elapsed() > SAY_EVERY {
-            self.said = Instant::now();
-            let letters = output::counted(done, "dead letter", "dead letters");
-            output::note(&format!("{letters} so far"));
-        }
     }
 }

@@ -18,9 +18,9 @@ use log_record::limits::{MESSAGE_BODY_BYTES, RECORD_BYTES};
 use log_record::{Envelope, EnvelopeBuilder};
 use thiserror::Error;
 
-use super::letter::{Content, Letter};
 use super::publish::Target;
 use crate::cli::Replay;
+use crate::letter::{Content, Letter};
 
 /// Why a letter stays where it is, as the summary says it. From `BeyondLimit` on, nobody looked at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
@@ -41,9 +41,7 @@ pub(super) enum SkipReason {
     NoRecord,
     #[error("too large for a message (see it with --export)")]
     TooLarge,
-    #[error(
-        "its body was kept in KV and is gone from there: expired, or replayed with a copy of this letter"
-    )]
+    #[error("its body was kept in KV and is gone from there: expired, or replayed with a copy")]
     BodyGone,
     #[error("its body was kept in KV and could not be read there")]
     BodyNotRead,
@@ -51,16 +49,14 @@ pub(super) enum SkipReason {
     CameBack,
     #[error("could not be published or stored")]
     NotPublished,
-    #[error(
-        "replayed, but not taken away yet: they come back, and replaying them again stores nothing twice"
-    )]
+    #[error("replayed, but not taken away yet: they come back, and nothing is stored twice")]
     NotRemoved,
     #[error("beyond --limit")]
     BeyondLimit,
     #[error("not reached")]
     NotReached,
     #[error(
-        "not delivered to this run (leased elsewhere, delayed, or not reached); run it again in some minutes"
+        "not delivered to this run (leased elsewhere, or delayed); run it again in some minutes"
     )]
     NotDelivered,
 }
@@ -69,11 +65,11 @@ impl SkipReason {
     /// Returns why a letter stays that is asked for, as far as its content tells. One whose body is in KV is judged
     /// again once that is fetched.
     pub(super) fn of(letter: &Letter, args: &Replay, target: Option<&Target<'_>>) -> Option<Self> {
-        let named = args.message.is_some() || args.reason.contains(&letter.reason);
+        let is_named = args.message.is_some() || args.reason.contains(&letter.reason);
         match &letter.content {
             Content::Bytes(_) => Some(Self::NotText),
             Content::Body(_) if matches!(target, Some(Target::Database(_))) => Some(Self::NoQueue),
-            Content::Body(_) if !named => Some(Self::NoEnvelope),
+            Content::Body(_) if !is_named => Some(Self::NoEnvelope),
             Content::Body(body) | Content::Envelope(body) => {
                 (body.len() > MESSAGE_BODY_BYTES).then_some(Self::TooLarge)
             }
@@ -89,6 +85,11 @@ impl SkipReason {
             Content::BodyKey(_) => None,
         }
     }
+
+    /// Returns whether the letter was not meant: it is neither counted nor exported.
+    pub(super) fn is_unasked(self) -> bool {
+        matches!(self, Self::NotNamed | Self::NotAsked | Self::BeyondLimit)
+    }
 }
 
 /// Returns whether an envelope of this one record can be read.
@@ -100,8 +101,9 @@ fn is_record(row: &str) -> bool {
 }
 
 /// Where a letter is: see the table above.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
+    #[default]
     InFlight,
     Published,
     Gone,
@@ -112,6 +114,7 @@ pub(super) enum State {
 }
 
 /// One letter of the table.
+#[derive(Default)]
 pub(super) struct Entry {
     pub(super) state: State,
     pub(super) records: u64,
@@ -119,46 +122,20 @@ pub(super) struct Entry {
     pub(super) body_key: Option<String>,
     /// The newest lease of its message; of one that was peeked at the reference, of a key nothing.
     pub(super) handle: String,
-    pub(super) deliveries: Deliveries,
+    /// Deliveries of its message that are to come, where they are few: see [`few_left`].
+    pub(super) few_left: Option<u32>,
     /// The text of what is on its last delivery, to put it back.
-    pub(super) last_body: Option<String>,
+    pub(super) last_text: Option<String>,
 }
 
-/// How many deliveries of a message are to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deliveries {
-    Last,
-    Few(u32),
-    Enough,
-}
-
-impl Deliveries {
-    /// Returns what is left after `attempts`. Ten are few, or, of a consumer with fewer than twenty retries, half of them.
-    pub(super) fn after(attempts: u32, max_retries: u32) -> Self {
-        match max_retries.saturating_sub(attempts) {
-            0 => Self::Last,
-            left if left <= 10.min(max_retries / 2) => Self::Few(left),
-            _ => Self::Enough,
-        }
-    }
-
-    pub(super) fn is_few(self) -> bool {
-        matches!(self, Self::Few(_))
-    }
+/// Returns how many deliveries are left after `attempts`, where they are few: ten, or, of a consumer with fewer than
+/// twenty retries, half of them. 0 is the last delivery.
+pub(super) fn few_left(attempts: u32, max_retries: u32) -> Option<u32> {
+    let left = max_retries.saturating_sub(attempts);
+    (left == 0 || left <= 10.min(max_retries / 2)).then_some(left)
 }
 
 impl Entry {
-    pub(super) fn new(state: State, letter: &Letter) -> Self {
-        Self {
-            state,
-            records: letter.records().len() as u64,
-            body_key: letter.body_key.clone(),
-            handle: String::new(),
-            deliveries: Deliveries::Enough,
-            last_body: None,
-        }
-    }
-
     /// Returns why it is left, if it is.
     pub(super) fn skip_reason(&self) -> Option<SkipReason> {
         match self.state {
@@ -174,10 +151,8 @@ impl Entry {
 
     /// Returns whether a further delivery is to be taken away.
     pub(super) fn is_done(&self) -> bool {
-        matches!(
-            self.state,
-            State::Published | State::Gone | State::Requeued(_)
-        )
+        use State::{Gone, Published, Requeued};
+        matches!(self.state, Published | Gone | Requeued(_))
     }
 
     /// Returns whether a message of the queue stands for it, as far as is known.

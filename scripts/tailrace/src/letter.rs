@@ -1,15 +1,18 @@
-//! Reading a dead letter, whichever way it became one.
+//! A dead letter as it is read back, whichever way it became one.
 
-use log_record::{DeadLetter, DeadLetterPayload, DecodeError, Envelope, Reason};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use log_record::{DeadLetter, DeadLetterPayload, DecodeError, Envelope, LogRecord, Reason};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::client::queues::MessageBody;
 use crate::time;
 
 /// What a letter holds.
 #[derive(Clone, Debug)]
-pub(super) enum Content {
+pub enum Content {
     /// Records, each one wire array.
     Records(Vec<Box<RawValue>>),
     /// An envelope, to be sent as it is.
@@ -24,7 +27,7 @@ pub(super) enum Content {
 
 /// How something became a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Origin {
+pub enum Origin {
     /// Log-writer gave it up and said why.
     Reported,
     /// The platform moved the message itself, after its last retry.
@@ -34,8 +37,9 @@ pub(super) enum Origin {
 }
 
 impl Origin {
-    /// Words for the summary and the export.
-    pub(super) fn words(self) -> &'static str {
+    /// Returns the words for a person.
+    #[must_use]
+    pub fn words(self) -> &'static str {
         match self {
             Self::Reported => "given up by log-writer",
             Self::Platform => "moved by the platform",
@@ -44,34 +48,46 @@ impl Origin {
     }
 }
 
-/// A dead letter, or a message that stands for one.
-#[derive(Clone, Debug)]
-pub(super) struct Letter {
+impl Serialize for Origin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.words())
+    }
+}
+
+/// A dead letter, or a message that stands for one. Its JSON form is that of an export: with records by name, or else the
+/// body as it came, in base64 where it is not text.
+#[derive(Clone, Debug, Serialize)]
+pub struct Letter {
     /// Why; where nobody said, the reason that log-writer would have given.
-    pub(super) reason: Reason,
+    pub reason: Reason,
     /// How it became one; unless it was reported, it is the message itself.
-    pub(super) origin: Origin,
+    pub origin: Origin,
     /// Why, in words.
-    pub(super) detail: String,
+    pub detail: String,
     /// Deliveries until it was given up.
-    pub(super) attempts: Option<u32>,
-    /// When it was given up, in milliseconds since 1970.
-    pub(super) failed_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// When it was given up, in the stored form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<String>,
     /// What it holds.
-    pub(super) content: Content,
+    #[serde(flatten)]
+    pub content: Content,
     /// The KV key of its body, fetched or not.
-    pub(super) body_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_key: Option<String>,
 }
 
 impl Letter {
     /// Reads a message of the dead-letter queue, or a value of KV; `origin` is where it is from if it is not a report.
-    pub(super) fn read(body: MessageBody, origin: Origin) -> Self {
+    #[must_use]
+    pub fn read(body: MessageBody, origin: Origin) -> Self {
         let mut letter = Self {
             reason: Reason::Undecodable,
             origin,
             detail: "not text".to_owned(),
             attempts: None,
-            failed_ms: None,
+            failed_at: None,
             content: Content::Bytes(Vec::new()),
             body_key: None,
         };
@@ -87,7 +103,7 @@ impl Letter {
             letter.origin = Origin::Reported;
             letter.detail = report.detail;
             letter.attempts = Some(report.attempts);
-            letter.failed_ms = time::millis(&report.failed_at);
+            letter.failed_at = time::millis(&report.failed_at).map(time::stored_ms);
             letter.content = match report.payload {
                 DeadLetterPayload::Records(records) => Content::Records(records),
                 DeadLetterPayload::Body(body) => Content::from(body),
@@ -110,14 +126,21 @@ impl Letter {
     }
 
     /// Returns every record in it, as wire arrays.
-    pub(super) fn records(&self) -> Vec<Box<RawValue>> {
+    #[must_use]
+    pub fn records(&self) -> Vec<Box<RawValue>> {
+        self.content.records()
+    }
+}
+
+impl Content {
+    fn records(&self) -> Vec<Box<RawValue>> {
         #[derive(Default, Deserialize)]
         struct Rows {
             records: Vec<Box<RawValue>>,
         }
-        match &self.content {
-            Content::Records(records) => records.clone(),
-            Content::Envelope(body) => {
+        match self {
+            Self::Records(records) => records.clone(),
+            Self::Envelope(body) => {
                 serde_json::from_str::<Rows>(body)
                     .unwrap_or_default()
                     .records
@@ -125,6 +148,31 @@ impl Letter {
             _ => Vec::new(),
         }
     }
+}
+
+impl Serialize for Content {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(None)?;
+        match self {
+            Self::Records(_) | Self::Envelope(_) => {
+                let records: Vec<_> = self.records().into_iter().map(name_members).collect();
+                members.serialize_entry("records", &records)?;
+            }
+            Self::Body(body) => members.serialize_entry("body", body)?,
+            Self::Bytes(bytes) => {
+                members.serialize_entry("body_base64", &STANDARD.encode(bytes))?;
+            }
+            Self::BodyKey(_) => {}
+        }
+        members.end()
+    }
+}
+
+/// Returns a record by name, or as it came where it cannot be read.
+fn name_members(raw: Box<RawValue>) -> Box<RawValue> {
+    let record: Option<LogRecord> = serde_json::from_str(raw.get()).ok();
+    let named = record.and_then(|record| to_raw_value(&record).ok());
+    named.unwrap_or(raw)
 }
 
 impl From<String> for Content {
