@@ -16,9 +16,9 @@ use sha2::{Digest as _, Sha256};
 use crate::{Error, checkout};
 
 /// The longest that wrangler may take to answer. It renews an expired login on the way.
-const WRANGLER_SECONDS: u64 = 20;
+const WRANGLER_LIMIT: Duration = Duration::from_secs(20);
 
-/// What opens the account. Its secret is only seen by [`crate::client`], which puts it into headers.
+/// What opens the account. Its secret is only seen by the client, which puts it into headers.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credential {
     /// A bearer token: an API token, or the token of a login.
@@ -103,32 +103,7 @@ pub async fn read(profile: Option<&str>) -> Result<(Credential, Origin), Error> 
 /// As [`read`].
 pub async fn ask_wrangler(profile: Option<&str>) -> Result<Credential, Error> {
     let wrangler = find_wrangler().ok_or(Error::NoToken)?;
-    let failed = |reason: String| Error::NoLogin {
-        wrangler: wrangler.program.display().to_string(),
-        reason,
-    };
-    let mut command = tokio::process::Command::new(&wrangler.program);
-    command
-        .args(["auth", "token", "--json"])
-        .args(profile.map(|name| format!("--profile={name}")))
-        .env("WRANGLER_SEND_METRICS", "false")
-        .env("FORCE_COLOR", "0")
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    if let Some(path) = wrangler.path {
-        command.env("PATH", path);
-    }
-    let limit = Duration::from_secs(WRANGLER_SECONDS);
-    let output = tokio::time::timeout(limit, command.output())
-        .await
-        .map_err(|_| failed(format!("no answer within {WRANGLER_SECONDS} s")))?
-        .map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        return Err(failed(complaint(&output.stderr)));
-    }
-    read_answer(&output.stdout).ok_or_else(|| {
-        failed("its answer is not understood; this tool knows the answer of wrangler 4".to_owned())
-    })
+    wrangler.ask(profile, WRANGLER_LIMIT).await
 }
 
 /// Reads the answer of `wrangler auth token --json`. A kind of credential that is not known is not guessed at.
@@ -165,6 +140,38 @@ fn complaint(stderr: &[u8]) -> String {
 struct Wrangler {
     program: PathBuf,
     path: Option<OsString>,
+}
+
+impl Wrangler {
+    /// Asks for the credential of the login, for no longer than `limit`.
+    async fn ask(&self, profile: Option<&str>, limit: Duration) -> Result<Credential, Error> {
+        let failed = |reason: String| Error::NoLogin {
+            wrangler: self.program.display().to_string(),
+            reason,
+        };
+        let mut command = tokio::process::Command::new(&self.program);
+        command
+            .args(["auth", "token", "--json"])
+            .args(profile.map(|name| format!("--profile={name}")))
+            .env("WRANGLER_SEND_METRICS", "false")
+            .env("FORCE_COLOR", "0")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        if let Some(path) = &self.path {
+            command.env("PATH", path);
+        }
+        let output = tokio::time::timeout(limit, command.output())
+            .await
+            .map_err(|_| failed(format!("no answer within {} s", limit.as_secs_f64())))?
+            .map_err(|error| failed(error.to_string()))?;
+        if !output.status.success() {
+            return Err(failed(complaint(&output.stderr)));
+        }
+        read_answer(&output.stdout).ok_or_else(|| {
+            let known = "its answer is not understood; this tool knows the answer of wrangler 4";
+            failed(known.to_owned())
+        })
+    }
 }
 
 /// Returns the wrangler of `TAILRACE_WRANGLER`, else the checkout's, else the one on `PATH`. Never npx, which downloads.
@@ -258,6 +265,43 @@ mod tests {
         ] {
             assert_eq!(read_answer(answer.as_bytes()), expected, "{answer}");
         }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_wrangler_that_hangs_is_ended_at_its_limit() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("wrangler");
+        let pid = folder.path().join("pid");
+        let script = format!("#!/bin/sh\necho $$ > {}\nexec sleep 600\n", pid.display());
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let wrangler = Wrangler {
+            program,
+            path: None,
+        };
+        let limit = Duration::from_millis(300);
+        let error = wrangler.ask(None, limit).await.unwrap_err();
+        assert!(
+            error.to_string().contains("no answer within 0.3 s"),
+            "{error}"
+        );
+        // It does not go on behind our back. (Where it had not begun yet, it never will.)
+        let Ok(pid) = std::fs::read_to_string(pid) else {
+            return;
+        };
+        let is_running = || {
+            let program = std::fs::read_link(format!("/proc/{}/exe", pid.trim()));
+            program.is_ok_and(|program| program.ends_with("sleep"))
+        };
+        for _ in 0..100 {
+            if !is_running() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("it is still running");
     }
 
     #[test]

@@ -143,6 +143,9 @@ impl Error {
             Self::Refused { .. } => "check that CLOUDFLARE_API_TOKEN is valid, that CLOUDFLARE_ACCOUNT_ID is the account \
                 it belongs to, and that it has the permissions that this command needs (docs/operations.md lists them)"
                 .to_owned(),
+            Self::Network { .. } if self.is_untrusted() => {
+                "if a proxy on the way reads along, let SSL_CERT_FILE name a file with its certificates (PEM)".to_owned()
+            }
             Self::Network { local: true, .. } => {
                 "start the system with `cargo xtask dev`, or name its port: --local PORT".to_owned()
             }
@@ -218,6 +221,12 @@ impl Error {
                 ..
             }
         )
+    }
+
+    /// Returns whether the host showed a certificate that is not trusted.
+    #[must_use]
+    pub fn is_untrusted(&self) -> bool {
+        matches!(self, Self::Network { reason, .. } if reason.contains("invalid peer certificate"))
     }
 
     /// Returns whether D1 gave up on a statement that read too much, so that asking for a part may work. The words are

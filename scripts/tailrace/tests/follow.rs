@@ -18,9 +18,12 @@ use support::{Cloud, Row, When, failure, signal};
 use tailrace::client::Client;
 use tailrace::client::d1::Database;
 use tailrace::commands::logs::follow::Follower;
+use tailrace::commands::logs::go_on;
+use tailrace::commands::logs::print::Printer;
 use tailrace::retry::Policy;
 use tailrace::search::newest;
 use tailrace::sql::Filter;
+use tailrace::time::Zone;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 const LATE_SECONDS: u32 = 6 * 3600;
@@ -114,6 +117,45 @@ async fn rows_that_arrive_late_and_out_of_order_are_shown_once_each() {
     shown.sort_unstable();
     expected.sort_unstable();
     assert_eq!(shown, expected);
+}
+
+/// As `trace --follow` does after a minute.
+#[tokio::test]
+async fn following_ends_once_nothing_new_has_come_for_a_while() {
+    let cloud = Cloud::start().await;
+    let client = client(&cloud);
+    let database = Database::find(&client, "tailrace").await.unwrap();
+    let mut follower = Follower::start(&database, Filter::default(), LATE_SECONDS)
+        .await
+        .unwrap();
+    // A row comes with each of the first ten looks; a look is a clock and a page.
+    let mut looks = 0;
+    cloud.before("/raw", move |state| {
+        looks += 1;
+        if looks <= 20 {
+            aged(0, &format!("m{looks}")).insert(&state.db);
+        }
+    });
+    let printer = Printer {
+        json: false,
+        wrap: false,
+        zone: Zone::Utc,
+        width: None,
+    };
+    let (interval, silence) = (Duration::from_millis(50), Duration::from_millis(400));
+    let mut out = Vec::new();
+    let follow = go_on(
+        &mut follower,
+        &database,
+        interval,
+        Some(silence),
+        &printer,
+        &mut out,
+    );
+    let ended = tokio::time::timeout(Duration::from_secs(30), follow).await;
+    assert!(ended.unwrap().is_ok());
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(text.lines().count(), 20, "{text}");
 }
 
 #[tokio::test]

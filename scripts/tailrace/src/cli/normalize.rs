@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::commands::normalize::settings::{Setting, parse_setting};
+use super::values::setting;
+
+/// A setting and its value.
+pub type Setting = (String, String);
 
 /// `tailrace normalize`.
 #[derive(Args, Debug)]
@@ -34,7 +37,7 @@ pub struct Normalize {
     #[arg(long)]
     pub pretty: bool,
     /// Try a setting of tail-ingest; may be given several times
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
     pub set: Vec<Setting>,
     /// Try the settings of a configuration: wrangler's TOML (its vars) or tailrace.toml, with --env of an environment
     #[arg(long, value_name = "FILE")]

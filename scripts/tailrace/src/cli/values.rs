@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use log_record::{Level, Reason};
+use pipeline_settings::{Worker, table};
 
 use crate::time::Zone;
 
@@ -57,6 +58,21 @@ impl<T: Clone + Send + Sync> TypedValueParser for OneOf<T> {
 /// Reads the name of a time zone.
 pub(super) fn zone(name: &str) -> Result<Zone, String> {
     Zone::parse(name)
+}
+
+/// Reads `NAME=VALUE`, where `NAME` is one of tail-ingest's settings.
+pub(super) fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| "it is not NAME=VALUE, as in MIN_LEVEL=warn".to_owned())?;
+    let name = name.trim().to_ascii_uppercase();
+    let known = || table::of_worker(Worker::TailIngest).map(|setting| setting.name);
+    if known().any(|known| known == name) {
+        return Ok((name, value.to_owned()));
+    }
+    let known: Vec<_> = known().collect();
+    let known = known.join(", ");
+    Err(format!("tail-ingest has no setting {name}; it has {known}"))
 }
 
 /// Reads a number of records; `all` is every one.

@@ -104,10 +104,11 @@ impl Transport {
             reason: name_cause(error),
             local: self.is_local,
         };
-        // A local runtime that is not there will not come by waiting a second. A question that was not answered in time
-        // is asked in parts by the caller, and never again as it was.
+        // A local runtime that is not there will not come by waiting a second, nor will trust in a certificate. A question
+        // that was not answered in time is asked in parts by the caller, and never again as it was.
         let unanswered = error.is_timeout() && !error.is_connect() && call.reads_database();
-        if error.is_builder() || (self.is_local && error.is_connect()) || unanswered {
+        let stays = error.is_builder() || network.is_untrusted();
+        if stays || (self.is_local && error.is_connect()) || unanswered {
             Failure::Permanent(network)
         } else {
             Failure::Transient {

@@ -7,7 +7,12 @@
 //! - [`rows`]: rows as they are stored and as they travel;
 //! - [`letters`]: dead letters, and what became of them.
 
-#![allow(dead_code, unreachable_pub, unused_imports)] // each test file uses its part
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "each test file uses its part"
+)]
 
 pub mod api;
 pub mod letters;

@@ -7,6 +7,7 @@ use tail_ingest::Settings;
 use toml_edit::{DocumentMut, Item, TableLike};
 
 use super::ingest;
+use crate::cli::Setting;
 use crate::{Error, output};
 
 /// What the settings leave out, in the words of whoever set them.
@@ -18,28 +19,6 @@ pub(super) struct Applied {
     pub(super) min_level: String,
     /// `SAMPLE_RATE=0.1`.
     pub(super) sample_rate: String,
-}
-
-/// A `NAME=VALUE` of the command line.
-pub(crate) type Setting = (String, String);
-
-/// Reads `NAME=VALUE`.
-///
-/// # Errors
-/// Where it is not one of tail-ingest's settings.
-pub(crate) fn parse_setting(text: &str) -> Result<Setting, String> {
-    let (name, value) = text
-        .split_once('=')
-        .ok_or_else(|| "it is not NAME=VALUE, as in MIN_LEVEL=warn".to_owned())?;
-    let name = name.trim().to_ascii_uppercase();
-    let names = ingest::setting_names();
-    if !names.contains(&name.as_str()) {
-        return Err(format!(
-            "tail-ingest has no setting {name}; it has {}",
-            names.join(", ")
-        ));
-    }
-    Ok((name, value.to_owned()))
 }
 
 /// Reads the settings; says which of them tail-ingest would not understand.

@@ -79,7 +79,7 @@ impl Measured {
                 invocations: figures.invocations,
                 errors: figures.errors,
                 error_rate: (figures.invocations > 0).then(|| {
-                    #[allow(clippy::cast_precision_loss)] // exact below 2^53
+                    #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
                     let rate = figures.errors as f64 / figures.invocations as f64;
                     rate
                 }),
@@ -196,7 +196,11 @@ fn text(cells: &[Value], index: usize) -> String {
 /// A cell as a whole number; `None` for NULL and below zero.
 fn number(cells: &[Value], index: usize) -> Option<u64> {
     let value = cells.get(index)?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it saturates"
+    )]
     value.as_u64().or_else(|| {
         value
             .as_f64()

@@ -144,7 +144,7 @@ pub fn render(found: &Found, zone: &Zone, width: Option<usize>) -> Vec<String> {
 
 impl Invocation<'_> {
     fn latency_ms(&self) -> Option<i64> {
-        #[allow(clippy::cast_possible_truncation)] // saturates
+        #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
         self.record
             .and_then(Row::latency_ms)
             .map(|ms| ms.round() as i64)
