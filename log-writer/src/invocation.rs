@@ -31,6 +31,9 @@ const D1_CALL_MS: u64 = 40 * 1000;
 /// KV and queues answer within a fraction of a second, or after much more than this.
 const CALL_MS: u64 = 5 * 1000;
 
+/// R2 stores some hundred kilobytes within a second, or after much more than this.
+const BUCKET_CALL_MS: u64 = 10 * 1000;
+
 /// A part of the platform that was silent this often is asked no more: a call that is given up cannot be cancelled, and
 /// holds one of the six connections that may wait for an answer.
 const SILENCES: u32 = 2;
@@ -49,6 +52,8 @@ pub struct Invocation<'a, P> {
     pub queue: Outlet,
     /// The calls to KV.
     pub kv: Outlet,
+    /// The calls to the bucket of the archive.
+    pub bucket: Outlet,
     operations: Cell<usize>,
     reserve: Cell<usize>,
     d1_deadline_ms: Cell<u64>,
@@ -74,8 +79,9 @@ impl<'a, P: Ports> Invocation<'a, P> {
         Self {
             ports,
             settings,
-            queue: Outlet::default(),
-            kv: Outlet::default(),
+            queue: Outlet::new(CALL_MS),
+            kv: Outlet::new(CALL_MS),
+            bucket: Outlet::new(BUCKET_CALL_MS),
             operations: Cell::new(OPERATIONS),
             reserve: Cell::new(DEAD_LETTER_OPERATIONS),
             d1_deadline_ms: Cell::new(d1_deadline_ms),
@@ -163,7 +169,7 @@ impl<'a, P: Ports> Invocation<'a, P> {
             return Err(CallError::OutOfTime);
         }
         self.take(1);
-        let answer = within(clock, CALL_MS.min(left_ms), call).await;
+        let answer = within(clock, outlet.call_ms.min(left_ms), call).await;
         if let Err(error) = &answer {
             outlet.refusals.set(outlet.refusals.get() + 1);
             let silences = outlet.silences.get() + u32::from(error.is_silence());
@@ -179,14 +185,25 @@ impl<'a, P: Ports> Invocation<'a, P> {
 }
 
 /// A part of the platform, as one invocation has found it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Outlet {
+    call_ms: u64,
     silences: Cell<u32>,
     refusals: Cell<u64>,
     deadline_ms: Cell<Option<u64>>,
 }
 
 impl Outlet {
+    /// Returns one that has answered so far; a call to it may take `call_ms`.
+    fn new(call_ms: u64) -> Self {
+        Self {
+            call_ms,
+            silences: Cell::default(),
+            refusals: Cell::default(),
+            deadline_ms: Cell::default(),
+        }
+    }
+
     /// Returns whether it was silent so often that it is asked no more.
     pub fn is_silent(&self) -> bool {
         self.silences.get() >= SILENCES

@@ -1,5 +1,6 @@
-//! log-writer: the queue consumer. Messages of the queue `tail-logs` in, rows of D1 out; what D1 does not take becomes a
-//! dead letter, on the queue `tail-logs-dlq` or in KV; a cron brings back what fell into KV and deletes what expired.
+//! log-writer: the queue consumer. Messages of the queue `tail-logs` in, rows of D1 and objects of R2 out; what D1 does not
+//! take becomes a dead letter, on the queue `tail-logs-dlq` or in KV; a cron brings back what fell into KV and deletes what
+//! expired.
 //!
 //! It does not make records (`tail-ingest`), define them (`log-record`) or read them (`tailrace`), and nothing may tail
 //! it: that would be an endless loop.
@@ -9,9 +10,10 @@
 //! - [`batch`]: a batch of messages to their verdicts;
 //! - [`slice`](mod@slice): the messages of a batch, 2 MB at a time, to their results;
 //! - [`write`](mod@write): records into D1, with retries, bisection, and room made in a full database;
+//! - [`archive`]: the same records into R2, and their objects into the catalog; the choice of rows;
 //! - `dead_letter`: dead letters, to the queue or to KV;
 //! - [`cron`]: a run of the cron: [`drain`], what fell into KV brought back; [`rotation`], what expired deleted;
-//!   `prune`, single steps of that, also taken where D1 is full;
+//!   [`catalog`], the archive's catalog without what expired; `prune`, single steps of that, also taken where D1 is full;
 //! - [`invocation`]: what one invocation may ask of the platform, and the limits of each call;
 //! - [`d1_error`]: the meaning of a D1 error;
 //! - [`statement`]: the SQL;
@@ -19,7 +21,9 @@
 //!
 //! What both Workers need is in `worker-runtime`: settings reader, deadlines, retry delays, timestamps, log lines.
 
+pub mod archive;
 pub mod batch;
+pub mod catalog;
 pub mod cron;
 pub mod d1_error;
 pub(crate) mod dead_letter;

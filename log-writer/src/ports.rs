@@ -1,4 +1,4 @@
-//! The outside as log-writer needs it: a database, a queue for dead letters, a key-value store and a clock. `edge`
+//! The outside as log-writer needs it: a database, a queue for dead letters, a key-value store, a bucket and a clock. `edge`
 //! implements these on the Workers runtime; the native tests implement them over SQLite and with fakes that fail, are
 //! slow or never answer. Nobody calls them without a limit: see [`crate::invocation`].
 
@@ -99,15 +99,47 @@ pub trait Fallback {
     ) -> impl Future<Output = Result<KeyPage, CallError>>;
 }
 
-/// The four together.
+/// The bucket of the archive.
+pub trait Bucket {
+    /// An object that is compressed and not yet stored.
+    type Object;
+
+    /// Returns whether the Worker has one.
+    fn is_bound(&self) -> bool;
+
+    /// Compresses `lines`.
+    ///
+    /// # Errors
+    /// The runtime cannot.
+    fn compress(&self, lines: String) -> impl Future<Output = Result<Self::Object, CallError>>;
+
+    /// Returns the size of `object` in bytes.
+    fn size_bytes(&self, object: &Self::Object) -> u64;
+
+    /// Stores `object` under `key`, unless there is one.
+    ///
+    /// An error does not prove that nothing was stored: the answer may have been lost.
+    ///
+    /// # Errors
+    /// R2 did not take it, or its answer was lost.
+    fn put_new(
+        &self,
+        key: &str,
+        object: &Self::Object,
+    ) -> impl Future<Output = Result<(), CallError>>;
+}
+
+/// The five together.
 #[derive(Clone, Debug)]
-pub struct Platform<S, Q, K, C> {
+pub struct Platform<S, Q, K, B, C> {
     /// D1.
     pub store: S,
     /// The queue for dead letters.
     pub queue: Q,
     /// KV.
     pub kv: K,
+    /// The bucket of the archive.
+    pub bucket: B,
     /// The clock.
     pub clock: C,
 }
@@ -120,6 +152,8 @@ pub trait Ports {
     type Queue: DeadLetterQueue;
     /// The key-value store.
     type Kv: Fallback;
+    /// The bucket of the archive.
+    type Bucket: Bucket;
     /// The clock.
     type Clock: Clock;
 
@@ -129,14 +163,19 @@ pub trait Ports {
     fn queue(&self) -> &Self::Queue;
     /// Returns the key-value store.
     fn kv(&self) -> &Self::Kv;
+    /// Returns the bucket of the archive.
+    fn bucket(&self) -> &Self::Bucket;
     /// Returns the clock.
     fn clock(&self) -> &Self::Clock;
 }
 
-impl<S: Store, Q: DeadLetterQueue, K: Fallback, C: Clock> Ports for Platform<S, Q, K, C> {
+impl<S: Store, Q: DeadLetterQueue, K: Fallback, B: Bucket, C: Clock> Ports
+    for Platform<S, Q, K, B, C>
+{
     type Store = S;
     type Queue = Q;
     type Kv = K;
+    type Bucket = B;
     type Clock = C;
 
     fn store(&self) -> &S {
@@ -147,6 +186,9 @@ impl<S: Store, Q: DeadLetterQueue, K: Fallback, C: Clock> Ports for Platform<S, 
     }
     fn kv(&self) -> &K {
         &self.kv
+    }
+    fn bucket(&self) -> &B {
+        &self.bucket
     }
     fn clock(&self) -> &C {
         &self.clock

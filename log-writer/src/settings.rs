@@ -1,9 +1,13 @@
 //! The Worker's settings, read from its vars. Blank is not set; a malformed value keeps the default and is named, so that
 //! no setting can stop the Worker.
 
+use std::collections::BTreeMap;
+
+use log_record::Level;
+use log_record::archive::Rows;
 use log_record::limits::{FALLBACK_DAYS, QUEUE_RETENTION_SECONDS_MAX};
 use pipeline_settings::table;
-use worker_runtime::{Malformed, SettingsReader};
+use worker_runtime::{LogLine, Malformed, SettingsReader};
 
 /// Seconds that KV keeps what no queue took.
 pub const FALLBACK_TTL_SECONDS: u64 = FALLBACK_DAYS as u64 * 24 * 60 * 60;
@@ -34,15 +38,6 @@ pub enum Delay {
     Growing,
     /// Eight times as long, as if it had been delivered three times more: the other side asks for a pause.
     Long,
-}
-
-/// The records that become rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rows {
-    /// Each one.
-    All,
-    /// Those that one searches by; the others are in the archive alone.
-    Index,
 }
 
 /// The settings of log-writer; `pipeline_settings::table` says what each means.
@@ -78,11 +73,7 @@ impl Settings {
         let retention_days = reader.read_number(&table::RETENTION_DAYS);
         let settings = Self {
             retention_days,
-            rows: reader.read(&table::ROWS, Rows::All, |text| match text {
-                "all" => Some(Rows::All),
-                "index" => Some(Rows::Index),
-                _ => None,
-            }),
+            rows: reader.read(&table::ROWS, Rows::All, |text| text.parse().ok()),
             archive_days: reader.read_number(&table::ARCHIVE_DAYS).max(retention_days),
             dead_letters: reader.read(&table::DEAD_LETTERS, Route::Queue, |text| match text {
                 "queue" => Some(Route::Queue),
@@ -94,6 +85,19 @@ impl Settings {
             retry_max_seconds: reader.read_number(&table::RETRY_MAX_SECONDS),
         };
         (settings, reader.finish())
+    }
+
+    /// Makes every record a row, for a Worker without an archive to hold the others; returns the warning about it.
+    #[must_use]
+    pub fn without_archive(&mut self) -> Option<LogLine> {
+        if self.rows == Rows::All {
+            return None;
+        }
+        self.rows = Rows::All;
+        let message =
+            "ROWS is index, but there is not a binding ARCHIVE: every record becomes a row";
+        let used = BTreeMap::from([("rows", self.rows)]);
+        Some(LogLine::new(Level::Warn, "archive_missing", message, &used))
     }
 
     /// Returns how long a message that was delivered `attempts` times stays away, in seconds.
@@ -184,6 +188,16 @@ mod tests {
         let (settings, malformed) = read(&[("DEAD_LETTERS", "nowhere"), ("MAX_ATTEMPTS", "101")]);
         assert_eq!(settings, Settings::default());
         assert_eq!(malformed, ["DEAD_LETTERS", "MAX_ATTEMPTS"]);
+    }
+
+    #[test]
+    fn without_an_archive_every_record_is_a_row() {
+        let (mut settings, _) = read(&[("ROWS", "index")]);
+        let line = settings.without_archive().unwrap();
+        assert_eq!(settings, Settings::default());
+        assert_eq!(line.level, Level::Warn);
+        assert!(line.json.contains(r#""rows":"all"}"#), "{}", line.json);
+        assert_eq!(settings.without_archive(), None);
     }
 
     #[test]

@@ -1,16 +1,22 @@
-//! Messages to their results, in slices of about 2 MB of bodies: read, decode, write, decide; then the next one. What
-//! cannot be stored becomes a dead letter after the last slice, so that a dead-letter queue that hangs costs no other
-//! message anything. `batch` (the queue) and `drain` (KV) turn the results into acks and deletes.
+//! Messages to their results, in slices of about 2 MB of bodies: read, decode, write rows, archive, decide; then the next
+//! one. What cannot be stored becomes a dead letter after the last slice, so that a dead-letter queue that hangs costs no
+//! other message anything. `batch` (the queue) and `drain` (KV) turn the results into acks and deletes.
 //!
-//! What makes a finished slice safe is the keys of its rows: the verdicts on its messages reach the queue only when the
+//! Rows never wait for the archive: they are in D1 before R2 is asked. While R2 is away, the messages come again for the
+//! archive's sake; at its last attempt a message no longer waits, and each of its records is a row then. So a bucket that
+//! is missing or refuses never makes a dead letter.
+//!
+//! What makes a finished slice safe is the keys of its rows and of its objects: the verdicts on its messages reach the queue only when the
 //! handler ends, and until then all of them may come again.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
+use log_record::archive::Rows;
 use log_record::{DecodeError, Envelope, Reason, RecordView};
 use worker_runtime::timestamp::parse_ms;
 
+use crate::archive::{ArchiveError, ArchiveMessage, Archiver, choose_rows};
 use crate::d1_error::{ErrorKind, StoreError};
 use crate::dead_letter::{DeadLetterWriter, DeadMessage, LetterDraft, LetterSource};
 use crate::invocation::Invocation;
@@ -43,6 +49,9 @@ pub enum MessageResult {
 pub struct Processor<'a, P> {
     invocation: &'a Invocation<'a, P>,
     writer: Writer<'a, P>,
+    archiver: Archiver<'a, P>,
+    /// The records that become rows.
+    rows: Rows,
     /// The counts so far.
     pub stats: BatchStats,
 }
@@ -50,12 +59,89 @@ pub struct Processor<'a, P> {
 /// The messages of a slice, each with its index.
 type Slice<'m> = Vec<(usize, Cow<'m, Message>)>;
 
+/// An envelope, or the reason why a body is none, as a code and in words.
+type Decoded<'m> = Result<Envelope<'m>, (Reason, String)>;
+
+/// A message of a slice while it is processed.
+struct SliceMessage<'m> {
+    index: usize,
+    id: &'m str,
+    attempts: u32,
+    records: &'m [RecordView<'m>],
+    /// For each record, whether it should be a row.
+    is_row: Vec<bool>,
+    /// What D1 said of each record that was to become a row.
+    statuses: Vec<Option<RecordStatus>>,
+    /// The delay after which it comes again, whatever D1 said.
+    retry: Option<Delay>,
+}
+
+impl<'m> SliceMessage<'m> {
+    fn new(index: usize, message: &'m Message, envelope: &'m Envelope<'m>, rows: Rows) -> Self {
+        let records = envelope.records.as_slice();
+        Self {
+            index,
+            id: &message.id,
+            attempts: message.attempts,
+            records,
+            is_row: choose_rows(records, rows),
+            statuses: vec![None; records.len()],
+            retry: None,
+        }
+    }
+
+    /// Returns the records that should be rows, and that D1 was not given yet.
+    fn unwritten_rows(&self) -> impl Iterator<Item = &RecordView<'m>> {
+        let chosen = self.is_row.iter().zip(&self.statuses);
+        let records = self.records.iter().zip(chosen);
+        records.filter_map(|(record, (is_row, status))| {
+            (*is_row && status.is_none()).then_some(record)
+        })
+    }
+
+    /// Takes the statuses of [`Self::unwritten_rows`].
+    fn set_statuses(&mut self, statuses: &mut impl Iterator<Item = RecordStatus>) {
+        for (is_row, status) in self.is_row.iter().zip(&mut self.statuses) {
+            if *is_row && status.is_none() {
+                *status = statuses.next();
+            }
+        }
+    }
+
+    /// Returns whether a row of it is not in D1 and may yet be.
+    fn is_pending(&self) -> bool {
+        self.statuses.contains(&Some(RecordStatus::Pending))
+    }
+
+    /// Returns the records that belong into the archive: all that are not in dead letters.
+    fn to_archive(&self) -> ArchiveMessage<'_> {
+        let records = self.records.iter().zip(&self.statuses);
+        let records = records.filter(|(_, status)| match status {
+            None | Some(RecordStatus::Committed | RecordStatus::Pending) => true,
+            Some(RecordStatus::Rejected(_) | RecordStatus::Exhausted(_)) => false,
+        });
+        ArchiveMessage {
+            id: self.id,
+            records: records.map(|(record, _)| record).collect(),
+        }
+    }
+}
+
 impl<'a, P: Ports> Processor<'a, P> {
     /// Returns a processor for `invocation`.
     pub fn new(invocation: &'a Invocation<'a, P>) -> Self {
+        let archiver = Archiver::new(invocation);
+        let rows = if archiver.is_on() {
+            invocation.settings.rows
+        } else {
+            // There is nowhere else to keep them.
+            Rows::All
+        };
         Self {
             invocation,
             writer: Writer::new(invocation),
+            archiver,
+            rows,
             stats: BatchStats::default(),
         }
     }
@@ -131,65 +217,120 @@ impl<'a, P: Ports> Processor<'a, P> {
         slice
     }
 
+    /// Processes one slice: rows, then the archive, then the results.
     async fn process_slice(
         &mut self,
         slice: &Slice<'_>,
         results: &mut [MessageResult],
         dead: &mut Vec<DeadMessage>,
     ) {
-        let max_attempts = self.invocation.settings.max_attempts;
-        let decoded: Vec<Result<Envelope<'_>, (Reason, String)>> = slice
+        let decoded: Vec<Decoded<'_>> = slice
             .iter()
             .map(|(_, message)| decode(&message.body))
             .collect();
-        let mut records = SliceRecords::default();
-        for ((_, message), envelope) in slice.iter().zip(&decoded) {
-            let own = envelope.iter().flat_map(|envelope| &envelope.records);
-            records.push_message(own.map(RecordView::raw), message.attempts, max_attempts);
-        }
-        self.count(&decoded, records.len());
-
-        // Rows first; whatever else must hold them before a message counts as done comes between here and the results.
-        let (statuses, error) = self.writer.write_slice(&records, &mut self.stats).await;
-        let delay = error.as_ref().map_or(Delay::Growing, delay_after);
-        let mut statuses = statuses.into_iter();
-        for ((index, _), envelope) in slice.iter().zip(decoded) {
-            let own = envelope
-                .as_ref()
-                .map_or(0, |envelope| envelope.records.len());
-            let own: Vec<RecordStatus> = statuses.by_ref().take(own).collect();
-            let letters = match envelope {
-                Err((reason, detail)) => vec![LetterDraft {
-                    reason,
-                    detail,
-                    source: LetterSource::Body,
-                }],
-                Ok(_) if own.contains(&RecordStatus::Pending) => {
-                    set_result(results, *index, MessageResult::Retry(delay));
-                    continue;
+        self.count(&decoded);
+        let mut messages: Vec<SliceMessage<'_>> = Vec::new();
+        for ((index, message), envelope) in slice.iter().zip(&decoded) {
+            match envelope {
+                Ok(envelope) => {
+                    messages.push(SliceMessage::new(*index, message, envelope, self.rows));
                 }
-                Ok(_) => letters_of(own),
-            };
+                Err((reason, detail)) => dead.push(DeadMessage {
+                    index: *index,
+                    letters: vec![LetterDraft {
+                        reason: *reason,
+                        detail: detail.clone(),
+                        source: LetterSource::Body,
+                    }],
+                }),
+            }
+        }
+        // (3) If the process dies in here, D1 has some rows of the slice, and nothing else has happened: no message is
+        // acked, all come again, and D1 passes over the rows that it has.
+        let mut delay = self.write_rows(&mut messages).await;
+        if self.archiver.is_on() {
+            // (4) If the process dies in here, the rows are in D1, and the archive has the records or not: see `archive`.
+            let missing = self.archive_messages(&mut messages).await;
+            // (5) As (3).
+            delay = delay.or(self.write_rows(&mut messages).await);
+            for message in &mut messages {
+                message.retry = missing.get(&message.index).copied();
+            }
+        }
+        for message in messages {
+            let delay = delay.unwrap_or(Delay::Growing);
+            let pending = message.is_pending().then_some(delay);
+            if let Some(delay) = pending.or(message.retry) {
+                set_result(results, message.index, MessageResult::Retry(delay));
+                continue;
+            }
+            let letters = letters_of(message.statuses);
             if letters.is_empty() {
-                set_result(results, *index, MessageResult::Done);
+                set_result(results, message.index, MessageResult::Done);
             } else {
                 dead.push(DeadMessage {
-                    index: *index,
+                    index: message.index,
                     letters,
                 });
             }
         }
     }
 
-    fn count(&mut self, decoded: &[Result<Envelope<'_>, (Reason, String)>], records: usize) {
+    /// Writes the records that should be rows and are not written yet; returns the delay that D1's error asks for, where
+    /// it left some pending.
+    async fn write_rows(&mut self, messages: &mut [SliceMessage<'_>]) -> Option<Delay> {
+        let max_attempts = self.invocation.settings.max_attempts;
+        let mut records = SliceRecords::default();
+        for message in &*messages {
+            let rows = message.unwritten_rows();
+            records.push_message(rows.map(RecordView::raw), message.attempts, max_attempts);
+        }
+        if records.is_empty() {
+            return None;
+        }
+        let (statuses, error) = self.writer.write_slice(&records, &mut self.stats).await;
+        let mut statuses = statuses.into_iter();
+        for message in messages {
+            message.set_statuses(&mut statuses);
+        }
+        error.as_ref().map(delay_after)
+    }
+
+    /// Archives the messages whose rows are in. Where that fails, a message comes again: its delay is returned by its
+    /// index. At its last attempt it waits no longer, and those of its records that are not rows must become rows.
+    async fn archive_messages(
+        &mut self,
+        messages: &mut [SliceMessage<'_>],
+    ) -> HashMap<usize, Delay> {
+        let max_attempts = self.invocation.settings.max_attempts;
+        let stored = messages.iter().filter(|message| !message.is_pending());
+        let candidates: Vec<ArchiveMessage<'_>> = stored.map(SliceMessage::to_archive).collect();
+        let errors = self
+            .archiver
+            .store(&candidates, self.rows, &mut self.stats)
+            .await;
+        drop(candidates);
+        let mut delays = HashMap::new();
+        let stored = messages.iter_mut().filter(|message| !message.is_pending());
+        for (message, error) in stored.zip(errors) {
+            let Some(error) = error else { continue };
+            if message.attempts < max_attempts {
+                delays.insert(message.index, delay_without_archive(&error));
+            } else {
+                let archive = self.stats.archive.get_or_insert_default();
+                archive.unarchived += message.records.len() as u64;
+                message.is_row.fill(true);
+            }
+        }
+        delays
+    }
+
+    fn count(&mut self, decoded: &[Decoded<'_>]) {
         self.stats.slices += 1;
-        self.stats.records += records as u64;
-        let envelopes = decoded.iter().flatten();
-        let timestamps = envelopes
-            .flat_map(|envelope| &envelope.records)
-            .map(RecordView::timestamp);
+        let records = decoded.iter().flatten().flat_map(|it| &it.records);
+        self.stats.records += records.clone().count() as u64;
         // Timestamps sort as text, so one of them is parsed and not all.
-        let oldest_ms = timestamps.min().and_then(parse_ms);
+        let oldest_ms = records.map(RecordView::timestamp).min().and_then(parse_ms);
         let lag_ms = oldest_ms.map_or(0, |ms| self.invocation.now_ms().saturating_sub(ms));
         self.stats.lag_ms = self.stats.lag_ms.max(lag_ms);
     }
@@ -239,6 +380,15 @@ fn delay_after(error: &StoreError) -> Delay {
     }
 }
 
+/// Returns the delay of a message that is not in the archive yet.
+fn delay_without_archive(error: &ArchiveError) -> Delay {
+    match error {
+        ArchiveError::Bucket(_) => Delay::Growing,
+        ArchiveError::Catalog(error) => delay_after(error),
+        ArchiveError::OutOfBudget => Delay::None,
+    }
+}
+
 fn set_result(results: &mut [MessageResult], index: usize, result: MessageResult) {
     if let Some(place) = results.get_mut(index) {
         *place = result;
@@ -249,7 +399,7 @@ fn set_result(results: &mut [MessageResult], index: usize, result: MessageResult
 ///
 /// # Errors
 /// The reason for its dead letter, as a code and in words.
-pub(crate) fn decode(body: &Body) -> Result<Envelope<'_>, (Reason, String)> {
+pub(crate) fn decode(body: &Body) -> Decoded<'_> {
     let text = match body {
         Body::Text(text) => text,
         Body::Other(_) => return Err((Reason::Undecodable, "the body is not text".to_owned())),
@@ -264,13 +414,13 @@ pub(crate) fn decode(body: &Body) -> Result<Envelope<'_>, (Reason, String)> {
 }
 
 /// Returns the letters of a message, by what D1 said of its records.
-fn letters_of(statuses: Vec<RecordStatus>) -> Vec<LetterDraft> {
+fn letters_of(statuses: Vec<Option<RecordStatus>>) -> Vec<LetterDraft> {
     let mut letters: Vec<LetterDraft> = Vec::new();
     for (position, status) in statuses.into_iter().enumerate() {
         let (reason, detail) = match status {
-            RecordStatus::Committed | RecordStatus::Pending => continue,
-            RecordStatus::Rejected(detail) => (Reason::Rejected, detail),
-            RecordStatus::Exhausted(detail) => (Reason::RetriesExhausted, detail),
+            None | Some(RecordStatus::Committed | RecordStatus::Pending) => continue,
+            Some(RecordStatus::Rejected(detail)) => (Reason::Rejected, detail),
+            Some(RecordStatus::Exhausted(detail)) => (Reason::RetriesExhausted, detail),
         };
         let known = letters
             .iter_mut()

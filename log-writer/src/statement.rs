@@ -62,6 +62,20 @@ pub const COUNT_BEFORE: &str = "\
 SELECT CAST(COUNT(*) AS TEXT) FROM \
 (SELECT 1 FROM tail_logs WHERE timestamp < ?1 LIMIT CAST(?2 AS INTEGER))";
 
+/// Inserts an array of catalog rows, each an array by position, from one parameter. D1 gives each the time of now.
+pub const INSERT_OBJECTS: &str = "\
+INSERT INTO archive_objects (key, first_timestamp, last_timestamp, bytes, rows, counts) \
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 \
+FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING";
+
+/// The catalog rows that one [`DELETE_OBJECTS`] deletes at most.
+pub const DELETED_OBJECTS: u64 = 1_000;
+
+/// Deletes the catalog rows stored before `?1`, the oldest first, at most [`DELETED_OBJECTS`].
+pub const DELETE_OBJECTS: &str = "\
+DELETE FROM archive_objects WHERE key IN \
+(SELECT key FROM archive_objects WHERE stored_at < ?1 ORDER BY stored_at LIMIT 1000)";
+
 /// Returns as few inserts as hold `records`, each one wire array, within [`STATEMENT_PARAMETER_BYTES`] a parameter.
 #[must_use]
 pub fn inserts(records: &[&str]) -> Vec<Statement> {
@@ -121,6 +135,11 @@ mod tests {
         ));
         assert_eq!(before_3_51(INSERT), INSERT.replace("jsonb_", "json_"));
         assert_eq!(before_3_51(DELETE_BEFORE), DELETE_BEFORE);
+    }
+
+    #[test]
+    fn the_deletes_limit_is_the_one_that_is_named() {
+        assert!(DELETE_OBJECTS.ends_with(&format!("LIMIT {DELETED_OBJECTS})")));
     }
 
     #[test]

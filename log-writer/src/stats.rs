@@ -48,12 +48,35 @@ pub struct BatchStats {
     pub retried_messages: u64,
     /// Age of the oldest record, in milliseconds.
     pub lag_ms: u64,
+    /// The archive's counts, where there is an archive.
+    #[serde(flatten)]
+    pub archive: Option<ArchiveStats>,
     /// The kind of D1's last error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub d1_error: Option<ErrorKind>,
     /// The text of D1's last error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub d1_error_text: Option<String>,
+}
+
+/// The counts of the archive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ArchiveStats {
+    /// Records in objects that are in the bucket and in the catalog.
+    pub archived_records: u64,
+    /// Those objects.
+    pub objects: u64,
+    /// The bytes of objects put, compressed.
+    pub archive_bytes: u64,
+    /// Time spent compressing and waiting for the bucket, in milliseconds.
+    pub archive_ms: u64,
+    /// Puts that the bucket refused, or did not answer.
+    pub bucket_refusals: u64,
+    /// Records that the archive will never hold, since it was away at their last attempt. Each is a row or a dead letter.
+    pub unarchived: u64,
+    /// The bucket's last error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_error: Option<String>,
 }
 
 impl BatchStats {
@@ -71,7 +94,12 @@ impl BatchStats {
             + self.queue_refusals
             + self.kv_refusals
             + self.retried_messages
-            + self.oldest_dropped;
+            + self.oldest_dropped
+            + self
+                .archive
+                .iter()
+                .map(|it| it.bucket_refusals + it.unarchived)
+                .sum::<u64>();
         if self.d1_error == Some(ErrorKind::NotReady) {
             Level::Error
         } else if troubles > 0 || !self.dead_letters.is_empty() {
@@ -87,6 +115,12 @@ impl BatchStats {
         LogLine::new(self.level(), "batch", &self.summary(), self)
     }
 
+    fn unarchived(&self) -> u64 {
+        self.archive
+            .as_ref()
+            .map_or(0, |archive| archive.unarchived)
+    }
+
     /// Returns the counts in a sentence.
     pub(crate) fn summary(&self) -> String {
         let mut summary = vec![format!(
@@ -98,6 +132,7 @@ impl BatchStats {
             (letters, "dead letters"),
             (self.oldest_dropped, "oldest rows dropped"),
             (self.retried_messages, "messages come again"),
+            (self.unarchived(), "records not archived"),
         ];
         let parts = parts.into_iter().filter(|(count, _)| *count > 0);
         summary.extend(parts.map(|(count, name)| format!("{count} {name}")));
@@ -133,6 +168,26 @@ mod tests {
                 r#""d1_error_text":"D1_ERROR: out of memory"}"#
             )
         );
+    }
+
+    #[test]
+    fn with_an_archive_its_counts_stand_among_the_others() {
+        let stats = BatchStats {
+            archive: Some(ArchiveStats {
+                unarchived: 10,
+                ..ArchiveStats::default()
+            }),
+            ..BatchStats::default()
+        };
+        let line = stats.to_line();
+        assert_eq!(line.level, Level::Warn);
+        for part in [
+            "10 records not archived",
+            r#","objects":0,"#,
+            r#","unarchived":10"#,
+        ] {
+            assert!(line.json.contains(part), "{}", line.json);
+        }
     }
 
     #[test]

@@ -47,14 +47,14 @@ async fn envelopes_go_to_d1_and_their_keys_with_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_minute_costs_three_calls_and_no_line() {
+async fn an_idle_minute_costs_four_calls_and_no_line() {
     let world = world();
     let settings = Settings::default();
     let run = world.run(run_cron(&world.ports, &settings));
     let stats = run.await.unwrap();
     assert_eq!(stats.drain, DrainStats::default());
     assert_eq!(stats.to_lines(), []);
-    assert_eq!(*world.store.calls.borrow(), [1]);
+    assert_eq!(*world.store.calls.borrow(), [1, 1]);
     assert_eq!(world.kv.calls.get(), 2);
 }
 

@@ -1,5 +1,5 @@
 //! The ledger adds up: whatever fails, before or after it has done its work, and wherever the process dies, every
-//! record is in D1, in a dead letter, in KV or still on the queue.
+//! record is in D1, in the archive, in a dead letter, in KV or still on the queue.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use common::*;
 use log_record::DeadLetter;
+use log_record::archive::Rows;
 use log_record::fallback::{BODIES, DEAD_LETTERS, ENVELOPES};
 use log_writer::batch::{Verdict, process_batch};
 use log_writer::cron::run_cron;
@@ -81,9 +82,15 @@ fn body(number: usize, kind: Kind) -> String {
     }
 }
 
+/// Every id in D1, or in an object that the catalog names.
+fn stored_ids(world: &World) -> BTreeSet<String> {
+    let rows = world.store.ids().into_iter();
+    rows.chain(archived(world)).collect()
+}
+
 /// Every id (or undecodable body) that is somewhere.
 fn everywhere(world: &World, queued: &[Message]) -> BTreeSet<String> {
-    let mut found: BTreeSet<String> = world.store.ids().into_iter().collect();
+    let mut found = stored_ids(world);
     for letter in letters(world) {
         found.extend(ids_of_letter(world, &letter));
     }
@@ -115,6 +122,9 @@ struct Case {
     store: Vec<Fault>,
     queue: Vec<Fault>,
     kv: Vec<Fault>,
+    bucket: Vec<Fault>,
+    /// The rows beside the archive, where there is one.
+    archive: Option<Rows>,
     batch_size: usize,
     max_attempts: u32,
 }
@@ -129,12 +139,25 @@ proptest! {
         store in vec(fault(), 0..40),
         queue in vec(fault(), 0..12),
         kv in vec(fault(), 0..20),
+        bucket in vec(fault(), 0..20),
+        archive in prop_oneof![Just(None), Just(Some(Rows::All)), Just(Some(Rows::Index))],
         batch_size in 1_usize..8,
         max_attempts in 2_u32..6,
     ) {
-        let case = Case { kinds, fallen, store, queue, kv, batch_size, max_attempts };
+        let case = Case { kinds, fallen, store, queue, kv, bucket, archive, batch_size, max_attempts };
         paused_runtime().block_on(balance(case))?;
     }
+}
+
+fn faults(world: &World) -> impl Iterator<Item = &Faults> {
+    let ports = &world.ports;
+    let faults = [
+        &ports.store.faults,
+        &ports.queue.faults,
+        &ports.kv.faults,
+        &ports.bucket.faults,
+    ];
+    faults.into_iter()
 }
 
 /// Delivers and drains until everything has come to rest, and looks for every record after each step.
@@ -145,14 +168,18 @@ async fn balance(case: Case) -> Result<(), TestCaseError> {
         store,
         queue,
         kv,
+        bucket,
+        archive,
         batch_size,
         max_attempts,
     } = case;
     let settings = Settings {
         max_attempts,
+        rows: archive.unwrap_or_default(),
         ..Settings::default()
     };
     let world = world();
+    world.bucket.is_bound.set(archive.is_some());
     world.store.execute(&format!(
         "CREATE TRIGGER odd BEFORE INSERT ON tail_logs \
          WHEN CAST(substr(NEW.message, 6) AS INTEGER) >= {ODD} BEGIN SELECT RAISE(ABORT, 'very odd'); END"
@@ -174,11 +201,11 @@ async fn balance(case: Case) -> Result<(), TestCaseError> {
     world.store.faults.set(store);
     world.queue.faults.set(queue);
     world.kv.faults.set(kv);
+    world.bucket.faults.set(bucket);
 
     let mut healthy_rounds = 0;
     while healthy_rounds < 3 {
-        let faults = [&world.store.faults, &world.queue.faults, &world.kv.faults];
-        if faults.iter().all(|faults| faults.left() == 0) {
+        if faults(&world).all(|faults| faults.left() == 0) {
             healthy_rounds += 1;
         } else if queued.is_empty() && kept(&world, "").is_empty() {
             break; // nothing is left that could fail
@@ -212,9 +239,7 @@ async fn balance(case: Case) -> Result<(), TestCaseError> {
         pass_ms(60 * 60 * 1000).await; // patience with what is odd in KV ends after a day
     }
 
-    for faults in [&world.store.faults, &world.queue.faults, &world.kv.faults] {
-        faults.heal();
-    }
+    faults(&world).for_each(Faults::heal);
     come_to_rest(&world, &settings, queued, &all, &kinds).await
 }
 
@@ -243,7 +268,8 @@ async fn come_to_rest(
     let found = everywhere(world, &[]);
     prop_assert_eq!(all, &found);
     // Good records are dead letters only when their attempts were used up.
-    let stored: BTreeSet<String> = world.store.ids().into_iter().collect();
+    let (rows, archived) = (world.store.ids(), archived(world));
+    let stored = stored_ids(world);
     let dead: BTreeSet<String> = letters(world)
         .iter()
         .filter(|letter| letter.reason == log_record::Reason::RetriesExhausted)
@@ -252,6 +278,10 @@ async fn come_to_rest(
     for (number, kind) in kinds.iter().enumerate() {
         for n in 0..4 {
             let id = id(number as u64 * 4 + n);
+            // With every record a row, the archive is a second place.
+            if settings.rows == Rows::All && archived.contains(&id) {
+                prop_assert!(rows.contains(&id), "{}", id);
+            }
             if matches!(kind, Kind::Good) || (matches!(kind, Kind::Rejected) && n % 2 == 0) {
                 prop_assert!(stored.contains(&id) || dead.contains(&id), "{}", id);
             }

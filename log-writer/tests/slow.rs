@@ -10,6 +10,7 @@ use common::*;
 use log_record::Reason;
 use log_record::fallback::DEAD_LETTERS;
 use log_writer::batch::Verdict::{self, Ack, Retry};
+use log_writer::d1_error::ErrorKind;
 use log_writer::message::Message;
 use log_writer::settings::Settings;
 
@@ -143,6 +144,38 @@ async fn odd_records_are_dead_letters_and_all_others_stored() {
         for is_shuffled in [false, true] {
             tell_apart(odd, is_shuffled).await;
         }
+    }
+}
+
+/// Records that D1 rejects use up the calls of an invocation; the good ones behind them wait, whatever their attempts.
+#[tokio::test(start_paused = true)]
+async fn a_used_up_budget_never_makes_a_dead_letter() {
+    let world = world();
+    let mut messages: Vec<_> = (0..10)
+        .map(|m: usize| {
+            let rows: Vec<String> = (0..200).map(|n| bad_row(m as u64 * 200 + n)).collect();
+            message(m, 100, envelope(&rows))
+        })
+        .collect();
+    messages.extend((10..50).map(|m| message(m, 100, good(m as u64 * 200..m as u64 * 200 + 4))));
+    let (verdicts, stats) = world.process(&Settings::default(), &messages).await;
+    assert_eq!(stats.d1_error, Some(ErrorKind::OutOfBudget));
+    assert!(verdicts.contains(&Verdict::Retry { delay_seconds: 0 }));
+    let good: BTreeSet<String> = (10..50)
+        .flat_map(|m| (m * 200..m * 200 + 4).map(id))
+        .collect();
+    for letter in letters(&world) {
+        assert_eq!(letter.reason, Reason::Rejected);
+        let mut ids = ids_of_letter(&world, &letter).into_iter();
+        assert!(ids.all(|id| !good.contains(&id)), "{letter:?}");
+    }
+    // By the time limit as well.
+    world.queue.sent.borrow_mut().clear();
+    world.store.distance_ms.set(39_000);
+    let (verdicts, _) = world.process(&Settings::default(), &messages).await;
+    assert!(verdicts.contains(&Verdict::Retry { delay_seconds: 0 }));
+    for letter in letters(&world) {
+        assert_eq!(letter.reason, Reason::Rejected);
     }
 }
 

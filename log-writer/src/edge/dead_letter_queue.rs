@@ -1,5 +1,7 @@
 //! [`DeadLetterQueue`] over the queue binding `DLQ`.
 
+use js_sys::Reflect;
+use wasm_bindgen::{JsCast, JsValue};
 use worker::{Env, Queue, QueueContentType, RawMessageBuilder};
 use worker_runtime::CallError;
 
@@ -9,10 +11,14 @@ use crate::ports::DeadLetterQueue;
 pub(crate) struct Dlq(Result<Queue, CallError>);
 
 impl Dlq {
+    /// Returns the queue. (`worker::Env::queue` panics where a binding is null.)
     pub(crate) fn new(env: &Env) -> Self {
+        let binding = Reflect::get(env, &JsValue::from_str("DLQ")).ok();
+        let queue = binding.filter(JsValue::is_object);
         Self(
-            env.queue("DLQ")
-                .map_err(|_| CallError::MissingBinding("DLQ")),
+            queue
+                .map(JsCast::unchecked_into)
+                .ok_or(CallError::MissingBinding("DLQ")),
         )
     }
 }

@@ -9,11 +9,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use log_record::{DeadLetter, DeadLetterPayload, Envelope};
+use log_record::archive::CatalogRow;
+use log_record::{DeadLetter, DeadLetterPayload, Envelope, LogRecord};
 use log_writer::batch::{Verdict, process_batch};
 use log_writer::message::{Body, Message};
 use log_writer::ports::{
-    CallError, DeadLetterQueue, Fallback, KeyPage, Platform, Statement, StatementResult, Store,
+    Bucket, CallError, DeadLetterQueue, Fallback, KeyPage, Platform, Statement, StatementResult,
+    Store,
 };
 use log_writer::settings::Settings;
 use log_writer::statement;
@@ -373,7 +375,45 @@ impl Fallback for Kv {
     }
 }
 
-pub type Ports = Platform<Sqlite, Letters, Kv, PausedClock>;
+/// R2. An object is its lines, as they were before they were compressed.
+#[derive(Debug)]
+pub struct R2 {
+    pub is_bound: Cell<bool>,
+    pub objects: RefCell<BTreeMap<String, String>>,
+    /// The number of puts, failed ones included.
+    pub calls: Cell<u64>,
+    pub faults: Faults,
+}
+
+impl Bucket for R2 {
+    type Object = String;
+
+    fn is_bound(&self) -> bool {
+        self.is_bound.get()
+    }
+
+    async fn compress(&self, lines: String) -> Result<String, CallError> {
+        Ok(lines)
+    }
+
+    fn size_bytes(&self, object: &String) -> u64 {
+        object.len() as u64
+    }
+
+    async fn put_new(&self, key: &str, object: &String) -> Result<(), CallError> {
+        self.calls.set(self.calls.get() + 1);
+        let work = || {
+            let mut objects = self.objects.borrow_mut();
+            objects
+                .entry(key.to_owned())
+                .or_insert_with(|| object.clone());
+            Ok(())
+        };
+        self.faults.around(work).await
+    }
+}
+
+pub type Ports = Platform<Sqlite, Letters, Kv, R2, PausedClock>;
 
 /// The parts, and whether the process lives.
 pub struct World {
@@ -410,9 +450,22 @@ pub fn world() -> World {
             page_keys: Cell::new(1_000),
             faults: Faults::new(&death),
         },
+        bucket: R2 {
+            is_bound: Cell::new(false),
+            objects: RefCell::default(),
+            calls: Cell::default(),
+            faults: Faults::new(&death),
+        },
         clock: PausedClock::new(NOW_MS),
     };
     World { ports, death }
+}
+
+/// A healthy world with an archive.
+pub fn archiving_world() -> World {
+    let world = world();
+    world.bucket.is_bound.set(true);
+    world
 }
 
 impl World {
@@ -490,6 +543,29 @@ pub fn message(number: usize, attempts: u32, body: impl Into<String>) -> Message
         attempts,
         body: Body::Text(body.into()),
     }
+}
+
+/// The rows of the catalog.
+pub fn catalog(world: &World) -> Vec<CatalogRow> {
+    let connection = world.store.connection.borrow();
+    let sql = "SELECT json_object('key', key, 'stored_at', stored_at, 'first_timestamp', first_timestamp, \
+               'last_timestamp', last_timestamp, 'bytes', bytes, 'rows', rows, 'counts', counts) \
+               FROM archive_objects ORDER BY key";
+    let mut statement = connection.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| row.get::<_, String>(0));
+    rows.unwrap()
+        .map(|row| serde_json::from_str(&row.unwrap()).unwrap())
+        .collect()
+}
+
+/// The ids in the objects that the catalog names, in the order of their keys, with duplicates.
+pub fn archived(world: &World) -> Vec<String> {
+    let objects = world.bucket.objects.borrow();
+    let cataloged = catalog(world).into_iter();
+    let lines = cataloged.flat_map(|row| objects[&row.key].lines().collect::<Vec<_>>());
+    lines
+        .map(|line| serde_json::from_str::<LogRecord>(line).unwrap().log_id)
+        .collect()
 }
 
 /// The number of records in D1.
