@@ -13,8 +13,8 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::local::migrations;
+use crate::number::number;
 use crate::plan::{Plan, take_turns};
-use crate::render::number;
 use crate::report::{Better, Report, Table};
 use crate::rows::{Ids, Row, Rows};
 use crate::workerd;

@@ -9,7 +9,7 @@
 //! - [`d1`]: ways of writing D1, at three sizes of the table;
 //! - [`end_to_end`]: from a request to the last row, four designs in turn;
 //! - [`maintenance`]: rotation and the operator's tool on many rows;
-//! - [`report`], [`bars`], [`render`]: the tables, what they must show, and their forms;
+//! - [`report`], [`bars`], [`verdict`], [`render`], [`number`]: the tables, what they must show, and their forms;
 //! - [`samples`], [`cpu`], [`workerd`], [`local`], [`rows`]: what the measurements share;
 //! - [`capacity`]: from measured constants and the platform's limits and prices to what a load needs.
 
@@ -21,6 +21,7 @@ pub mod end_to_end;
 pub mod local;
 pub mod maintenance;
 pub mod normalize;
+pub mod number;
 pub mod plan;
 pub mod render;
 pub mod report;
@@ -29,6 +30,7 @@ pub mod run;
 pub mod samples;
 pub mod sizes;
 pub mod startup;
+pub mod verdict;
 pub mod workerd;
 
 pub use plan::Plan;

@@ -14,8 +14,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::d1::now_ms;
+use crate::number::number;
 use crate::plan::Plan;
-use crate::render::number;
 use crate::report::{Better, Report, Table};
 use crate::rows::{Ids, Rows, WORKER, timestamp};
 use crate::workerd::{COMPATIBILITY_DATE, folder};

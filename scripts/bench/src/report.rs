@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-use crate::bars::Verdict;
 use crate::samples::Samples;
+use crate::verdict::Verdict;
 
 /// One run.
 #[derive(Clone, Debug, Default, Serialize)]
