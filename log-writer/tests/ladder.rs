@@ -45,7 +45,7 @@ async fn an_answer_lost_after_the_commit_doubles_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn longer_trouble_sends_the_messages_back_with_a_delay_that_grows() {
+async fn longer_trouble_delays_the_messages_more_each_time() {
     let world = world();
     world.store.faults.always(LOCKED);
     for (attempts, delay_seconds) in [(1, 10), (2, 20), (3, 40), (15, 600)] {
@@ -71,7 +71,7 @@ async fn an_overloaded_database_is_left_alone_at_once_and_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_last_attempt_the_records_are_dead_letters_with_the_reason() {
+async fn after_the_last_attempt_records_are_dead_letters() {
     let world = world();
     world.store.faults.always(LOCKED);
     let messages = [message(1, 16, good(0..10)), message(2, 15, good(10..20))];
@@ -93,7 +93,7 @@ async fn after_the_last_attempt_the_records_are_dead_letters_with_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn undecodable_bodies_and_newer_versions_are_dead_letters_and_their_neighbours_are_stored() {
+async fn neighbours_of_undecodable_bodies_are_stored() {
     let world = world();
     let mut object = message(4, 1, "");
     object.body = Body::Other(good(20..21)); // would be an envelope if it were text
@@ -180,7 +180,7 @@ async fn rejected_records_of_one_message_share_a_letter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_table_blames_no_record_and_the_messages_wait_for_the_migration() {
+async fn messages_wait_for_a_missing_table() {
     let world = world();
     world
         .store
@@ -198,7 +198,7 @@ async fn a_missing_table_blames_no_record_and_the_messages_wait_for_the_migratio
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_fails_in_an_unknown_way_holds_its_neighbours_up_only_once() {
+async fn a_record_that_fails_oddly_delays_neighbours_once() {
     let world = world();
     world.store.make_odd([3]);
     let batch = |attempts| {
@@ -254,7 +254,7 @@ async fn a_call_that_is_too_much_is_made_smaller_when_it_comes_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn thousands_of_rejected_records_stay_within_what_one_invocation_may_ask() {
+async fn thousands_of_rejected_records_stay_within_the_budget() {
     let world = world();
     let messages: Vec<_> = (0..10_usize)
         .map(|m| {

@@ -47,7 +47,7 @@ async fn what_expired_goes_and_what_did_not_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_of_exactly_the_cutoff_stays_and_one_a_millisecond_older_goes() {
+async fn a_row_of_exactly_the_cutoff_stays() {
     let world = world();
     let timestamps = [NOW_MS - 1, NOW_MS, NOW_MS + 1].map(format_ms);
     let rows: Vec<String> = (0..3)

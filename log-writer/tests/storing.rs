@@ -10,7 +10,7 @@ use log_writer::batch::Verdict::Ack;
 use log_writer::settings::Settings;
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_is_one_call_of_one_statement_and_every_message_is_acked() {
+async fn a_batch_is_one_statement_and_every_message_is_acked() {
     let world = world();
     let messages: Vec<_> = (0..100_usize)
         .map(|n| message(n, 1, good(n as u64 * 10..n as u64 * 10 + 10)))

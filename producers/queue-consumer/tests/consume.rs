@@ -79,7 +79,7 @@ fn a_repeated_delivery_starts_nothing_and_is_acked() {
 }
 
 #[test]
-fn what_cannot_be_decoded_or_started_is_retried_with_an_error_line() {
+fn what_cannot_be_decoded_or_started_is_retried() {
     let down = Memory {
         down: true,
         ..Memory::default()

@@ -5,6 +5,6 @@
 use e2e::{Workspace, run_node_tests};
 
 #[test]
-fn full_batches_fit_in_memory_and_unreadable_ones_are_not_acked() {
+fn full_batches_fit_and_unreadable_ones_are_not_acked() {
     run_node_tests(&Workspace::find().unwrap(), "log_writer_batch.mjs").unwrap();
 }

@@ -103,7 +103,7 @@ fn dead(system: &System) -> Vec<String> {
 }
 
 #[test]
-fn a_dead_log_writer_is_replaced_and_its_messages_reach_the_dead_letter_queue() {
+fn messages_of_a_dead_log_writer_become_dead_letters() {
     let mut builder = SystemBuilder::probed().unwrap();
     let mut folders = Vec::new();
     builder.vary("log-writer", |config| {

@@ -14,8 +14,8 @@ use e2e::system::API_TOKEN;
 use e2e::{Row, System, SystemBuilder, wait_for};
 use serde_json::Value;
 
-/// What the issue of this pipeline promises: rows within ten seconds. The queues' batch timeouts (1 s for events, 5 s
-/// for logs) are within it; the rest of the time is for a busy machine.
+/// The time until a row is there. It takes about ten seconds: the queues' batch timeouts (1 s for events, 5 s
+/// for logs) come first, and the rest of this limit is for a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The system, shared by the tests that run at the same time; the last one to let go of it stops it.

@@ -79,7 +79,7 @@ Exit codes:
 
 /// Search, trace, measure and replay what Tailrace keeps.
 #[derive(Debug, Parser)]
-#[command(name = "tailrace", version, after_help = EXAMPLES, after_long_help = MORE, max_term_width = 100)]
+#[command(name = "tailrace", version = env!("TAILRACE_VERSION"), after_help = EXAMPLES, after_long_help = MORE, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// The command.

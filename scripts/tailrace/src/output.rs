@@ -84,15 +84,14 @@ impl Progress {
         }
     }
 
-    /// Shows the time, in milliseconds since 1970, that reading has come to.
-    pub fn reached(&self, millis: i64) {
+    /// Shows the time that reading has come to.
+    pub fn reached(&self, time: &str) {
         if !is_watched() || self.began.elapsed() < PROGRESS_AFTER {
             return;
         }
         let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = watched.get_or_insert_with(ProgressBar::new_spinner);
-        let reached = crate::time::stored_ms(millis);
-        bar.set_message(format!("reached {reached}"));
+        bar.set_message(format!("reached {time}"));
         bar.tick();
     }
 }
@@ -280,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_stands_above_the_progress_bar_and_nothing_of_it_stays() {
+    fn a_note_stands_above_the_progress_bar() {
         let terminal = Terminal::default();
         let target = indicatif::ProgressDrawTarget::term_like(Box::new(terminal.clone()));
         let bar = ProgressBar::with_draw_target(Some(9), target);

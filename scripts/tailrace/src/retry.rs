@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_transient_failure_is_tried_again_and_no_more_often_than_allowed() {
+    async fn a_transient_failure_is_tried_as_often_as_allowed() {
         let calls = Cell::new(0);
         let result: Result<(), _> = retry(Policy::default(), || {
             calls.set(calls.get() + 1);

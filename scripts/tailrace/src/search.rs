@@ -85,7 +85,7 @@ async fn read_slices(
             Err(error) if error.is_too_slow() && slices.divide() => rows.truncate(had),
             Err(error) => return Err(error),
         }
-        progress.reached(slices.reached_ms());
+        progress.reached(&time::stored_ms(slices.reached_ms()));
     }
     Ok(())
 }
@@ -171,7 +171,8 @@ impl<'d> Pages<'d> {
                 output::unwatch();
                 return Ok(Some(rows));
             }
-            self.progress.reached(self.slices.reached_ms());
+            self.progress
+                .reached(&time::stored_ms(self.slices.reached_ms()));
         }
         Ok(None)
     }

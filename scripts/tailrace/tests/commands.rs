@@ -52,7 +52,7 @@ async fn an_empty_answer_says_so_and_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_commands_work_against_the_local_explorer_without_credentials() {
+async fn the_local_explorer_needs_no_credentials() {
     let cloud = Cloud::with(&[Row::line(0, "here")]).await;
     let ran = cloud.run_local(&["logs"]).await;
     assert_eq!(
@@ -72,7 +72,7 @@ async fn the_same_commands_work_against_the_local_explorer_without_credentials()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn passing_trouble_is_tried_again_and_lasting_trouble_is_reported() {
+async fn passing_trouble_is_retried_and_lasting_trouble_reported() {
     let cloud = Cloud::with(&[Row::line(0, "here")]).await;
     cloud.fault(
         "/raw",

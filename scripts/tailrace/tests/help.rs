@@ -55,13 +55,16 @@ async fn help_texts_are_as_they_were_reviewed() {
             }
             let golden = std::fs::read_to_string(&file).unwrap_or_default();
             if golden != ran.stdout {
-                let mut lines = ran.stdout.lines();
-                let differs = golden.lines().find(|line| lines.next() != Some(line));
-                changed.push(format!("{}: {differs:?}", file.display()));
+                let (was, is) = (golden.lines(), ran.stdout.lines());
+                let same = was.clone().zip(is.clone()).take_while(|(a, b)| a == b);
+                let line = same.count();
+                let (was, is) = (was.clone().nth(line), is.clone().nth(line));
+                let name = file.display();
+                changed.push(format!("{name}:{}\n- {was:?}\n+ {is:?}", line + 1));
             }
         }
     }
-    assert!(changed.is_empty(), "{changed:#?}");
+    assert!(changed.is_empty(), "{}", changed.join("\n"));
 }
 
 #[tokio::test]

@@ -107,7 +107,7 @@ fn check(db: &Connection, statement: &Statement, index: &str, bounded_by_time: b
 }
 
 #[test]
-fn what_logs_trace_and_follow_ask_is_served_by_an_index_in_its_order() {
+fn each_query_is_served_by_an_index_in_its_order() {
     let db = database();
     let position = Position {
         timestamp: "2026-11-23T00:00:00.000Z".to_owned(),

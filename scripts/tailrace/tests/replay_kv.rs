@@ -135,7 +135,7 @@ async fn a_key_that_cannot_be_deleted_is_replayed_again_harmlessly() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_cannot_be_deleted_ends_the_run_whatever_failed_before() {
+async fn a_key_that_cannot_be_deleted_ends_the_run() {
     let cloud = Cloud::start().await;
     // One that the database rejects beside three good ones.
     for (n, level) in ["loud", "info", "info", "info"].into_iter().enumerate() {
@@ -152,7 +152,7 @@ async fn a_key_that_cannot_be_deleted_ends_the_run_whatever_failed_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn locally_letters_go_from_kv_straight_into_the_database_and_what_it_rejects_stays() {
+async fn locally_letters_go_from_kv_into_the_database() {
     let cloud = Cloud::start().await;
     let good = [row("g1"), row("g2")];
     put(

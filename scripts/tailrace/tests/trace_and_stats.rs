@@ -38,7 +38,7 @@ consumer +60 ms     ·······················█ 40 ms     
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trace_takes_a_request_id_and_names_the_correlation_ids_it_saw() {
+async fn trace_by_request_id_names_the_correlation_ids() {
     let cloud = Cloud::with(&a_request()).await;
     let ran = cloud.run(&["trace", "run", "--json"]).await;
     let found: Vec<_> = ran

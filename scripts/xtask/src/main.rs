@@ -38,7 +38,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Install what is missing: the Wasm target, worker-build and wasm-bindgen, wrangler
-    Setup,
+    Setup(setup::Arguments),
     /// Compile Workers to Wasm; all of them unless some are named
     Build(build::Arguments),
     /// Set up, migrate, build and run the whole system locally
@@ -58,7 +58,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = |()| ExitCode::SUCCESS;
     let result = match Arguments::parse().command {
-        Command::Setup => setup::run().map(done),
+        Command::Setup(arguments) => setup::run(&arguments).map(done),
         Command::Build(arguments) => build::run(&arguments).map(done),
         Command::Dev(arguments) => dev::run(&arguments).map(done),
         Command::Deploy(arguments) => deploy::run(&arguments).map(done),

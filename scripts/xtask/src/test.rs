@@ -122,7 +122,7 @@ impl Stage {
     fn cargo_test(&self, workspace: &Workspace) -> Command {
         let mut command = cargo();
         command
-            .arg("test")
+            .args(["test", "--locked"])
             .args(&self.packages)
             .current_dir(workspace.root());
         command

@@ -162,7 +162,7 @@ fn everything_is_in_place(state: &State) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deployment_stops_goes_on_where_it_stopped_and_then_changes_nothing() {
+async fn a_deployment_goes_on_where_it_stopped() {
     let cloudflare = Cloudflare::default();
     let server = cloudflare.start().await;
 
@@ -278,7 +278,7 @@ async fn an_environment_shares_no_name_with_the_main_system() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_credentials_or_with_wrong_ones_it_says_so_and_what_to_do() {
+async fn missing_and_wrong_credentials_are_told_apart() {
     let cloudflare = Cloudflare::default();
     let server = cloudflare.start().await;
     let none = deploy_as(&server, &[], None, None).await;
@@ -354,7 +354,7 @@ async fn a_worker_that_was_not_deployed_from_here_is_not_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_queue_that_a_worker_consumes_is_left_alone_and_named() {
+async fn a_consumed_dead_letter_queue_is_left_alone_and_named() {
     let cloudflare = Cloudflare::default();
     let server = cloudflare.start().await;
     cloudflare.with(|state| {

@@ -425,7 +425,7 @@ fn the_documented_level_names_are_those_of_the_code() {
 
 /// Each reason that an operator reads in a summary is found in the runbook.
 #[test]
-fn the_documented_reasons_for_leaving_a_letter_are_those_of_the_summary() {
+fn the_documented_reasons_are_those_of_the_summary() {
     let folder = root().join("scripts/tailrace/src/commands/replay");
     let said = fs::read_to_string(folder.join("table.rs")).unwrap();
     let text = fs::read_to_string(root().join("docs/runbook.md")).unwrap();

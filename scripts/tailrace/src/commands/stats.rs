@@ -106,7 +106,7 @@ pub async fn measure(
             Err(error) if error.is_too_slow() && slices.divide() => {}
             Err(error) => return Err(error),
         }
-        progress.reached(slices.reached_ms());
+        progress.reached(&time::stored_ms(slices.reached_ms()));
     }
     Ok(measured)
 }

@@ -72,7 +72,7 @@ async fn a_body_in_kv_goes_when_a_later_ack_of_its_letter_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_cannot_be_fetched_leaves_its_letter_and_no_other() {
+async fn a_body_that_cannot_be_fetched_leaves_its_letter_alone() {
     let cloud = cloud_of(3).await;
     let letter = letter_apart(Reason::UnsupportedVersion, "body/1");
     cloud.state().enqueue(DLQ, &letter);

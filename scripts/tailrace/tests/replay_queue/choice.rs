@@ -135,7 +135,7 @@ async fn only_the_reasons_asked_for_and_no_more_than_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_too_large_for_a_message_stays_and_does_not_count_against_the_limit() {
+async fn a_letter_too_large_for_a_message_stays() {
     let cloud = Cloud::start().await;
     let mut large = row("large");
     large.message = "x".repeat(200_000);
@@ -171,7 +171,7 @@ async fn more_messages_than_asked_for_are_neither_lost_nor_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn letters_that_come_back_while_replaying_do_not_make_it_endless() {
+async fn letters_that_come_back_do_not_make_a_replay_endless() {
     let cloud = cloud_of(20).await;
     // What is replayed is rejected again at once.
     let reject = |state: &mut State| {

@@ -32,7 +32,7 @@ async fn ctrl_c_finishes_the_batch_in_hand_and_gives_the_rest_back() {
 
 /// The second Ctrl-C comes while the letters are nowhere but in the process, on their way back or to `tail-logs`.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_ctrl_c_waits_for_what_would_be_lost_and_a_third_does_not() {
+async fn a_second_ctrl_c_waits_and_a_third_does_not() {
     for (interrupts, arguments) in [
         (2, vec!["replay", "--reason", "rejected"]),
         (2, vec!["replay"]),

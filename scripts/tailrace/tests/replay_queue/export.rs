@@ -10,7 +10,7 @@ use crate::support::letters::{
 use crate::support::{Cloud, When, failure};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_counts_by_reason_age_and_worker_and_changes_nothing() {
+async fn a_dry_run_counts_and_changes_nothing() {
     let cloud = cloud_of(150).await;
     {
         let mut state = cloud.state();
@@ -174,7 +174,7 @@ async fn what_is_no_text_is_exported_in_base64() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_exported_is_not_taken_away_and_given_back_at_once() {
+async fn what_cannot_be_exported_is_given_back_at_once() {
     let cloud = cloud_of(150).await;
     let ran = cloud.run(&["replay", "--export", "/dev/full"]).await;
     assert_eq!(ran.code, 1, "{ran:?}");

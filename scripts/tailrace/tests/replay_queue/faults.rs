@@ -56,7 +56,7 @@ async fn nothing_is_acknowledged_that_was_not_published() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_over_several_messages_is_acknowledged_only_when_all_are_published() {
+async fn a_divided_letter_is_acknowledged_when_all_is_published() {
     let cloud = Cloud::start().await;
     let rows: Vec<_> = (0..8)
         .map(|n| {
@@ -76,7 +76,7 @@ async fn a_letter_over_several_messages_is_acknowledged_only_when_all_are_publis
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_of_acks_leaves_letters_that_replay_again_harmlessly() {
+async fn an_outage_of_acks_leaves_letters_that_replay_again() {
     let cloud = cloud_of(20).await;
     cloud.outage("/messages/ack");
     let ran = cloud.run(&["replay"]).await;

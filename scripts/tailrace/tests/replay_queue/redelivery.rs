@@ -3,7 +3,7 @@
 use crate::support::letters::{DLQ, cloud_of, each_once, left};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn leases_that_run_out_while_publishing_lose_and_double_nothing() {
+async fn leases_that_run_out_lose_and_double_nothing() {
     for concurrency in ["1", "4"] {
         let cloud = cloud_of(450).await;
         // Every publication takes longer than the lease: the queue delivers the same messages again.
@@ -44,7 +44,7 @@ async fn acks_that_are_taken_in_part_are_made_up_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn acks_of_what_is_gone_do_not_make_up_for_those_that_were_not_taken() {
+async fn acks_of_what_is_gone_do_not_count_for_others() {
     let cloud = cloud_of(10).await;
     {
         let mut state = cloud.state();

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complaint_about_the_token_or_the_account_says_what_to_check() {
+    fn a_refused_token_or_account_says_what_to_check() {
         for code in [6003, 7003, 9109, 10000] {
             let answer = Answer {
                 succeeded: false,

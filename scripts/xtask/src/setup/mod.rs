@@ -2,10 +2,10 @@
 //! `wrangler/node_modules/`. Quick when nothing is.
 //!
 //! - [`prerequisites`]: what the machine must have, checked in one go;
-//! - [`build_tools`]: worker-build and wasm-bindgen;
+//! - [`cargo_tools`]: worker-build and wasm-bindgen; for `.ci/run`, what checks the dependencies;
 //! - [`npm`]: wrangler and its Node.
 
-mod build_tools;
+mod cargo_tools;
 mod npm;
 mod prerequisites;
 
@@ -15,21 +15,27 @@ use std::thread;
 use anyhow::{Result, bail};
 use checkout::Workspace;
 
-use self::build_tools::BuildTools;
+use self::cargo_tools::{BUILD_TOOLS, CHECK_TOOLS, CargoTools};
 use self::npm::Packages;
+use self::prerequisites::WASM_TARGET;
 use crate::step::{execute, say};
 
-const WASM_TARGET: &str = "wasm32-unknown-unknown";
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Also install what `.ci/run` checks the dependencies with: cargo-deny and cargo-machete
+    #[arg(long)]
+    checks: bool,
+}
 
 /// Installs what `workspace` lacks.
 pub(crate) fn run_in(workspace: &Workspace) -> Result<()> {
     let packages = Packages::read(workspace)?;
-    let tools = BuildTools::read(workspace)?;
-    let missing = prerequisites::Wanted {
+    let tools = CargoTools::read(workspace, BUILD_TOOLS)?;
+    let wanted = prerequisites::Wanted {
         npm: !packages.are_installed(),
-        openssl: !tools.are_installed(),
+        build_tools: !tools.are_installed(),
     };
-    if prerequisites::check(missing)? {
+    if prerequisites::check(wanted)? {
         say(format!("installing the Rust target {WASM_TARGET}"));
         execute(Command::new("rustup").args(["target", "add", WASM_TARGET]))?;
     }
@@ -45,8 +51,12 @@ pub(crate) fn run_in(workspace: &Workspace) -> Result<()> {
 }
 
 /// Runs `cargo xtask setup`.
-pub(crate) fn run() -> Result<()> {
-    run_in(&Workspace::find()?)?;
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let workspace = Workspace::find()?;
+    run_in(&workspace)?;
+    if arguments.checks {
+        CargoTools::read(&workspace, CHECK_TOOLS)?.install()?;
+    }
     say("everything is installed");
     Ok(())
 }

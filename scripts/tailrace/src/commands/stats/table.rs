@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_fits_the_terminal_whatever_its_worker_is_called() {
+    fn an_exception_fits_whatever_its_worker_is_called() {
         let exception = ExceptionReport {
             worker_name: "long-name".repeat(7),
             name: "TypeError".to_owned(),

@@ -1,4 +1,4 @@
-//! worker-build and wasm-bindgen, compiled side by side from the lockfile in `scripts/build-tools`.
+//! Programs that come from crates.io, compiled side by side from a lockfile in the checkout.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,40 +10,64 @@ use toml_edit::DocumentMut;
 
 use crate::step::{cargo, execute, output, say};
 
-/// A package of the lockfile, and the program of it that is wanted.
-const PROGRAMS: [(&str, &str); 2] = [
-    ("worker-build", "worker-build"),
-    ("wasm-bindgen-cli", "wasm-bindgen"),
-];
+/// Programs that are installed together.
+pub(super) struct Programs {
+    /// The folder in the checkout with their lockfile.
+    folder: &'static str,
+    /// A package of the lockfile, and the program of it that is wanted.
+    packages: [(&'static str, &'static str); 2],
+}
 
-/// The build tools of a checkout.
-pub(super) struct BuildTools<'a> {
+/// What compiles the Workers.
+pub(super) const BUILD_TOOLS: Programs = Programs {
+    folder: "scripts/build-tools",
+    packages: [
+        ("worker-build", "worker-build"),
+        ("wasm-bindgen-cli", "wasm-bindgen"),
+    ],
+};
+
+/// What checks the dependencies.
+pub(super) const CHECK_TOOLS: Programs = Programs {
+    folder: "scripts/check-tools",
+    packages: [
+        ("cargo-deny", "cargo-deny"),
+        ("cargo-machete", "cargo-machete"),
+    ],
+};
+
+/// Such programs in a checkout.
+pub(super) struct CargoTools<'a> {
     workspace: &'a Workspace,
-    /// As in the lockfile, in the order of [`PROGRAMS`].
+    programs: Programs,
+    /// As in the lockfile, in the order of the packages.
     versions: Vec<String>,
 }
 
-impl<'a> BuildTools<'a> {
+impl<'a> CargoTools<'a> {
     /// Reads which versions are wanted.
-    pub(super) fn read(workspace: &'a Workspace) -> Result<Self> {
-        let lock = read_lock(&folder(workspace))?;
-        let versions = PROGRAMS
+    pub(super) fn read(workspace: &'a Workspace, programs: Programs) -> Result<Self> {
+        let lock = read_lock(&workspace.root().join(programs.folder))?;
+        let versions = programs
+            .packages
             .iter()
             .map(|(package, _)| locked(&lock, package))
             .collect::<Result<_>>()?;
         Ok(Self {
             workspace,
+            programs,
             versions,
         })
     }
 
     /// Returns whether the wanted versions are there and run.
     pub(super) fn are_installed(&self) -> bool {
-        PROGRAMS
+        self.programs
+            .packages
             .iter()
             .zip(&self.versions)
-            .all(|(program, wanted)| {
-                output(Command::new(self.path(program.1)).arg("--version"))
+            .all(|((_, program), wanted)| {
+                output(Command::new(self.path(program)).arg("--version"))
                     .is_some_and(|found| found.ends_with(wanted.as_str()))
             })
     }
@@ -53,7 +77,9 @@ impl<'a> BuildTools<'a> {
         if self.are_installed() {
             return Ok(());
         }
-        let list: Vec<String> = PROGRAMS
+        let list: Vec<String> = self
+            .programs
+            .packages
             .iter()
             .zip(&self.versions)
             .map(|((_, program), version)| format!("{program} {version}"))
@@ -63,14 +89,15 @@ impl<'a> BuildTools<'a> {
             list.join(" and ")
         ));
         let tools = self.workspace.tools_dir();
+        let folder = self.workspace.root().join(self.programs.folder);
         let target = tools.join("target");
         let mut command = cargo();
         command
             .args(["build", "--release", "--locked", "--manifest-path"])
-            .arg(folder(self.workspace).join("Cargo.toml"))
+            .arg(folder.join("Cargo.toml"))
             .arg("--target-dir")
             .arg(&target);
-        for (package, program) in PROGRAMS {
+        for (package, program) in self.programs.packages {
             command.args(["--package", package, "--bin", program]);
         }
         execute(
@@ -78,10 +105,15 @@ impl<'a> BuildTools<'a> {
                 .env_remove("RUSTFLAGS")
                 .env_remove("CARGO_BUILD_TARGET"),
         )
-        .context("the build tools do not compile; the lines above say why")?;
+        .with_context(|| {
+            format!(
+                "{} do not compile; the lines above say why",
+                list.join(" and ")
+            )
+        })?;
         fs::create_dir_all(tools.join("bin"))
             .with_context(|| format!("{} cannot be made", tools.display()))?;
-        for (_, program) in PROGRAMS {
+        for (_, program) in self.programs.packages {
             // Under another name first: a program that is killed while it is copied must not look installed.
             let copy = tools.join("bin").join(format!(".{program}"));
             fs::copy(target.join("release").join(program), &copy)
@@ -96,10 +128,6 @@ impl<'a> BuildTools<'a> {
     fn path(&self, program: &str) -> PathBuf {
         self.workspace.tools_dir().join("bin").join(program)
     }
-}
-
-fn folder(workspace: &Workspace) -> PathBuf {
-    workspace.root().join("scripts/build-tools")
 }
 
 fn read_lock(folder: &Path) -> Result<DocumentMut> {
@@ -131,7 +159,7 @@ mod tests {
     #[test]
     fn wasm_bindgen_is_of_the_version_that_the_workers_use() {
         let workspace = Workspace::find().unwrap();
-        let tools = read_lock(&folder(&workspace)).unwrap();
+        let tools = read_lock(&workspace.root().join(BUILD_TOOLS.folder)).unwrap();
         let workers = read_lock(workspace.root()).unwrap();
         assert_eq!(
             locked(&tools, "wasm-bindgen-cli").unwrap(),
