@@ -1,5 +1,9 @@
 //! Every locked package compiles with the oldest Rust that Cargo.toml promises.
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what is wrong by panicking"
+)]
 
 use std::process::Command;
 

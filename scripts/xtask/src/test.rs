@@ -1,8 +1,10 @@
 //! Runs every test: the native ones first, then those that run the built Workers in the real local runtime.
 
-use std::process::{Command, Stdio};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use checkout::{Scratch, Workspace};
 
 use crate::step::{cargo, execute, say};
@@ -28,49 +30,55 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
     setup::run_in(&workspace)?;
     // xtask's integration tests deploy built Workers (to a stand-in), so they come later.
-    let native = [
-        "--workspace",
-        "--exclude",
-        "e2e",
-        "--exclude",
-        "ui-tests",
-        "--exclude",
-        "xtask",
-    ];
     let mut stages = vec![
-        Stage::new("running the native tests", &native),
-        Stage::new(
-            "testing cargo xtask itself",
-            &["--package", "xtask", "--bins"],
-        ),
+        Stage {
+            title: "running the native tests",
+            packages: &[
+                "--workspace",
+                "--exclude",
+                "e2e",
+                "--exclude",
+                "ui-tests",
+                "--exclude",
+                "xtask",
+            ],
+            folder: "",
+            other_folders: &["scripts/e2e", "scripts/ui-tests", "scripts/xtask"],
+        },
+        Stage {
+            title: "testing cargo xtask itself",
+            packages: &["--package", "xtask", "--bins"],
+            folder: "scripts/xtask/src",
+            other_folders: &[],
+        },
     ];
     if !arguments.native {
-        stages.push(Stage::new(
-            "running the tests in the real local runtime (wrangler dev)",
-            &["--package", "e2e"],
-        ));
-        stages.push(Stage::new(
-            "testing deployments with the real wrangler against a stand-in for Cloudflare's API",
-            &["--package", "xtask", "--tests"],
-        ));
+        stages.push(Stage {
+            title: "running the tests in the real local runtime (wrangler dev)",
+            packages: &["--package", "e2e"],
+            folder: "scripts/e2e",
+            other_folders: &[],
+        });
+        stages.push(Stage {
+            title: "testing deployments with the real wrangler against a stand-in for Cloudflare's API",
+            packages: &["--package", "xtask", "--tests"],
+            folder: "scripts/xtask/tests",
+            other_folders: &[],
+        });
         if !arguments.no_browser {
-            stages.push(Stage::new(
-                "driving the page of `tailrace ui` in a browser",
-                &["--package", BROWSER_TESTS],
-            ));
+            stages.push(Stage {
+                title: "driving the page of `tailrace ui` in a browser",
+                packages: &["--package", BROWSER_TESTS],
+                folder: "scripts/ui-tests",
+                other_folders: &[],
+            });
         }
     }
     if let Some(filter) = &arguments.filter {
-        let mut found = Vec::new();
-        for stage in stages {
-            if stage.has(&workspace, filter)? {
-                found.push(stage);
-            }
-        }
-        if found.is_empty() {
+        stages.retain(|stage| stage.has(&workspace, filter));
+        if stages.is_empty() {
             bail!("no test has a name that holds '{filter}'");
         }
-        stages = found;
     }
     // Whatever the tests and what they start leave behind goes with this folder.
     let scratch = Scratch::new()?;
@@ -104,17 +112,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 struct Stage {
     title: &'static str,
     /// What `cargo test` is told of them.
-    packages: Vec<&'static str>,
+    packages: &'static [&'static str],
+    /// Where they are.
+    folder: &'static str,
+    /// Folders below it with tests of other stages.
+    other_folders: &'static [&'static str],
 }
 
 impl Stage {
-    fn new(title: &'static str, packages: &[&'static str]) -> Self {
-        Self {
-            title,
-            packages: packages.to_vec(),
-        }
-    }
-
     fn needs_workers(&self) -> bool {
         !self.packages.contains(&"--workspace") && !self.packages.contains(&"--bins")
     }
@@ -123,23 +128,66 @@ impl Stage {
         let mut command = cargo();
         command
             .args(["test", "--locked"])
-            .args(&self.packages)
+            .args(self.packages)
             .current_dir(workspace.root());
         command
     }
 
-    /// Returns whether any of its tests has a name that holds `filter`.
-    fn has(&self, workspace: &Workspace, filter: &str) -> Result<bool> {
-        let output = self
-            .cargo_test(workspace)
-            .args(["--quiet", filter, "--", "--list", "--format", "terse"])
-            .stderr(Stdio::inherit())
-            .output()
-            .context("cargo did not start")?;
-        if !output.status.success() {
-            bail!("the tests do not compile");
+    /// Returns whether any of its tests may have a name that holds `filter`. Their sources say so: to ask cargo would
+    /// compile all of them, for one.
+    fn has(&self, workspace: &Workspace, filter: &str) -> bool {
+        // Of a name such as `tests::a_record_is_kept` the source has the last part.
+        let name = filter.rsplit("::").next().unwrap_or(filter);
+        let root = workspace.root();
+        let others: Vec<PathBuf> = self.other_folders.iter().map(|it| root.join(it)).collect();
+        names_function(&root.join(self.folder), name, &others)
+    }
+}
+
+/// Returns whether a Rust file below `folder`, but not below `others`, has a function or is a module whose name holds
+/// `name`.
+fn names_function(folder: &Path, name: &str, others: &[PathBuf]) -> bool {
+    let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.any(|entry| {
+        let path = entry.path();
+        let file = entry.file_name().to_string_lossy().into_owned();
+        if path.is_dir() {
+            let is_made = file.starts_with('.')
+                || matches!(file.as_str(), "target" | "build" | "node_modules");
+            return !is_made && !others.contains(&path) && names_function(&path, name, others);
         }
-        let listed = String::from_utf8_lossy(&output.stdout);
-        Ok(listed.lines().any(|line| line.ends_with(": test")))
+        let Some(module) = file.strip_suffix(".rs") else {
+            return false;
+        };
+        module.contains(name) || fs::read_to_string(&path).is_ok_and(|it| defines(&it, name))
+    })
+}
+
+/// Returns whether `text` has a function whose name holds `name`.
+fn defines(text: &str, name: &str) -> bool {
+    text.split("fn ").skip(1).any(|rest| {
+        let end = rest.find(['(', '<']).unwrap_or(rest.len());
+        rest.get(..end).is_some_and(|found| found.contains(name))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_chooses_the_stages_by_their_sources() {
+        let workspace = Workspace::find().unwrap();
+        let here = Stage {
+            title: "",
+            packages: &[],
+            folder: "scripts/xtask/src",
+            other_folders: &[],
+        };
+        for filter in ["a_filter_chooses", "tests::a_filter_chooses", "the_stages"] {
+            assert!(here.has(&workspace, filter), "{filter}");
+        }
+        // Said here, but not a function's name.
+        assert!(!here.has(&workspace, "no_such_test_is_here"));
     }
 }
