@@ -28,7 +28,10 @@ test("from first sight to the stack of what failed in three clicks", async () =>
     const plus = facet?.querySelector(".sign");
     if (plus instanceof HTMLElement) plus.click();
   });
-  await page.waitForFunction(() => location.search.includes("level"));
+  await page.waitForFunction(
+    () =>
+      location.search.includes("level") && [...document.querySelectorAll(".row")].every((row) => row.matches(".error")),
+  );
   await click(page, ".row.of-exception");
   await sees(page, ".detail .stack", "    at ");
   // Three: the whole request.
@@ -45,14 +48,14 @@ test("a search is in the address, and Back takes it back", async () => {
   assert.equal(state(page, "q"), `correlation_id:${given("PASSING")}`);
   assert.ok(!(await texts(page, ".row .worker")).some((name) => name.startsWith("<b>")));
   await page.goBack();
-  await sees(page, ".row .worker", "<b>");
+  await sees(page, ".facet .name", "odd");
   assert.equal(await page.$eval("#query", (input) => /** @type {HTMLInputElement} */ (input).value), "");
   await page.close();
 });
 
 test("a query that cannot be read says where and why", async () => {
   const page = await open(started.browser);
-  await sees(page, ".summary", "row");
+  await page.waitForSelector(".row");
   await search(page, "level:loud");
   await sees(page, ".failure", "loud");
   await sees(page, ".failure .hint", "levels are");
@@ -183,7 +186,7 @@ test("a search is copied as a command and as a link", async () => {
   await started.browser
     .defaultBrowserContext()
     .overridePermissions(origin, ["clipboard-read", "clipboard-write", "clipboard-sanitized-write"]);
-  await sees(page, ".summary", "row");
+  await page.waitForSelector(".state h2");
   await page.bringToFront();
   await click(page, ".bar .button", "Copy");
   await click(page, ".popover .item", "command");
@@ -198,6 +201,10 @@ for (const theme of ["light", "dark"]) {
     const page = await open(started.browser, "/?since=1h&q=-worker%3A%3Cb%3E*+-worker%3Aodd", { theme, bypass: true });
     await sees(page, ".facets .share", "in this window");
     await shoot(page, `logs-${theme}`);
+    await search(page, "kind:exception");
+    await page.waitForFunction(
+      () => document.querySelectorAll(".row").length === document.querySelectorAll(".row.of-exception").length,
+    );
     await click(page, ".row.of-exception");
     await sees(page, ".detail .stack", "    at ");
     await shoot(page, `logs-open-${theme}`);

@@ -36,6 +36,7 @@ const ASSETS: &[Asset] = &[
     asset!("copymenu.js", SCRIPT),
     asset!("dom.js", SCRIPT),
     asset!("facets.js", SCRIPT),
+    asset!("following.js", SCRIPT),
     asset!("histogram.js", SCRIPT),
     asset!("keys.js", SCRIPT),
     asset!("list.js", SCRIPT),

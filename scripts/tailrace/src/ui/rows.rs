@@ -58,7 +58,11 @@ fn carried(row: &Row) -> String {
     if row.kind() == "invocation" {
         for (key, unit) in [("status", ""), ("latency_ms", " ms")] {
             if let Some(value) = row.fact(key).filter(|value| !value.is_null()) {
-                parts.push(format!("{}{unit}", plain(value)));
+                let text = format!("{}{unit}", plain(value));
+                // Most messages say it already.
+                if !row.message.contains(&text) {
+                    parts.push(text);
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ import { el, failure, fill, say } from "./dom.js";
 import { Facets } from "./facets.js";
 import { Histogram } from "./histogram.js";
 import { List } from "./list.js";
-import { Live } from "./live.js";
+import { Following, MOST_ROWS } from "./following.js";
 import { Picker } from "./picker.js";
 import { drawDetail, drawRow } from "./record.js";
 import { Results } from "./results.js";
@@ -15,9 +15,6 @@ import { count, moment } from "./text.js";
 
 /** @typedef {import("./record.js").Item} Item */
 /** @typedef {import("./address.js").Address} Address */
-
-/** Rows that a page keeps: older ones are asked for again. */
-const MOST_ROWS = 100_000;
 
 export class Logs {
   constructor() {
@@ -29,12 +26,6 @@ export class Logs {
     this.more = false;
     this.loading = false;
     this.window = { from_ms: 0, to_ms: 0 };
-    /** @type {Item[]} rows that arrived while the list was scrolled */
-    this.waiting = [];
-    /** @type {Set<string>} the newest rows, which may arrive again */
-    this.known = new Set();
-    this.pausedByKey = false;
-
     const choose = (/** @type {string} */ field, /** @type {string} */ value, /** @type {boolean} */ not) =>
       void this.addTerm(field, value, not);
     this.list = new List(
@@ -42,18 +33,9 @@ export class Logs {
       (item) => drawDetail(item, choose),
       () => void this.loadOlder(),
     );
-    this.list.scroller.addEventListener("scroll", () => this.onScroll(), {
-      passive: true,
-    });
     this.histogram = new Histogram((from, to) => go({ since: String(from), until: String(to), live: false }));
     this.facets = new Facets(choose, () => void this.count(true));
     this.picker = new Picker((since, until) => go({ since, until, live: until ? false : this.address.live }));
-    this.live = new Live({
-      onRows: (rows) => this.onNewRows(rows),
-      onFailure: (found) => this.showLiveFailure(found),
-      onBehind: () => void this.load(),
-      onReady: () => void this.load(),
-    });
     this.input = el("input", {
       type: "search",
       id: "query",
@@ -62,24 +44,18 @@ export class Logs {
       "aria-label": "Search",
       placeholder: 'level>=warn worker:api-* status:5xx order.id:42 "free text"',
     });
-    this.liveDot = el("span", { class: "live-dot" });
-    this.liveButton = el(
-      "button",
-      {
-        class: "button",
-        "aria-pressed": "false",
-        title: "New rows as they arrive",
-        onclick: () => this.toggleLive(),
-      },
-      this.liveDot,
-      "Live",
-    );
     this.copyMenu = new CopyMenu(
       () => this.params(),
       () => this.list.items,
     );
     this.problem = el("div", { class: "problem" });
-    this.results = new Results(this.list.scroller, () => this.showWaiting());
+    this.results = new Results(this.list.scroller, () => this.following.showWaiting());
+    this.following = new Following(this.list, this.results, {
+      load: () => void this.load(),
+      count: () => void this.count(false),
+      toggle: () => this.toggleLive(),
+      params: () => this.params(),
+    });
     this.element = el(
       "div",
       { class: "view", id: "logs" },
@@ -101,10 +77,11 @@ export class Logs {
           el("kbd", { "aria-hidden": "true" }, "/"),
         ),
         this.picker.element,
-        this.liveButton,
+        this.following.button,
         this.copyMenu.element,
       ),
       this.problem,
+      this.following.problem,
       this.histogram.element,
       el("div", { class: "below" }, this.facets.element, this.results.element),
     );
@@ -120,18 +97,14 @@ export class Logs {
     const isNew = asked !== this.asked;
     this.asked = asked;
     const follows = live && !until;
-    if (!follows) this.pausedByKey = false;
-    const begins = follows && !this.live.wanted;
-    this.live.follow(follows ? q : null);
-    this.showLiveState();
-    // Live asks for the rows itself, once it has begun to look for new ones.
-    if (isNew || begins) void this.load();
+    this.following.follow(follows ? q : null);
+    if (isNew) void this.load();
   }
 
   hide() {
     this.question.abort();
     this.asked = "";
-    this.live.follow(null);
+    this.following.follow(null);
   }
 
   submit() {
@@ -148,9 +121,7 @@ export class Logs {
     const { signal } = this.question;
     this.loading = true;
     this.more = false;
-    this.waiting = [];
-    this.known.clear();
-    this.results.showWaiting(0);
+    this.following.hold();
     fill(this.problem);
     this.input.removeAttribute("aria-invalid");
     this.results.showBusy("Asking for the newest rows …");
@@ -167,8 +138,12 @@ export class Logs {
         if (isFirst && (items.length || part.done)) {
           this.begin(items);
           isFirst = false;
-        } else this.list.append(items);
-        this.remember(items);
+          this.following.remember(items);
+          this.following.release();
+        } else {
+          this.list.append(items);
+          this.following.remember(items);
+        }
         rows += items.length;
         if (part.done) this.more = part.more;
         else if (part.reached_ms)
@@ -181,6 +156,7 @@ export class Logs {
     } catch (error) {
       if (wasAborted(error)) return;
       this.loading = false;
+      this.following.release();
       this.showFailure(error);
     }
   }
@@ -194,11 +170,6 @@ export class Logs {
   begin(items) {
     this.list.set(items);
     this.results.showList();
-  }
-
-  /** @param {Item[]} items */
-  remember(items) {
-    for (const item of items) this.known.add(item.id);
   }
 
   showEnd() {
@@ -287,67 +258,6 @@ export class Logs {
     });
   }
 
-  /** @param {Item[]} rows */
-  onNewRows(rows) {
-    const fresh = rows.filter((row) => !this.known.has(row.id)).reverse();
-    if (!fresh.length) return;
-    this.remember(fresh);
-    if (this.list.isAtTop() && !this.pausedByKey) this.addRows(fresh);
-    else {
-      this.waiting = fresh.concat(this.waiting);
-      this.results.showWaiting(this.waiting.length);
-    }
-  }
-
-  /** @param {Item[]} rows */
-  addRows(rows) {
-    this.results.showList();
-    this.list.prepend(rows, MOST_ROWS);
-    this.results.showCount(this.list.items.length, this.more);
-  }
-
-  showWaiting() {
-    this.list.closeAll();
-    this.list.scroller.scrollTop = 0;
-    const rows = this.waiting;
-    this.waiting = [];
-    this.results.showWaiting(this.waiting.length);
-    this.pausedByKey = false;
-    this.live.pause(false);
-    this.addRows(rows);
-    this.showLiveState();
-  }
-
-  onScroll() {
-    if (this.waiting.length && this.list.isAtTop() && !this.pausedByKey) this.showWaiting();
-  }
-
-  togglePause() {
-    if (!this.live.wanted) {
-      this.toggleLive();
-      return;
-    }
-    this.pausedByKey = !this.pausedByKey;
-    this.live.pause(this.pausedByKey);
-    if (!this.pausedByKey && this.waiting.length) this.showWaiting();
-    this.showLiveState();
-  }
-
-  showLiveState() {
-    const on = this.live.wanted;
-    this.liveButton.setAttribute("aria-pressed", String(on));
-    this.liveDot.className = on && !this.pausedByKey ? "live-dot on" : "live-dot";
-    this.liveButton.lastChild?.replaceWith(on && this.pausedByKey ? "Paused" : "Live");
-  }
-
-  /** @param {{ error: string, hint: string | null } | null} found */
-  showLiveFailure(found) {
-    const isShown = Boolean(this.problem.dataset.live);
-    if (!found && isShown) fill(this.problem);
-    this.problem.dataset.live = found ? "1" : "";
-    if (found) fill(this.problem, failure({ error: `${found.error}; still following`, hint: found.hint }));
-  }
-
   /** @returns {import("./keys.js").Key[]} */
   keys() {
     return [
@@ -373,7 +283,7 @@ export class Logs {
         key: " ",
         shown: "space",
         what: "pause and go on with live rows",
-        run: () => this.togglePause(),
+        run: () => this.following.togglePause(),
       },
       {
         key: "Escape",

@@ -35,6 +35,11 @@ export class Results {
     this.summarize(more ? `The newest ${all}; older ones as you scroll` : all, false);
   }
 
+  /** @param {number} rows */
+  showLive(rows) {
+    this.summarize(`${count(rows)} rows, new ones as they arrive`, false);
+  }
+
   /** @param {string} q @param {boolean} live */
   showNothing(q, live) {
     let what = "Widen the window, or send a Worker a request: its logs arrive some seconds later.";
@@ -60,6 +65,8 @@ export class Results {
 
   /** @param {string} text @param {boolean} isBusy */
   summarize(text, isBusy) {
+    // Rows of the question before stay until the first of the new ones come.
+    this.list.classList.toggle("stale", isBusy);
     fill(
       this.summary,
       el("span", {}, text),

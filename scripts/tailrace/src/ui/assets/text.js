@@ -107,7 +107,7 @@ export function short(number) {
 /** @param {number} ms */
 export function duration(ms) {
   if (ms < 1000) return `${Math.round(ms * 10) / 10} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
+  if (ms < 60_000) return `${Number((ms / 1000).toFixed(ms < 10_000 ? 2 : 1))} s`;
   if (ms < 3_600_000) return two(ms, 60_000, "min", 1000, "s");
   if (ms < 2 * 86_400_000) return two(ms, 3_600_000, "h", 60_000, "min");
   return `${Math.round(ms / 8_640_000) / 10} days`;
