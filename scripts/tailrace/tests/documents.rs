@@ -12,9 +12,9 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::Ran;
 use support::letters::cloud_of;
 use support::rows::a_request;
+use support::{Cloud, Ran};
 
 /// Commands that ask and end. Others are started by a person and stay: their words are read by `cargo xtask`'s tests.
 const RUN: [&str; 5] = ["logs", "trace", "stats", "replay", "normalize"];
@@ -88,4 +88,14 @@ async fn every_documented_command_runs() {
         count += 1;
     }
     assert!(count > 15, "only {count} commands were found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readme_shows_what_trace_prints() {
+    let cloud = Cloud::with(&a_request()).await;
+    let ran = cloud.run(&["trace", "corr", "--utc"]).await;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = fs::read_to_string(path).unwrap();
+    let shown = format!("$ tailrace trace corr --utc\n{}```\n", ran.stdout);
+    assert!(readme.contains(&shown), "the README lacks this:\n{shown}");
 }
