@@ -1,6 +1,7 @@
 //! Commands, options and their help. Nothing is checked here beyond its form; `commands` does the rest. `global` holds the
 //! options of every command, `values` reads options that take one of a few words.
 
+mod archive;
 mod global;
 mod logs;
 mod normalize;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use log_record::Reason;
 
+pub use archive::{Archive, ArchiveCommand, ArchiveGet, ArchiveLs, WindowArgs};
 pub use global::{Color, Format, FormatArgs, GlobalArgs, QueueNames, ZoneArgs};
 pub use logs::Logs;
 pub use normalize::{Normalize, Setting};
@@ -103,6 +105,8 @@ pub enum Command {
     Ui(Ui),
     /// Bring dead letters back into the pipeline
     Replay(Replay),
+    /// List what is kept in R2, and write its records
+    Archive(Archive),
     /// Show what would be stored for trace events, without storing anything
     Normalize(Normalize),
     /// Write a completion script for a shell

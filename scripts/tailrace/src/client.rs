@@ -8,7 +8,7 @@
 //! - `answer`: what stands around every result;
 //! - `session`: the account, its credential, and remembered ids;
 //! - [`Client`]: calls that are made again where that helps (see [`mod@crate::retry`]);
-//! - [`d1`], [`kv`], [`queues`]: the endpoints.
+//! - [`d1`], [`kv`], [`queues`], [`r2`]: the endpoints.
 
 mod answer;
 mod call;
@@ -16,6 +16,7 @@ pub mod d1;
 pub mod kv;
 mod pace;
 pub mod queues;
+pub mod r2;
 mod refusal;
 mod session;
 mod transport;

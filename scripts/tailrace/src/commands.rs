@@ -1,6 +1,7 @@
 //! One file per command. Each connects, asks, and writes what it found to standard output; what is said beside that goes
 //! to standard error.
 
+pub mod archive;
 pub mod completions;
 pub mod logs;
 pub mod normalize;
@@ -54,6 +55,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
                 Command::Stats(args) => stats::run(args, &place, &mut out).await,
                 Command::Ui(args) => ui::run(args, &cli.global, &place, &mut out).await,
                 Command::Replay(args) => replay::run(args, &place, &mut out).await,
+                Command::Archive(args) => archive::run(args, &place, &mut out).await,
                 Command::Normalize(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
             }
         }

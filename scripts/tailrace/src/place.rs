@@ -171,6 +171,15 @@ impl Place {
     pub fn fallback(&self) -> String {
         self.fallback.clone()
     }
+
+    /// Returns the name of the archive's bucket.
+    #[must_use]
+    pub fn bucket(&self) -> String {
+        match &self.env {
+            Some(env) => format!("tailrace-archive-{env}"),
+            None => "tailrace-archive".to_owned(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! Parameters are text, which is what the REST API takes; where SQLite wants a number the statement casts. A unary `+`
 //! keeps SQLite from choosing a column's index where another index is the better one.
 
+mod archive;
 mod counts;
 
 use std::collections::BTreeSet;
@@ -13,6 +14,7 @@ use log_record::Level;
 
 use crate::record::COLUMNS;
 pub use crate::record::{FIRST_TIME, LAST_TIME, Position};
+pub use archive::archive_objects;
 pub use counts::counts;
 
 /// A statement and its parameters: `?1` is the first.

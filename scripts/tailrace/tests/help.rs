@@ -22,13 +22,16 @@ const SCREEN_LINES: usize = 36;
 /// Columns of a help text in a pipe, and at most on a terminal.
 const COLUMNS: usize = 100;
 
-const COMMANDS: [&[&str]; 8] = [
+const COMMANDS: [&[&str]; 11] = [
     &[],
     &["logs"],
     &["trace"],
     &["stats"],
     &["ui"],
     &["replay"],
+    &["archive"],
+    &["archive", "ls"],
+    &["archive", "get"],
     &["normalize"],
     &["completions"],
 ];
@@ -45,7 +48,10 @@ async fn help_texts_are_as_they_were_reviewed() {
                 .unwrap()
                 .into();
             assert_eq!(ran.code, 0, "{}", ran.stderr);
-            let name = command.first().unwrap_or(&"tailrace");
+            let name = match command {
+                [] => "tailrace".to_owned(),
+                words => words.join("-"),
+            };
             let file = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("tests/help")
                 .join(format!("{name}{option}.txt"));

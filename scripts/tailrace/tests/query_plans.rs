@@ -138,6 +138,10 @@ fn each_query_is_served_by_an_index_in_its_order() {
     ] {
         check(&db, &sql::ids_beginning(column, "0b0f", 11), index, false);
     }
+    let objects = sql::archive_objects(&["key"], "v1/", "v1/~", "0", 9);
+    let text = plan(&db, &objects).join("\n");
+    assert!(text.contains("PRIMARY KEY (key>? AND key<?)"), "{text}");
+    assert!(!text.contains("TEMP B-TREE"), "{text}");
     let requests = ["r".to_owned()];
     for statement in [
         sql::invocations(&requests),
@@ -194,6 +198,7 @@ fn nothing_a_user_writes_is_in_a_statement() {
         sql::stored_since(&filter, &position, evil, evil, 1),
         sql::ids_beginning(IdColumn::Request, evil, 1),
         sql::invocations(&[evil.to_owned()]),
+        sql::archive_objects(&["key"], evil, evil, evil, 1),
         sql::other_records(&[evil.to_owned()], evil, 1),
         sql::levels(&workers, evil, evil),
         sql::durations(Measure::Cpu, &workers, evil, evil),

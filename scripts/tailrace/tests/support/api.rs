@@ -35,6 +35,8 @@ type Hook = Box<dyn FnMut(&mut State) + Send>;
 pub struct State {
     pub db: Connection,
     pub kv: BTreeMap<String, Vec<u8>>,
+    /// The objects of the archive's bucket.
+    pub objects: BTreeMap<String, Vec<u8>>,
     pub queues: BTreeMap<String, Queue>,
     pub faults: Vec<Fault>,
     /// Runs after a call whose `METHOD path` holds the text.
@@ -83,6 +85,7 @@ impl Default for State {
         Self {
             db,
             kv: BTreeMap::new(),
+            objects: BTreeMap::new(),
             queues: BTreeMap::from([
                 ("tail-logs".to_owned(), queue(false)),
                 ("tail-logs-dlq".to_owned(), queue(true)),
@@ -241,6 +244,12 @@ impl State {
                     _ => ResponseTemplate::new(405),
                 }
             }
+            // The local runtime takes a key as one segment, the account's API as many.
+            ("GET", ["r2", "buckets", "tailrace-archive", "objects", key @ ..])
+                if !local || key.len() == 1 =>
+            {
+                self.object(&decode(&key.join("/")))
+            }
             ("GET", ["queues"]) => {
                 let named = query.get("name");
                 let queues: Vec<_> = self
@@ -264,16 +273,7 @@ impl State {
                 self.success(&consumers, &json!({}))
             }
             ("POST", ["queues", id, "messages", action]) => {
-                let name = id.trim_start_matches("id-").to_owned();
-                match *action {
-                    "pull" if self.queues[&name].paused => failure(409, 0, "queue_delivery_paused"),
-                    "pull" => self.pull(&name, &body),
-                    "peek" => self.peek(&name, &body),
-                    "purge" => self.purge(&name, &body),
-                    "ack" => self.ack(&name, &body),
-                    "batch" => self.publish(&name, &body),
-                    _ => ResponseTemplate::new(404),
-                }
+                self.messages(id.trim_start_matches("id-"), action, &body)
             }
             _ => failure(404, 7000, "No route for that URI"),
         }
@@ -331,6 +331,25 @@ impl State {
             }
             Err(error) => failure(400, 7500, &error.to_string()),
         }
+    }
+
+    fn messages(&mut self, queue: &str, action: &str, body: &Value) -> ResponseTemplate {
+        match action {
+            "pull" if self.queues[queue].paused => failure(409, 0, "queue_delivery_paused"),
+            "pull" => self.pull(queue, body),
+            "peek" => self.peek(queue, body),
+            "purge" => self.purge(queue, body),
+            "ack" => self.ack(queue, body),
+            "batch" => self.publish(queue, body),
+            _ => ResponseTemplate::new(404),
+        }
+    }
+
+    fn object(&self, key: &str) -> ResponseTemplate {
+        self.objects.get(key).map_or_else(
+            || failure(404, 10007, "The specified key does not exist."),
+            |object| ResponseTemplate::new(200).set_body_bytes(object.clone()),
+        )
     }
 
     fn namespaces(&self, title: &str, query: &BTreeMap<String, String>) -> ResponseTemplate {

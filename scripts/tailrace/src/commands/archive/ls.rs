@@ -1,0 +1,58 @@
+//! `tailrace archive ls`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use super::Window;
+use super::catalog::Catalog;
+use crate::cli::ArchiveLs;
+use crate::place::Place;
+use crate::{Error, output, time};
+
+/// Runs the command.
+pub(super) async fn run(
+    args: &ArchiveLs,
+    place: &Place,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
+    let zone = args.zone.zone();
+    let window = Window::read(&args.window, &zone)?;
+    let client = crate::commands::connect(place).await?;
+    let database = crate::commands::open(&client, place).await?;
+    let json = args.format.is_json(place.output);
+    let mut catalog = Catalog::start(&database, &window);
+    let (mut objects, mut records, mut bytes) = (0, 0, 0);
+    while let Some(rows) = catalog.next_page().await? {
+        for row in rows {
+            objects += 1;
+            records += row.counts.total();
+            bytes += row.bytes;
+            if json {
+                crate::commands::json_line(out, &row)?;
+            } else {
+                let text = format!(
+                    "{}  {}  {:>9}  {:>7}  {:5}  {}",
+                    time::shown(&row.first_timestamp, &zone),
+                    time::shown(&row.last_timestamp, &zone),
+                    output::grouped(row.counts.total()),
+                    super::show_bytes(row.bytes),
+                    row.rows,
+                    output::safe(&row.key),
+                );
+                crate::commands::line(out, &text)?;
+            }
+        }
+        out.flush().map_err(Error::io("standard output"))?;
+    }
+    output::note(&if objects == 0 {
+        "the archive has no objects of that time; `cargo xtask deploy --archive` lets log-writer keep records in R2".to_owned()
+    } else {
+        format!(
+            "{}, {}, {}",
+            output::counted(objects, "object", "objects"),
+            output::counted(records, "record", "records"),
+            super::show_bytes(bytes)
+        )
+    });
+    Ok(ExitCode::SUCCESS)
+}
