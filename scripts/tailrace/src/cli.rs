@@ -18,7 +18,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use log_record::Reason;
 
 pub use archive::{Archive, ArchiveCommand, ArchiveGet, ArchiveLs, WindowArgs};
-pub use global::{Color, Format, FormatArgs, GlobalArgs, QueueNames, ZoneArgs};
+pub use global::{
+    Color, Format, FormatArgs, GlobalArgs, QueueNames, RecordFormat, RecordFormatArgs, ZoneArgs,
+};
 pub use logs::Logs;
 pub use normalize::{Normalize, Setting};
 pub use stats::Stats;
@@ -96,7 +98,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show records, the newest last
-    Logs(Logs),
+    Logs(Box<Logs>),
     /// Show everything one request caused, across Workers
     Trace(Trace),
     /// Measure Workers: error rates, latency, CPU time, log volume, exceptions

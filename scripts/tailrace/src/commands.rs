@@ -131,8 +131,7 @@ fn line(out: &mut dyn Write, text: &str) -> Result<(), Error> {
 
 /// Writes one line of JSON to standard output.
 fn json_line(out: &mut dyn Write, value: &impl serde::Serialize) -> Result<(), Error> {
-    serde_json::to_writer(&mut *out, value)
-        .map_err(|error| Error::io("standard output")(error.into()))?;
+    output::json::write(out, value).map_err(Error::io("standard output"))?;
     line(out, "")
 }
 

@@ -18,6 +18,9 @@ pub enum Error {
     /// The command line or an input cannot be used.
     #[error("{0}")]
     Usage(String),
+    /// The query cannot be read.
+    #[error(transparent)]
+    Query(#[from] crate::query::QueryError),
     /// The environment has no token, and there is no wrangler to ask.
     #[error("no API token")]
     NoToken,
@@ -125,6 +128,7 @@ impl Error {
     #[must_use]
     pub fn next_step(&self) -> Option<String> {
         Some(match self {
+            Self::Query(error) => error.hint.clone(),
             Self::NoToken => "set CLOUDFLARE_API_TOKEN (docs/operations.md says with which permissions), or log in with \
                 `wrangler login`, in a checkout or with wrangler on PATH; for a running `cargo xtask dev` add --local"
                 .to_owned(),
@@ -264,7 +268,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Usage(_) | Self::NotLoopback { .. } => USAGE,
+            Self::Usage(_) | Self::Query(_) | Self::NotLoopback { .. } => USAGE,
             _ => FAILED,
         })
     }

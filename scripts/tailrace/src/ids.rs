@@ -104,7 +104,7 @@ pub fn list(text: &str, candidates: &[Candidate], zone: &Zone) {
 }
 
 /// Returns a Ray ID as it is stored where the data centre is not (`8f2a1c0b5d1e4c55-FRA`); any other text as it is.
-fn without_data_centre(text: &str) -> &str {
+pub(crate) fn without_data_centre(text: &str) -> &str {
     match text.rsplit_once('-') {
         Some((ray, centre))
             if ray.len() == 16

@@ -12,6 +12,7 @@
 //! - [`retry`]: when a call is made again (the one user of `backoff`);
 //! - [`client`]: the API: D1, KV and queues;
 //! - [`record`]: a stored row as it is read back; [`letter`]: a dead letter;
+//! - [`query`]: the query language: which records are meant;
 //! - [`sql`]: every query, with bound parameters;
 //! - [`slices`]: a long window of time in parts;
 //! - [`search`]: the rows that match a filter;
@@ -36,6 +37,7 @@ pub mod ids;
 pub mod letter;
 pub mod output;
 pub mod place;
+pub mod query;
 pub mod record;
 pub mod retry;
 pub mod search;

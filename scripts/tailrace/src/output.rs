@@ -1,9 +1,11 @@
 //! Colours, widths, and text that is safe to print. What Workers log is not trusted: a log line must not move the
 //! cursor, change the title or recolour the terminal of whoever reads it.
 
+pub mod json;
+
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Effects, Style};
@@ -34,18 +36,42 @@ pub fn level_style(level: &str) -> Style {
     }
 }
 
-/// `text` between the codes of `style`. Whether the codes reach the reader is decided where it is written: see
-/// [`stdout`].
+/// Returns `text` for standard output between the codes of `style`, and without them unless that is a terminal (or
+/// `--color` or `CLICOLOR_FORCE` says otherwise; `NO_COLOR` is honoured).
 #[must_use]
 pub fn paint(style: Style, text: &str) -> String {
+    if text.is_empty() || !has_colours() {
+        return text.to_owned();
+    }
     format!("{style}{text}{style:#}")
 }
 
-/// Standard output: codes are dropped unless it is a terminal (or `--color` or `CLICOLOR_FORCE` says otherwise;
-/// `NO_COLOR` is honoured).
+/// Returns whether standard output takes colours.
+fn has_colours() -> bool {
+    static COLOURS: OnceLock<bool> = OnceLock::new();
+    *COLOURS.get_or_init(|| {
+        anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
+    })
+}
+
+/// Returns standard output. What is written to it arrives byte for byte: texts are made safe, and painted or not, before.
 #[must_use]
 pub fn stdout() -> Box<dyn std::io::Write> {
-    Box::new(std::io::BufWriter::new(anstream::stdout()))
+    Box::new(std::io::BufWriter::new(std::io::stdout()))
+}
+
+/// Asks whoever is at the terminal; without one the answer is no.
+#[must_use]
+pub fn confirm(question: &str) -> bool {
+    if !is_watched() || !std::io::stdin().is_terminal() {
+        return false;
+    }
+    unwatch();
+    let mut error = anstream::stderr();
+    let mut answer = String::new();
+    let asked = write!(error, "{} [y/N] ", safe(question)).and_then(|()| error.flush());
+    let read = asked.and_then(|()| std::io::stdin().lock().read_line(&mut answer));
+    read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
 /// The progress bar on standard error, if there is one: what is said goes above it.
@@ -105,7 +131,7 @@ impl Drop for Progress {
 /// Says something beside the results, on standard error.
 pub fn note(text: &str) {
     let say = || {
-        let _ = writeln!(anstream::stderr(), "{}", paint(FAINT, &safe(text)));
+        let _ = writeln!(anstream::stderr(), "{FAINT}{}{FAINT:#}", safe(text));
     };
     let bar = WATCHED
         .lock()
@@ -147,9 +173,7 @@ pub fn safe(text: &str) -> String {
         match c {
             '\n' => safe.push('⏎'),
             '\t' => safe.push(' '),
-            c if c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
+            c if json::is_unsafe(c) => {
                 let _ = write!(safe, "{{{:x}}}", u32::from(c));
             }
             c => safe.push(c),

@@ -1,5 +1,7 @@
 //! A stored row as it is read back. `sql` selects the columns in the order this reads them.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Number, Value};
@@ -8,6 +10,9 @@ use crate::Error;
 
 /// The columns of a [`Row`], as selected.
 pub const COLUMNS: &str = "log_id, worker_name, request_id, correlation_id, log_level, message, context_json, timestamp, execution_time_ms";
+
+/// The members of a context that hold what a line itself carried, or a thrown error: everything else is Tailrace's.
+pub const CARRIED: [&str; 5] = ["data", "args", "errors", "error_info", "stack"];
 
 /// Before every stored time, which starts with a digit.
 pub const FIRST_TIME: &str = "0";
@@ -126,6 +131,18 @@ impl Row {
         self.facts.get(key)
     }
 
+    /// Returns what the line carried: the members of [`CARRIED`] that the context has, as JSON without white space.
+    #[must_use]
+    pub fn carried(&self) -> Vec<(&'static str, String)> {
+        let members: BTreeMap<String, &RawValue> =
+            serde_json::from_str(self.context.get()).unwrap_or_default();
+        let carried = CARRIED.iter().filter_map(|name| {
+            let json = members.get(*name)?.get();
+            Some((*name, without_space(json)))
+        });
+        carried.collect()
+    }
+
     /// Returns `invocation`, `log`, `exception` or `diagnostic`; empty where the context does not say.
     #[must_use]
     pub fn kind(&self) -> &str {
@@ -163,6 +180,22 @@ fn text(value: Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
+}
+
+/// Returns JSON without the white space between its tokens.
+pub(crate) fn without_space(json: &str) -> String {
+    let mut in_string = false;
+    let mut escaped = false;
+    let is_kept = |c: &char| {
+        if in_string {
+            in_string = escaped || *c != '"';
+            escaped = !escaped && *c == '\\';
+            return true;
+        }
+        in_string = *c == '"';
+        !c.is_ascii_whitespace()
+    };
+    json.chars().filter(is_kept).collect()
 }
 
 fn bad(column: &str) -> Error {

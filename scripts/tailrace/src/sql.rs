@@ -7,11 +7,10 @@
 mod archive;
 mod counts;
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use log_record::Level;
-
+use crate::query::to_sql::Params;
+use crate::query::{Access, Query};
 use crate::record::COLUMNS;
 pub use crate::record::{FIRST_TIME, LAST_TIME, Position};
 pub use archive::archive_objects;
@@ -26,58 +25,7 @@ pub struct Statement {
     pub params: Vec<String>,
 }
 
-/// The rows that are meant: every condition that is set must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Any of these Workers; empty is all.
-    pub workers: Vec<String>,
-    /// This level or above.
-    pub level: Option<Level>,
-    /// This correlation id.
-    pub correlation_id: Option<String>,
-    /// This request id.
-    pub request_id: Option<String>,
-    /// The message holds this text: in any case if it has no capital, else exactly.
-    pub grep: Option<String>,
-}
-
-impl Filter {
-    /// Returns whether only a few rows can match and an index leads straight to them, so that a time range saves nothing.
-    #[must_use]
-    pub fn is_narrow(&self) -> bool {
-        self.correlation_id.is_some() || self.request_id.is_some()
-    }
-
-    /// Returns whether rows that do not match may have to be read, in any number, to find one that does: then a caller
-    /// reads slice by slice of time, so that no statement keeps D1 for long.
-    #[must_use]
-    pub fn reads_past_rows(&self) -> bool {
-        !self.is_narrow()
-            && (self.grep.is_some()
-                || self.workers.len() > 1
-                // Nothing but the order of time leads to what is not of level debug.
-                || self.level == Some(Level::Info)
-                || (self.workers.len() == 1
-                    && self.level.is_some_and(|level| level > Level::Debug)))
-    }
-}
-
-/// Collects parameters.
-#[derive(Default)]
-struct Params(Vec<String>);
-
 impl Params {
-    fn bind(&mut self, value: impl Into<String>) -> String {
-        self.0.push(value.into());
-        format!("?{}", self.0.len())
-    }
-
-    /// A list of values, as it stands behind `IN`.
-    fn bind_all(&mut self, values: &[String]) -> String {
-        let list: Vec<_> = values.iter().map(|value| self.bind(value)).collect();
-        format!("({})", list.join(", "))
-    }
-
     /// The rows after `position`, in the order of all rows.
     fn after(&mut self, position: &Position) -> String {
         self.compare(">", position)
@@ -106,73 +54,34 @@ impl Params {
     }
 }
 
-/// The conditions of `filter` over `[from, to)` and beyond `extra`, as one or two `WHERE` bodies: two where warnings and
-/// errors come from an index each. `select` is put before every body.
-fn source(select: &str, filter: &Filter, conditions: &[String], params: &mut Params) -> String {
-    let mut common: Vec<String> = Vec::new();
-    // The access path: the first of these that is set; the others are judged row by row.
-    let mut index_taken = false;
-    for (column, value) in [
-        ("correlation_id", &filter.correlation_id),
-        ("request_id", &filter.request_id),
-    ] {
-        if let Some(value) = value {
-            let plus = if index_taken { "+" } else { "" };
-            common.push(format!("{plus}{column} = {}", params.bind(value)));
-            index_taken = true;
-        }
-    }
-    let levels_have_index = !index_taken && filter.level >= Some(Level::Warn);
-    match filter.workers.as_slice() {
-        [] => {}
-        [worker] => {
-            let plus = if index_taken || levels_have_index {
-                "+"
-            } else {
-                ""
-            };
-            common.push(format!("{plus}worker_name = {}", params.bind(worker)));
-        }
-        workers => {
-            common.push(format!("+worker_name IN {}", params.bind_all(workers)));
-        }
-    }
-    if let Some(text) = &filter.grep {
-        // Not LIKE: D1 takes patterns of at most 50 bytes.
-        let mut column = "message".to_owned();
-        if !text.chars().any(char::is_uppercase) {
-            column.replace_range(.., "lower(message)");
-            // SQLite's `lower` knows ASCII alone.
-            let others: BTreeSet<_> = text.chars().filter(|c| !c.is_ascii()).collect();
-            for lower in others {
-                let mut upper = lower.to_uppercase();
-                if let (Some(upper), None) = (upper.next(), upper.next())
-                    && upper != lower
-                {
-                    let (upper, lower) = (params.bind(upper), params.bind(lower));
-                    column = format!("replace({column}, {upper}, {lower})");
-                }
-            }
-        }
-        common.push(format!("instr({column}, {}) > 0", params.bind(text)));
-    }
-    common.extend_from_slice(conditions);
-    let body = |level: Option<&str>| {
-        let mut all = common.clone();
-        all.extend(level.map(str::to_owned));
+/// The conditions of `query` and `conditions`, as one or two `WHERE` bodies: two where warnings and errors come from an
+/// index each. `select` is put before every body. One term chooses the index; the others are judged row by row.
+fn source(select: &str, query: &Query, conditions: &[String], params: &mut Params) -> String {
+    let (access, served) = query.access();
+    let body = |index: &str, others: &[String]| {
+        let index = (!index.is_empty()).then(|| index.to_owned());
+        let all: Vec<_> = index.iter().chain(others).map(String::as_str).collect();
         format!("SELECT {select} FROM tail_logs WHERE {}", all.join(" AND "))
     };
-    match filter.level {
-        None | Some(Level::Debug) => body(None),
-        Some(Level::Info) => body(Some("+log_level <> 'debug'")),
-        Some(Level::Warn) if levels_have_index => format!(
-            "SELECT {select} FROM ({} UNION ALL {})",
-            body(Some("log_level = 'error'")),
-            body(Some("log_level = 'warn'"))
-        ),
-        Some(Level::Warn) => body(Some("+log_level IN ('warn', 'error')")),
-        Some(Level::Error) if levels_have_index => body(Some("log_level = 'error'")),
-        Some(Level::Error) => body(Some("+log_level = 'error'")),
+    let index = match &access {
+        Access::CorrelationId(id) => format!("correlation_id = {}", params.bind(id)),
+        Access::RequestId(id) => format!("request_id = {}", params.bind(id)),
+        Access::Worker(name) => format!("worker_name = {}", params.bind(name)),
+        Access::Levels(_) | Access::Time => String::new(),
+    };
+    // The cheap ones first.
+    let mut others = conditions.to_vec();
+    others.extend(query.conditions(served, params).0);
+    let Access::Levels(levels) = access else {
+        return body(&index, &others);
+    };
+    let bodies: Vec<_> = levels
+        .iter()
+        .map(|level| body(&format!("log_level = '{}'", level.as_str()), &others))
+        .collect();
+    match bodies.as_slice() {
+        [only] => only.clone(),
+        _ => format!("SELECT {select} FROM ({})", bodies.join(" UNION ALL ")),
     }
 }
 
@@ -180,7 +89,7 @@ fn source(select: &str, filter: &Filter, conditions: &[String], params: &mut Par
 /// already.
 #[must_use]
 pub fn newest(
-    filter: &Filter,
+    query: &Query,
     from: &str,
     to: &str,
     before: Option<&Position>,
@@ -194,19 +103,19 @@ pub fn newest(
             Some(position) => params.before(position),
         },
     ];
-    let source = source(COLUMNS, filter, &conditions, &mut params);
+    let source = source(COLUMNS, query, &conditions, &mut params);
     params.limited(&source, "timestamp DESC, log_id DESC", limit)
 }
 
 /// The rows after `after` and before the time `to`, oldest first, at most `limit`.
 #[must_use]
-pub fn oldest(filter: &Filter, after: &Position, to: &str, limit: usize) -> Statement {
+pub fn oldest(query: &Query, after: &Position, to: &str, limit: usize) -> Statement {
     let mut params = Params::default();
     let conditions = [
         params.after(after),
         format!("timestamp < {}", params.bind(to)),
     ];
-    let source = source(COLUMNS, filter, &conditions, &mut params);
+    let source = source(COLUMNS, query, &conditions, &mut params);
     params.limited(&source, "timestamp, log_id", limit)
 }
 
@@ -214,7 +123,7 @@ pub fn oldest(filter: &Filter, after: &Position, to: &str, limit: usize) -> Stat
 /// after `after` and before the time `to`: oldest first, at most `limit`. [`COLUMNS`], then `created_at`.
 #[must_use]
 pub fn stored_since(
-    filter: &Filter,
+    query: &Query,
     after: &Position,
     to: &str,
     created: &str,
@@ -227,7 +136,7 @@ pub fn stored_since(
         format!("created_at >= {}", params.bind(created)),
     ];
     let select = format!("{COLUMNS}, created_at");
-    let source = source(&select, filter, &conditions, &mut params);
+    let source = source(&select, query, &conditions, &mut params);
     params.limited(&source, "timestamp, log_id", limit)
 }
 
@@ -310,6 +219,18 @@ pub fn invocations(request_ids: &[String]) -> Statement {
     Statement {
         sql: format!(
             "SELECT {COLUMNS} FROM tail_logs WHERE request_id IN (SELECT value FROM json_each(?1)) AND {INVOCATION}"
+        ),
+        params: vec![ids],
+    }
+}
+
+/// All records of `request_ids`, in no order.
+#[must_use]
+pub fn records_of(request_ids: &[String]) -> Statement {
+    let ids = serde_json::Value::from(request_ids.to_vec()).to_string();
+    Statement {
+        sql: format!(
+            "SELECT {COLUMNS} FROM tail_logs WHERE request_id IN (SELECT value FROM json_each(?1))"
         ),
         params: vec![ids],
     }

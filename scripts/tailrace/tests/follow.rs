@@ -15,14 +15,15 @@ use std::time::Duration;
 
 use chrono::Utc;
 use support::{Cloud, Row, When, failure, signal};
+use tailrace::cli::RecordFormat;
 use tailrace::client::Client;
 use tailrace::client::d1::Database;
 use tailrace::commands::logs::follow::Follower;
 use tailrace::commands::logs::go_on;
-use tailrace::commands::logs::print::Printer;
+use tailrace::commands::logs::print::{Printer, Style};
+use tailrace::query::Query;
 use tailrace::retry::Policy;
 use tailrace::search::newest;
-use tailrace::sql::Filter;
 use tailrace::time::Zone;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
@@ -68,12 +69,12 @@ async fn rows_that_arrive_late_and_out_of_order_are_shown_once_each() {
     for n in 0..10 {
         cloud.insert(&aged(20 + n, &format!("old{n}")));
     }
-    let mut follower = Follower::start(&database, Filter::default(), LATE_SECONDS)
+    let mut follower = Follower::start(&database, Query::default(), LATE_SECONDS)
         .await
         .unwrap();
     // Stored after the start and before the first screen: on it, so not shown again.
     cloud.insert(&aged(0, "between"));
-    let screen = newest(&database, &Filter::default(), None, None, 3)
+    let screen = newest(&database, &Query::default(), None, None, 3)
         .await
         .unwrap();
     assert_eq!(names(&screen), ["old1", "old0", "between"]);
@@ -125,7 +126,7 @@ async fn following_ends_once_nothing_new_has_come_for_a_while() {
     let cloud = Cloud::start().await;
     let client = client(&cloud);
     let database = Database::find(&client, "tailrace").await.unwrap();
-    let mut follower = Follower::start(&database, Filter::default(), LATE_SECONDS)
+    let mut follower = Follower::start(&database, Query::default(), LATE_SECONDS)
         .await
         .unwrap();
     // A row comes with each of the first ten looks; a look is a clock and a page.
@@ -136,12 +137,13 @@ async fn following_ends_once_nothing_new_has_come_for_a_while() {
             aged(0, &format!("m{looks}")).insert(&state.db);
         }
     });
-    let printer = Printer {
-        json: false,
+    let mut printer = Printer::new(Style {
+        format: RecordFormat::Text,
+        fields: Vec::new(),
         wrap: false,
         zone: Zone::Utc,
         width: None,
-    };
+    });
     let (interval, silence) = (Duration::from_millis(50), Duration::from_millis(400));
     let mut out = Vec::new();
     let follow = go_on(
@@ -149,7 +151,7 @@ async fn following_ends_once_nothing_new_has_come_for_a_while() {
         &database,
         interval,
         Some(silence),
-        &printer,
+        &mut printer,
         &mut out,
     );
     let ended = tokio::time::timeout(Duration::from_secs(30), follow).await;
@@ -163,7 +165,7 @@ async fn a_look_that_fails_halfway_neither_misses_nor_repeats() {
     let cloud = Cloud::start().await;
     let client = client(&cloud);
     let database = Database::find(&client, "tailrace").await.unwrap();
-    let mut follower = Follower::start(&database, Filter::default(), LATE_SECONDS)
+    let mut follower = Follower::start(&database, Query::default(), LATE_SECONDS)
         .await
         .unwrap();
     for n in 0..1500 {
@@ -183,7 +185,7 @@ async fn a_deep_look_that_fails_never_holds_up_the_latest_rows() {
     let cloud = Cloud::start().await;
     let client = client(&cloud);
     let database = Database::find(&client, "tailrace").await.unwrap();
-    let mut follower = Follower::start(&database, Filter::default(), LATE_SECONDS)
+    let mut follower = Follower::start(&database, Query::default(), LATE_SECONDS)
         .await
         .unwrap();
     let mut failed = 0;
@@ -214,7 +216,7 @@ async fn a_deep_look_that_is_too_slow_is_divided() {
     let cloud = Cloud::start().await;
     let client = client(&cloud);
     let database = Database::find(&client, "tailrace").await.unwrap();
-    let mut follower = Follower::start(&database, Filter::default(), LATE_SECONDS)
+    let mut follower = Follower::start(&database, Query::default(), LATE_SECONDS)
         .await
         .unwrap();
     for minute in 3..300 {
@@ -233,7 +235,7 @@ async fn rows_in_time_are_shown_however_old_the_last_look_is() {
     let cloud = Cloud::start().await;
     let client = client(&cloud);
     let database = Database::find(&client, "tailrace").await.unwrap();
-    let mut follower = Follower::start(&database, Filter::default(), 60)
+    let mut follower = Follower::start(&database, Query::default(), 60)
         .await
         .unwrap();
     // Stored 5 seconds ago, 57 seconds late.
@@ -256,11 +258,8 @@ async fn one_requests_rows_are_shown_however_late() {
     let cloud = Cloud::start().await;
     let client = client(&cloud);
     let database = Database::find(&client, "tailrace").await.unwrap();
-    let filter = Filter {
-        correlation_id: Some("mine".to_owned()),
-        ..Filter::default()
-    };
-    let mut follower = Follower::start(&database, filter, 60).await.unwrap();
+    let query = Query::by_correlation_id("mine");
+    let mut follower = Follower::start(&database, query, 60).await.unwrap();
     cloud.insert(&aged(6 * 86_400, "mine").ids("mine", "r"));
     cloud.insert(&aged(0, "not mine"));
     let rows = follower.poll(&database).await.unwrap();

@@ -10,9 +10,11 @@
 
 mod support;
 
-use log_record::Level;
+use std::fmt::Write as _;
+
 use rusqlite::Connection;
-use tailrace::sql::{self, Filter, IdColumn, Measure, Position, Statement};
+use tailrace::query::Query;
+use tailrace::sql::{self, IdColumn, Measure, Position, Statement};
 
 fn database() -> Connection {
     let db = Connection::open_in_memory().unwrap();
@@ -35,48 +37,53 @@ fn plan(db: &Connection, statement: &Statement) -> Vec<String> {
     plan
 }
 
-/// All combinations of the filters, by what the command line can ask for.
-fn filters() -> Vec<Filter> {
-    let mut filters = Vec::new();
-    let some = |text: &str| Some(text.to_owned());
-    for workers in [
-        vec![],
-        vec!["a".to_owned()],
-        vec!["a".to_owned(), "b".to_owned()],
-    ] {
+/// All combinations of terms that may choose an index, each with terms that are judged row by row.
+fn queries() -> Vec<String> {
+    let mut queries = Vec::new();
+    for worker in ["", "worker:a", "worker:a,b", "worker:a-*", "-worker:a"] {
         for level in [
-            None,
-            Some(Level::Debug),
-            Some(Level::Info),
-            Some(Level::Warn),
-            Some(Level::Error),
+            "",
+            "level>=debug",
+            "level>=info",
+            "level>=warn",
+            "level:warn",
+            "level:error",
+            "-level:error",
         ] {
-            for correlation_id in [None, some("c")] {
-                for request_id in [None, some("r")] {
-                    for grep in [None, some("lower"), some("Upper")] {
-                        filters.push(Filter {
-                            workers: workers.clone(),
-                            level,
-                            correlation_id: correlation_id.clone(),
-                            request_id: request_id.clone(),
-                            grep,
-                        });
-                    }
+            for id in [
+                "",
+                "correlation_id:c",
+                "request_id:r",
+                "correlation_id:c request_id:r",
+            ] {
+                for other in [
+                    "",
+                    "lower",
+                    "Upper",
+                    "-\"two words\"",
+                    "id:0b0f",
+                    "kind:exception",
+                    "kind:log status:5xx path:/orders ms>=5 order.id:42",
+                ] {
+                    queries.push(format!("{worker} {level} {id} {other}"));
                 }
             }
         }
     }
-    filters
+    queries
 }
 
-fn expected_index(filter: &Filter) -> &'static str {
-    if filter.correlation_id.is_some() {
+fn expected_index(query: &str) -> &'static str {
+    let has = |term: &str| query.split(' ').any(|other| other == term);
+    if has("correlation_id:c") {
         "tail_logs_by_correlation_id"
-    } else if filter.request_id.is_some() {
+    } else if has("request_id:r") {
         "tail_logs_by_request_id"
-    } else if filter.level >= Some(Level::Warn) {
+    } else if has("level:warn") {
+        "tail_logs_warnings"
+    } else if has("level>=warn") || has("level:error") || has("kind:exception") {
         "tail_logs_errors"
-    } else if filter.workers.len() == 1 {
+    } else if has("worker:a") {
         "tail_logs_by_worker_name"
     } else {
         "PRIMARY KEY"
@@ -113,20 +120,16 @@ fn each_query_is_served_by_an_index_in_its_order() {
         timestamp: "2026-11-23T00:00:00.000Z".to_owned(),
         log_id: "x".to_owned(),
     };
-    for filter in filters() {
-        let index = expected_index(&filter);
+    for text in queries() {
+        let index = expected_index(&text);
+        let query = Query::parse(&text).unwrap();
         for before in [None, Some(&position)] {
-            check(
-                &db,
-                &sql::newest(&filter, "0", "~", before, 10),
-                index,
-                true,
-            );
+            check(&db, &sql::newest(&query, "0", "~", before, 10), index, true);
         }
-        check(&db, &sql::oldest(&filter, &position, "~", 10), index, true);
+        check(&db, &sql::oldest(&query, &position, "~", 10), index, true);
         check(
             &db,
-            &sql::stored_since(&filter, &position, "~", "2026-11-23 00:00:00", 10),
+            &sql::stored_since(&query, &position, "~", "2026-11-23 00:00:00", 10),
             index,
             true,
         );
@@ -180,22 +183,21 @@ fn what_stats_asks_reads_only_its_window() {
 #[test]
 fn nothing_a_user_writes_is_in_a_statement() {
     let evil = "x'; DROP TABLE tail_logs; --";
-    let filter = Filter {
-        workers: vec![evil.to_owned(), evil.to_owned()],
-        level: Some(Level::Warn),
-        correlation_id: Some(evil.to_owned()),
-        request_id: Some(evil.to_owned()),
-        grep: Some(evil.to_owned()),
-    };
+    let quoted = format!("\"{evil}\"");
+    let mut text = format!("{quoted} path:{quoted} id:{quoted} level>=warn order.id:{quoted}");
+    for field in ["worker", "correlation_id", "request_id"] {
+        let _ = write!(text, " {field}:{quoted} -{field}:{quoted},{quoted}");
+    }
+    let query = Query::parse(&text).unwrap();
+    let workers = vec![evil.to_owned(), evil.to_owned()];
     let position = Position {
         timestamp: evil.to_owned(),
         log_id: evil.to_owned(),
     };
-    let workers = filter.workers.clone();
     for statement in [
-        sql::newest(&filter, evil, evil, Some(&position), 1),
-        sql::oldest(&filter, &position, evil, 1),
-        sql::stored_since(&filter, &position, evil, evil, 1),
+        sql::newest(&query, evil, evil, Some(&position), 1),
+        sql::oldest(&query, &position, evil, 1),
+        sql::stored_since(&query, &position, evil, evil, 1),
         sql::ids_beginning(IdColumn::Request, evil, 1),
         sql::invocations(&[evil.to_owned()]),
         sql::archive_objects(&["key"], evil, evil, evil, 1),

@@ -30,7 +30,7 @@ api      +0 ms      █████··················· 12 ms 
                 at run (index.js:9:1)
 
 consumer +60 ms     ·······················█ 40 ms     queue events: 7 messages
-└─ +60 ms     info  stored
+└─ +60 ms     info  stored error=E
                 at store (db.js:1:1)
 ";
     assert_eq!(ran.stdout, expected, "{}", ran.stdout);

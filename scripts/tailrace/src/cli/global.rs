@@ -103,6 +103,57 @@ impl FormatArgs {
     }
 }
 
+/// The form of records.
+#[derive(Args, Clone, Debug)]
+pub struct RecordFormatArgs {
+    /// Print JSON, one object per line; short for --output json
+    #[arg(long, conflicts_with = "output")]
+    pub json: bool,
+    /// Print the records in this form [default: text]
+    #[arg(long, short = 'o', value_name = "FORMAT")]
+    pub output: Option<RecordFormat>,
+    /// Print these fields alone, by the names that JSON has, such as timestamp,message,data.order.id
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        hide_short_help = true
+    )]
+    pub fields: Vec<String>,
+    /// Wrap long messages, ids and stacks instead of cutting them
+    #[arg(long, hide_short_help = true)]
+    pub wrap: bool,
+}
+
+impl RecordFormatArgs {
+    /// Returns the form that is meant, where `default` is what is configured.
+    #[must_use]
+    pub fn format(&self, default: Option<Format>) -> RecordFormat {
+        let default = match default {
+            Some(Format::Json) => RecordFormat::Json,
+            Some(Format::Text) | None => RecordFormat::Text,
+        };
+        if self.json {
+            RecordFormat::Json
+        } else {
+            self.output.unwrap_or(default)
+        }
+    }
+}
+
+/// The form of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RecordFormat {
+    /// Lines for a person.
+    Text,
+    /// JSON, one object per line.
+    Json,
+    /// `name=value`, one record per line.
+    Logfmt,
+    /// A table with a header.
+    Csv,
+}
+
 /// The form of the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

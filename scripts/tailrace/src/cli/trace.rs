@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::global::{FormatArgs, ZoneArgs};
+use super::global::{RecordFormatArgs, ZoneArgs};
 
 /// `tailrace trace`.
 #[derive(Args, Debug)]
@@ -14,9 +14,13 @@ Examples:
   tailrace trace --last-error --worker triggers-api     the request behind the latest error
   tailrace trace 0b0f2a1c --follow                      and what it still causes
   tailrace trace 0b0f2a1c --json | jq .message
+  tailrace trace 0b0f2a1c --wrap                        with all that the lines carried
 
 An exact id wins. Else a Ray ID is found without its -XXX, and an id by its beginning of at least 4 characters; where \
 several begin so, they are listed.
+
+What a line carried stands behind its message, cut to the width of the terminal; --wrap shows it whole. With -o logfmt, \
+csv or json, or with --fields, the records are listed in the order of time.
 
 Offsets count from the first record. The bar of an invocation shows when it ran within the whole trace.
 
@@ -42,7 +46,7 @@ pub struct Trace {
     pub limit: usize,
     /// The form of the results.
     #[command(flatten)]
-    pub format: FormatArgs,
+    pub format: RecordFormatArgs,
     /// The zone of times.
     #[command(flatten)]
     pub zone: ZoneArgs,

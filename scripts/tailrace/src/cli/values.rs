@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use log_record::{Level, Reason};
 use pipeline_settings::{Worker, table};
 
+use crate::query::Kind;
 use crate::time::Zone;
 
 /// Reads one of a few words; completions and complaints list them.
@@ -20,6 +21,12 @@ pub(super) struct OneOf<T: 'static> {
 pub(super) const LEVELS: OneOf<Level> = OneOf {
     names: || Level::ALL.map(Level::as_str).to_vec(),
     read: Level::from_alias,
+};
+
+/// Kinds of records.
+pub(super) const KINDS: OneOf<Kind> = OneOf {
+    names: || Kind::ALL.map(Kind::as_str).to_vec(),
+    read: |text| Kind::ALL.into_iter().find(|kind| kind.as_str() == text),
 };
 
 /// Reasons of dead letters; hyphens do for underscores.

@@ -1,6 +1,9 @@
-//! `tailrace logs`: the newest records that match, oldest of them first. [`mod@print`] writes them, and [`follow`] goes on
-//! with new ones.
+//! `tailrace logs`: the newest records that match, oldest of them first. [`filter`] reads the options, [`around`] adds
+//! neighbours, [`mod@print`] writes the records by their [`fields`], and [`follow`] goes on with new ones.
 
+pub mod around;
+pub mod fields;
+pub mod filter;
 pub mod follow;
 pub mod print;
 
@@ -8,24 +11,27 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::cli::Logs;
 use crate::client::d1::Database;
-use crate::ids::{self, Resolution};
 use crate::place::Place;
+use crate::query::Query;
 use crate::record::Row;
-use crate::search::{Pages, newest};
-use crate::sql::{Filter, IdColumn};
+use crate::search::{Allowance, Search};
 use crate::time::{self, Edge, Zone};
 use crate::{Error, error, output};
 
+use around::Surroundings;
 use follow::Follower;
-use print::Printer;
+use print::{Printer, Style};
 
 /// Records that are shown where nothing else is asked for.
 const LIMIT: usize = 100;
+
+/// The reason why reading stopped, and the next step.
+const STOPPED: &str = "as more than 100 MB would be read: --yes reads on; a longer fixed text, or a shorter time, reads less";
 
 /// How much longer than a deep look's slice took D1 is left to others before the next.
 const REST_FACTOR: u32 = 3;
@@ -37,23 +43,103 @@ const REST_FACTOR: u32 = 3;
 pub async fn run(args: &Logs, place: &Place, out: &mut dyn Write) -> Result<ExitCode, Error> {
     let now = Timestamp::now();
     let zone = args.zone.zone();
-    let when = |option, text: &Option<String>, edge| {
-        text.as_deref()
-            .map(|text| time::parse(option, text, now, &zone, edge))
-            .transpose()
-    };
-    let since = when("--since", &args.since, Edge::Start)?;
-    let until = when("--until", &args.until, Edge::End)?;
-    if let (Some(since), Some(until)) = (since, until)
-        && since >= until
-    {
-        return Err(Error::Usage(format!(
-            "--since ({}) is not before --until ({})",
-            time::shown(&time::stored(since), &zone),
-            time::shown(&time::stored(until), &zone)
-        )));
-    }
+    let (mut since, until) = read_window(args, now, &zone)?;
     let late = late_seconds(&args.late)?;
+    let limit = read_limit(args)?;
+    let mut query = filter::build_query(args)?;
+    let mut printer = Printer::new(Style {
+        format: args.format.format(place.output),
+        fields: print::read_fields(&args.format.fields)?,
+        wrap: args.format.wrap,
+        zone: zone.clone(),
+        width: output::width(),
+    });
+    let client = super::connect(place).await?;
+    let database = super::open(&client, place).await?;
+    if let Some(code) = filter::resolve_ids(&database, &mut query, &zone).await? {
+        return Ok(code);
+    }
+    if args.text.regex && since.is_none() && !query.is_narrow() {
+        // D1 cannot answer an expression, so the records that may match are read.
+        let end = until.unwrap_or(now);
+        since = end.checked_sub(SignedDuration::from_hours(1)).ok();
+        output::note("looking one hour back; --since looks further");
+    }
+
+    let mut follower = if args.follow {
+        Some(Follower::start(&database, query.clone(), late).await?)
+    } else {
+        None
+    };
+    let allowance = if args.yes || query.is_exact() {
+        Allowance::unlimited()
+    } else {
+        Allowance::asking()
+    };
+    let search = Search {
+        database: &database,
+        query: &query,
+        since,
+        until,
+        allowance: &allowance,
+    };
+    let mut show = Show {
+        database: &database,
+        surroundings: args.around.map(Surroundings::new),
+        printer: &mut printer,
+        groups: 0,
+    };
+    let mut is_empty = true;
+    let stopped_at;
+    if limit == usize::MAX {
+        let mut pages = search.pages().await?;
+        while let Some(rows) = pages.next_page().await? {
+            is_empty = false;
+            let shown = follower.is_some().then(|| rows.clone());
+            show.rows(rows, out).await?;
+            if let (Some(follower), Some(rows)) = (&mut follower, shown) {
+                follower.mark_shown(&database, &rows).await?;
+            }
+        }
+        stopped_at = pages.stopped_at().map(str::to_owned);
+    } else {
+        // One more than is shown tells whether there are more.
+        let found = search.newest(limit.saturating_add(1)).await?;
+        let mut rows = found.rows;
+        let more = rows.len() > limit;
+        if more {
+            rows.drain(..rows.len() - limit);
+        }
+        is_empty = rows.is_empty();
+        let shown = follower.is_some().then(|| rows.clone());
+        show.rows(rows, out).await?;
+        if more && limit > 0 {
+            let shown = output::counted(limit as u64, "record", "records");
+            output::note(&format!(
+                "the newest {shown}; there are more: --limit shows more of them, --limit all every one"
+            ));
+        }
+        if let (Some(follower), Some(rows)) = (&mut follower, shown) {
+            follower.mark_shown(&database, &rows).await?;
+        }
+        stopped_at = found.stopped_at;
+    }
+    if let Some(time) = stopped_at {
+        output::note(&format!("stopped at {time}, {STOPPED}"));
+        return Ok(ExitCode::from(error::FAILED));
+    }
+    if let Some(follower) = &mut follower {
+        let interval = Duration::from_secs(args.interval);
+        return go_on(follower, &database, interval, None, &mut printer, out).await;
+    }
+    if is_empty {
+        output::note(&nothing(args, &query));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads `--limit`.
+fn read_limit(args: &Logs) -> Result<usize, Error> {
     let limit = args
         .limit
         .unwrap_or(if args.follow && args.since.is_some() {
@@ -66,74 +152,61 @@ pub async fn run(args: &Logs, place: &Place, out: &mut dyn Write) -> Result<Exit
             "--limit: 0 shows nothing; with --follow it shows only new records".to_owned(),
         ));
     }
-    let client = super::connect(place).await?;
-    let database = super::open(&client, place).await?;
-    let mut filter = Filter {
-        workers: args.worker.clone(),
-        level: args.level,
-        correlation_id: args.correlation_id.clone(),
-        request_id: args.request_id.clone(),
-        grep: args.grep.clone(),
-    };
-    if let Some(code) = resolve_ids(&database, &mut filter, &zone).await? {
-        return Ok(code);
-    }
-    let printer = Printer {
-        json: args.format.is_json(place.output),
-        wrap: args.wrap,
-        zone,
-        width: output::width(),
-    };
+    Ok(limit)
+}
 
-    let mut follower = if args.follow {
-        Some(Follower::start(&database, filter.clone(), late).await?)
-    } else {
-        None
+/// Reads `--since` and `--until`.
+fn read_window(
+    args: &Logs,
+    now: Timestamp,
+    zone: &Zone,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
+    let when = |option, text: &Option<String>, edge| {
+        text.as_deref()
+            .map(|text| time::parse(option, text, now, zone, edge))
+            .transpose()
     };
-    let mut is_empty = true;
-    if limit == usize::MAX {
-        let mut pages = Pages::start(&database, &filter, since, until).await?;
-        while let Some(rows) = pages.next_page().await? {
-            is_empty = false;
-            print_rows(&rows, &printer, out)?;
-            if let Some(follower) = &mut follower {
-                follower.mark_shown(&database, &rows).await?;
+    let since = when("--since", &args.since, Edge::Start)?;
+    let until = when("--until", &args.until, Edge::End)?;
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        return Err(Error::Usage(format!(
+            "--since ({}) is not before --until ({})",
+            time::shown(&time::stored(since), zone),
+            time::shown(&time::stored(until), zone)
+        )));
+    }
+    Ok((since, until))
+}
+
+/// Shows rows as they are found.
+struct Show<'a, 'd> {
+    database: &'a Database<'d>,
+    surroundings: Option<Surroundings>,
+    printer: &'a mut Printer,
+    groups: usize,
+}
+
+impl Show<'_, '_> {
+    async fn rows(&mut self, rows: Vec<Row>, out: &mut dyn Write) -> Result<(), Error> {
+        let Some(surroundings) = &mut self.surroundings else {
+            return print_rows(&rows, self.printer, out);
+        };
+        for group in surroundings.add(self.database, rows).await? {
+            if self.groups > 0 {
+                self.printer.divide(out)?;
             }
+            self.groups += 1;
+            self.printer.print_all(&group, out)?;
         }
-    } else {
-        // One more than is shown tells whether there are more.
-        let mut rows = newest(&database, &filter, since, until, limit.saturating_add(1)).await?;
-        let more = rows.len() > limit;
-        if more {
-            rows.drain(..rows.len() - limit);
-        }
-        is_empty = rows.is_empty();
-        print_rows(&rows, &printer, out)?;
-        if more && limit > 0 {
-            let shown = output::counted(limit as u64, "record", "records");
-            output::note(&format!(
-                "the newest {shown}; there are more: --limit shows more of them, --limit all every one"
-            ));
-        }
-        if let Some(follower) = &mut follower {
-            follower.mark_shown(&database, &rows).await?;
-        }
+        out.flush().map_err(Error::io("standard output"))
     }
-    if let Some(follower) = &mut follower {
-        let interval = Duration::from_secs(args.interval);
-        return go_on(follower, &database, interval, None, &printer, out).await;
-    }
-    if is_empty {
-        output::note(&nothing(args));
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints rows, and hands them on at once.
-fn print_rows(rows: &[Row], printer: &Printer, out: &mut dyn Write) -> Result<(), Error> {
-    for row in rows {
-        printer.print(row, out)?;
-    }
+fn print_rows(rows: &[Row], printer: &mut Printer, out: &mut dyn Write) -> Result<(), Error> {
+    printer.print_all(rows, out)?;
     out.flush().map_err(Error::io("standard output"))
 }
 
@@ -147,37 +220,9 @@ fn late_seconds(text: &str) -> Result<u32, Error> {
     Ok(u32::try_from(age.as_secs()).unwrap_or(u32::MAX))
 }
 
-/// Replaces the ids of the filter by the stored ones that they mean. Returns an exit code where one of them fits several,
-/// which are listed; an unknown id stays as it is, as it may be stored yet.
-async fn resolve_ids(
-    database: &Database<'_>,
-    filter: &mut Filter,
-    zone: &Zone,
-) -> Result<Option<ExitCode>, Error> {
-    for (column, id) in [
-        (IdColumn::Correlation, &mut filter.correlation_id),
-        (IdColumn::Request, &mut filter.request_id),
-    ] {
-        let Some(text) = id else { continue };
-        match ids::resolve(database, text.trim(), &[column]).await? {
-            Resolution::One(found) => *text = found.id,
-            Resolution::Unknown => {}
-            Resolution::Several(candidates) => {
-                ids::list(text, &candidates, zone);
-                return Ok(Some(ExitCode::from(error::FAILED)));
-            }
-        }
-    }
-    Ok(None)
-}
-
-fn nothing(args: &Logs) -> String {
+fn nothing(args: &Logs, query: &Query) -> String {
     let windowed = args.since.is_some() || args.until.is_some();
-    let filtered = !args.worker.is_empty()
-        || args.level.is_some()
-        || args.grep.is_some()
-        || args.correlation_id.is_some()
-        || args.request_id.is_some();
+    let filtered = !query.is_empty();
     let advice = match (windowed, filtered) {
         (false, false) => {
             return "no records yet; attach a Worker with tail_consumers = [{ service = \"tail-ingest\" }], send it a \
@@ -188,14 +233,11 @@ fn nothing(args: &Logs) -> String {
         (false, true) => "leave a filter out",
         (true, true) => "widen --since and --until, or leave a filter out",
     };
-    let capitals = args
-        .grep
-        .as_ref()
-        .is_some_and(|text| text.chars().any(char::is_uppercase));
+    let capitals = filter::minds_capitals(query);
     format!(
         "no record matches; {advice}{} (records are kept for 7 days unless RETENTION_DAYS says otherwise)",
         if capitals {
-            ", or write --grep without capitals"
+            ", or write the text without capitals, or use --ignore-case"
         } else {
             ""
         }
@@ -211,7 +253,7 @@ pub async fn go_on(
     database: &Database<'_>,
     interval: Duration,
     silence: Option<Duration>,
-    printer: &Printer,
+    printer: &mut Printer,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     // Nothing is printed halfway: where this is left, it was waiting.
@@ -228,7 +270,7 @@ async fn print_new(
     database: &Database<'_>,
     interval: Duration,
     silence: Option<Duration>,
-    printer: &Printer,
+    printer: &mut Printer,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let started = Instant::now();
@@ -268,7 +310,7 @@ async fn print_new(
 /// Prints what a look found, and says where it failed in a way that may pass. Returns whether there was anything.
 fn show(
     found: Result<Vec<Row>, Error>,
-    printer: &Printer,
+    printer: &mut Printer,
     out: &mut dyn Write,
 ) -> Result<bool, Error> {
     match found {

@@ -8,17 +8,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use log_record::Level;
 
+use super::logs;
 use super::logs::follow::Follower;
-use super::logs::{self, print::Printer};
-use crate::cli::Trace;
+use super::logs::print::{Printer, Style, read_fields};
+use crate::cli::{RecordFormat, Trace};
 use crate::client::d1::{Database, PAGE_ROWS};
 use crate::ids::{self, Candidate, Resolution};
 use crate::place::Place;
+use crate::query::{Operator, Query};
 use crate::record::{Row, read_rows};
 use crate::search::{newest, oldest};
-use crate::sql::{self, Filter, IdColumn};
+use crate::sql::{self, IdColumn};
 use crate::time::{self, Edge, Zone};
 use crate::{Error, error, output};
 
@@ -86,17 +87,26 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
         ));
         return Ok(ExitCode::from(error::FAILED));
     }
-    let json = args.format.is_json(place.output);
-    print(&found, args, json, &zone, out)?;
+    let style = Style {
+        format: args.format.format(place.output),
+        fields: read_fields(&args.format.fields)?,
+        wrap: args.format.wrap,
+        zone,
+        width: output::width(),
+    };
+    print(&found, args, &style, out)?;
     if let Some(follower) = &mut follower {
         follower.mark_shown(&database, &found.rows).await?;
-        let printer = Printer {
-            json,
-            wrap: false,
-            zone,
-            width: output::width(),
-        };
-        let code = logs::go_on(follower, &database, INTERVAL, Some(SILENCE), &printer, out).await?;
+        let mut printer = Printer::new(style);
+        let code = logs::go_on(
+            follower,
+            &database,
+            INTERVAL,
+            Some(SILENCE),
+            &mut printer,
+            out,
+        )
+        .await?;
         return Ok(code);
     }
     Ok(ExitCode::SUCCESS)
@@ -108,24 +118,17 @@ fn several(id: &str, candidates: &[Candidate], zone: &Zone) -> ExitCode {
 }
 
 /// Prints what was found.
-fn print(
-    found: &Found,
-    args: &Trace,
-    json: bool,
-    zone: &Zone,
-    out: &mut dyn Write,
-) -> Result<(), Error> {
+fn print(found: &Found, args: &Trace, style: &Style, out: &mut dyn Write) -> Result<(), Error> {
     if found.rows.is_empty() {
         return Ok(());
     }
-    if json {
-        for row in found.in_order() {
-            super::json_line(out, row)?;
-        }
-    } else {
-        for text in tree::render(found, zone, output::width()) {
+    if style.format == RecordFormat::Text && style.fields.is_empty() {
+        for text in tree::render(found, &style.zone, style.width, style.wrap) {
             super::line(out, &text)?;
         }
+    } else {
+        let rows: Vec<_> = found.in_order().into_iter().cloned().collect();
+        Printer::new(style.clone()).print_all(&rows, out)?;
     }
     if found.rows.len() >= args.limit {
         super::note_below(
@@ -211,17 +214,10 @@ async fn find_in(
     })
 }
 
-fn by(column: IdColumn, id: &str) -> Filter {
-    let id = Some(id.to_owned());
+fn by(column: IdColumn, id: &str) -> Query {
     match column {
-        IdColumn::Correlation => Filter {
-            correlation_id: id,
-            ..Filter::default()
-        },
-        IdColumn::Request => Filter {
-            request_id: id,
-            ..Filter::default()
-        },
+        IdColumn::Correlation => Query::by_correlation_id(id),
+        IdColumn::Request => Query::by_request_id(id),
     }
 }
 
@@ -303,12 +299,9 @@ async fn last_error(
     workers: &[String],
     since: Option<Timestamp>,
 ) -> Result<Option<String>, Error> {
-    let filter = Filter {
-        workers: workers.to_vec(),
-        level: Some(Level::Error),
-        ..Filter::default()
-    };
-    let rows = newest(database, &filter, since, None, 1).await?;
+    let mut query = Query::parse("level:error")?;
+    query.add_field("worker", Operator::Is, workers, false)?;
+    let rows = newest(database, &query, since, None, 1).await?;
     Ok(rows
         .into_iter()
         .next()

@@ -1,6 +1,7 @@
 //! Counts over time, for a histogram and its facets.
 
-use super::{Filter, Params, Statement, source};
+use super::{Params, Statement, source};
+use crate::query::Query;
 
 /// The kind of record: every context begins with it, so that nothing has to be parsed.
 const KIND: &str = "CASE substr(context_json, 1, 13) \
@@ -14,7 +15,7 @@ const STATUS: &str = "CASE WHEN substr(context_json, 1, 13) = '{\"kind\":\"invo'
 /// Counts the rows of `[from, to)` by the first `characters` of their timestamps, Worker, level, kind and status:
 /// `time, worker_name, log_level, kind, status or null, count`.
 #[must_use]
-pub fn counts(filter: &Filter, from: &str, to: &str, characters: usize) -> Statement {
+pub fn counts(query: &Query, from: &str, to: &str, characters: usize) -> Statement {
     let mut params = Params::default();
     let conditions = [
         format!("timestamp >= {}", params.bind(from)),
@@ -22,7 +23,7 @@ pub fn counts(filter: &Filter, from: &str, to: &str, characters: usize) -> State
     ];
     let rows = source(
         "timestamp, worker_name, log_level, context_json",
-        filter,
+        query,
         &conditions,
         &mut params,
     );

@@ -13,8 +13,8 @@ use super::desk::{Desk, Rank, lock};
 use super::rows::ListRow;
 use crate::Error;
 use crate::commands::logs::follow::Follower;
+use crate::query::Query;
 use crate::record::Row;
-use crate::sql::Filter;
 
 /// The time from one look at D1 to the next.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -38,7 +38,7 @@ impl Looks {
         self: &Arc<Self>,
         desk: &Arc<Desk>,
         query: &str,
-        filter: &Filter,
+        filter: &Query,
     ) -> broadcast::Receiver<Found> {
         let mut looks = lock(&self.0);
         if let Some(sender) = looks.get(query) {
@@ -62,7 +62,7 @@ struct Look {
     looks: Arc<Looks>,
     desk: Arc<Desk>,
     query: String,
-    filter: Filter,
+    filter: Query,
     sender: broadcast::Sender<Found>,
 }
 

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::Error;
-use crate::sql::{Filter, LAST_TIME};
+use crate::query::Query;
+use crate::sql::LAST_TIME;
 use crate::time::{self, Edge, Zone};
 
 /// The window where none is named.
@@ -28,7 +29,7 @@ pub(super) struct Question {
     /// The query as it was written.
     pub(super) text: String,
     /// The rows that are meant.
-    pub(super) filter: Filter,
+    pub(super) filter: Query,
     /// The start of the window, in milliseconds since 1970.
     pub(super) from_ms: i64,
     /// The end of the window as it is drawn: now where it is open.
@@ -43,7 +44,7 @@ impl Asked {
     /// Reads the question, at the time `now`.
     ///
     /// # Errors
-    /// [`Error::Usage`] where the query or a time cannot be read.
+    /// [`Error::Query`] and [`Error::Usage`] where the query or a time cannot be read.
     pub(super) fn read(&self, now: Timestamp) -> Result<Question, Error> {
         let since = self.since.as_deref().unwrap_or(SINCE);
         let from = time::parse("the start", since, now, &Zone::Utc, Edge::Start)?;
@@ -59,20 +60,12 @@ impl Asked {
         }
         Ok(Question {
             text: self.q.trim().to_owned(),
-            filter: read_filter(&self.q),
+            filter: Query::parse(&self.q)?,
             from_ms: from.as_millisecond(),
             to_ms: to.as_millisecond(),
             to: until.map_or_else(|| LAST_TIME.to_owned(), time::stored),
             now_ms: now.as_millisecond(),
         })
-    }
-}
-
-fn read_filter(text: &str) -> Filter {
-    let text = text.trim();
-    Filter {
-        grep: (!text.is_empty()).then(|| text.to_owned()),
-        ..Filter::default()
     }
 }
 

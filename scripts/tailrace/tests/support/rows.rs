@@ -19,6 +19,40 @@ pub fn migrate(db: &Connection) {
     }
 }
 
+/// Stores what tail-ingest made of the lines of real loggers.
+pub fn insert_loggers(db: &Connection) {
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tail-ingest/tests/fixtures/captured");
+    let mut loggers = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if !name.starts_with("zoo-") || !name.ends_with(".ndjson") {
+            continue;
+        }
+        loggers += 1;
+        for line in std::fs::read_to_string(&path).unwrap().lines() {
+            let record: log_record::LogRecord = serde_json::from_str(line).unwrap();
+            db.execute(
+                "INSERT INTO tail_logs (log_id, worker_name, request_id, correlation_id, log_level, message, context_json, timestamp)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                (
+                    &record.log_id,
+                    &record.worker_name,
+                    &record.request_id,
+                    &record.correlation_id,
+                    record.log_level.as_str(),
+                    &record.message,
+                    record.context.get(),
+                    &record.timestamp,
+                ),
+            )
+            .unwrap();
+        }
+    }
+    assert!(loggers >= 11, "{loggers} loggers");
+}
+
 /// A row to store.
 #[derive(Clone, Debug)]
 pub struct Row {

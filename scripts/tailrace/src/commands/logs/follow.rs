@@ -22,7 +22,7 @@
 //!   minutes late, every 5 minutes those up to `--late`. Slices go from the newest backwards, each as long as the last one's
 //!   time allows. A slice that fails is tried again after a while that doubles, and no other range waits for it.
 //!
-//! What is older than `--late` when it arrives is not shown. A filter by correlation or request id has an index that leads
+//! What is older than `--late` when it arrives is not shown. A query by correlation or request id has an index that leads
 //! to its few rows, so every look reads all of them.
 
 use std::collections::HashMap;
@@ -32,9 +32,10 @@ use serde_json::Value;
 
 use crate::Error;
 use crate::client::d1::Database;
+use crate::query::Query;
 use crate::record::Row;
 use crate::slices::{Slice, Slices};
-use crate::sql::{self, Filter, LAST_TIME, Position};
+use crate::sql::{self, LAST_TIME, Position};
 use crate::time;
 
 /// How far back the marks are set, against a clock that steps back.
@@ -82,7 +83,7 @@ struct DeepRange {
 /// What has been shown, and where the next look begins.
 #[derive(Debug)]
 pub struct Follower {
-    filter: Filter,
+    query: Query,
     mark: Mark,
     /// How late a row may be for [`Follower::poll`] to show it; `None` is however late.
     reach_seconds: Option<u32>,
@@ -125,11 +126,11 @@ impl Follower {
     /// As the API has them.
     pub async fn start(
         database: &Database<'_>,
-        filter: Filter,
+        query: Query,
         late_seconds: u32,
     ) -> Result<Self, Error> {
         let clock = Clock::read(database).await?;
-        let reach_seconds = (!filter.is_narrow()).then(|| late_seconds.min(SHALLOW_SECONDS));
+        let reach_seconds = (!query.is_narrow()).then(|| late_seconds.min(SHALLOW_SECONDS));
         let mut deep = Vec::new();
         let mut from_seconds = reach_seconds.unwrap_or(u32::MAX);
         for (reach, every) in DEEP {
@@ -149,7 +150,7 @@ impl Follower {
             }
         }
         let mut follower = Self {
-            filter,
+            query,
             mark: clock.mark,
             reach_seconds,
             deep,
@@ -293,7 +294,7 @@ impl Follower {
         loop {
             let (page, asked) = database
                 .query_page(usize::MAX, Error::is_too_large, |count| {
-                    sql::stored_since(&self.filter, &after, &slice.to, created, count)
+                    sql::stored_since(&self.query, &after, &slice.to, created, count)
                 })
                 .await?;
             let full = page.len() == asked;
@@ -305,7 +306,9 @@ impl Follower {
                     .to_owned();
                 let row = Row::read(cells)?;
                 after = row.position();
-                found.push((row, created));
+                if self.query.matches(&row) {
+                    found.push((row, created));
+                }
             }
             if !full {
                 return Ok(found);

@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::Found;
+use crate::commands::logs::fields::{carried, invocation_facts, joined, stack_frames};
 use crate::output;
 use crate::record::Row;
 use crate::sql::IdColumn;
@@ -29,6 +28,12 @@ const LABEL_COLUMNS: usize = 32;
 const LABEL_BAR_COLUMNS: usize = 20;
 const LABEL_LEAST_COLUMNS: usize = 12;
 
+/// Columns before the message of a line: the branch, the offset and the level, with the spaces behind each.
+const LINE_COLUMNS: usize = 2 + 1 + OFFSET_COLUMNS + 1 + 5 + 1;
+
+/// The least room for what a line carried.
+const PAIR_COLUMNS: usize = 8;
+
 /// One invocation of one Worker.
 struct Invocation<'a> {
     worker: &'a str,
@@ -41,7 +46,7 @@ struct Invocation<'a> {
 
 /// The tree, line by line.
 #[must_use]
-pub fn render(found: &Found, zone: &Zone, width: Option<usize>) -> Vec<String> {
+pub fn render(found: &Found, zone: &Zone, width: Option<usize>, wrap: bool) -> Vec<String> {
     let mut invocations: Vec<Invocation<'_>> = Vec::new();
     let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for row in &found.rows {
@@ -137,7 +142,7 @@ pub fn render(found: &Found, zone: &Zone, width: Option<usize>) -> Vec<String> {
     }
     for invocation in &invocations {
         lines.push(String::new());
-        invocation.render(start, span, label, width, &mut lines);
+        invocation.render(start, span, label, (width, wrap), &mut lines);
     }
     lines
 }
@@ -168,7 +173,7 @@ impl Invocation<'_> {
         start: i64,
         span: i64,
         label: usize,
-        width: Option<usize>,
+        (width, wrap): (Option<usize>, bool),
         lines: &mut Vec<String>,
     ) {
         let worker = output::safe(self.worker);
@@ -205,71 +210,125 @@ impl Invocation<'_> {
             shown = output::paint(bar_style, &bar) + " ";
             used += columns + 1;
         }
-        let message = match width {
-            Some(width) => output::cut(&message, width.saturating_sub(used).max(20)),
-            None => message,
-        };
-        lines.push(format!(
-            "{} {} {shown}{} {}",
+        let mut facts = self.record.map(invocation_facts).unwrap_or_default();
+        // The latency has a column of its own.
+        facts.retain(|(name, _)| name != "ms");
+        let head = format!(
+            "{} {} {shown}{} ",
             output::paint(output::WORKER, &worker),
             output::paint(output::FAINT, &offset),
             output::pad(&latency, LATENCY_COLUMNS),
-            output::paint(message_style, &message),
-        ));
+        );
+        let text = Text {
+            message: &message,
+            style: message_style,
+            pairs: &joined(&facts),
+        };
+        text.render(&head, used, "", (width, wrap), lines);
         for (index, row) in self.lines.iter().enumerate() {
             let last = index + 1 == self.lines.len();
-            render_line(row, start, last, width, lines);
+            render_line(row, start, last, (width, wrap), lines);
         }
     }
 }
 
-fn render_line(row: &Row, start: i64, last: bool, width: Option<usize>, lines: &mut Vec<String>) {
+/// A message, and what stands behind it.
+struct Text<'a> {
+    message: &'a str,
+    style: anstyle::Style,
+    pairs: &'a str,
+}
+
+impl Text<'_> {
+    /// Adds the text behind `head`, which takes `used` columns: cut to the width, or over as many lines as it takes, which
+    /// begin with `stem`.
+    fn render(
+        &self,
+        head: &str,
+        used: usize,
+        stem: &str,
+        (width, wrap): (Option<usize>, bool),
+        lines: &mut Vec<String>,
+    ) {
+        let faint = |text: &str| output::paint(output::FAINT, text);
+        let space = if self.pairs.is_empty() { "" } else { " " };
+        let Some(width) = width else {
+            let message = output::paint(self.style, self.message);
+            lines.push(format!("{head}{message}{space}{}", faint(self.pairs)));
+            return;
+        };
+        let room = width.saturating_sub(used).max(20);
+        if !wrap {
+            let message = output::cut(self.message, room);
+            let left = room.saturating_sub(output::columns(&message) + 1);
+            let pairs = if left < PAIR_COLUMNS.min(output::columns(self.pairs)) {
+                String::new()
+            } else {
+                format!("{space}{}", faint(&output::cut(self.pairs, left)))
+            };
+            lines.push(format!(
+                "{head}{}{pairs}",
+                output::paint(self.style, &message)
+            ));
+            return;
+        }
+        let indent = used.saturating_sub(output::columns(stem));
+        let own = output::wrap(self.message, room).into_iter();
+        let own = own.map(|part| output::paint(self.style, &part));
+        let pairs = (!self.pairs.is_empty()).then(|| output::wrap(self.pairs, room));
+        let pairs = pairs.into_iter().flatten().map(|part| faint(&part));
+        for (index, part) in own.chain(pairs).enumerate() {
+            lines.push(if index == 0 {
+                format!("{head}{part}")
+            } else {
+                format!("{}{:indent$}{part}", faint(stem), "")
+            });
+        }
+    }
+}
+
+fn render_line(
+    row: &Row,
+    start: i64,
+    last: bool,
+    (width, wrap): (Option<usize>, bool),
+    lines: &mut Vec<String>,
+) {
     let branch = if last { "└─" } else { "├─" };
     let stem = if last { "  " } else { "│ " };
     let at = time::millis(&row.timestamp).unwrap_or(start) - start;
     let offset = output::pad(&format!("+{at} ms"), OFFSET_COLUMNS);
     let level = output::pad(&row.log_level, 5);
     let fit = |text: &str, used: usize| match width {
-        Some(width) => output::cut(&output::safe(text), width.saturating_sub(used).max(20)),
-        None => output::safe(text),
+        Some(width) if !wrap => {
+            output::cut(&output::safe(text), width.saturating_sub(used).max(20))
+        }
+        _ => output::safe(text),
     };
     let mark = match row.kind() {
         "exception" => "exception: ",
         "diagnostic" => "diagnostic: ",
         _ => "",
     };
-    lines.push(format!(
-        "{} {} {} {}",
+    let head = format!(
+        "{} {} {} ",
         output::paint(output::FAINT, branch),
         output::paint(output::FAINT, &offset),
         output::paint(output::level_style(&row.log_level), &level),
-        fit(&format!("{mark}{}", row.message), 20),
-    ));
-    for frame in stacks(row) {
+    );
+    let text = Text {
+        message: &output::safe(&format!("{mark}{}", row.message)),
+        style: anstyle::Style::new(),
+        pairs: &joined(&carried(row)),
+    };
+    text.render(&head, LINE_COLUMNS, stem, (width, wrap), lines);
+    for frame in stack_frames(row) {
         lines.push(format!(
             "{}              {}",
             output::paint(output::FAINT, stem),
             output::paint(output::FAINT, &fit(&frame, 20)),
         ));
     }
-}
-
-/// The stack of an exception, and those of the errors among a line's arguments: one frame a line, without what the
-/// message says already.
-fn stacks(row: &Row) -> Vec<String> {
-    let errors = row.fact("errors").and_then(Value::as_array);
-    let own = row.fact("stack").and_then(Value::as_str).into_iter();
-    own.chain(
-        errors
-            .into_iter()
-            .flatten()
-            .filter_map(|error| error.get("stack").and_then(Value::as_str)),
-    )
-    .flat_map(str::lines)
-    .map(str::trim)
-    .filter(|line| !line.is_empty() && !row.message.contains(line))
-    .map(str::to_owned)
-    .collect()
 }
 
 /// `from..to` milliseconds within `span`, as a bar of `columns`: at least one block, so that nothing is invisible.
@@ -298,6 +357,8 @@ fn milliseconds(ms: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::sql::IdColumn;
 
@@ -344,7 +405,7 @@ mod tests {
             invocations: BTreeMap::new(),
         };
         for (width, bars) in [(60, false), (80, true), (120, true)] {
-            let lines = render(&found, &Zone::Utc, Some(width));
+            let lines = render(&found, &Zone::Utc, Some(width), false);
             for line in &lines {
                 let plain = anstream::adapter::strip_str(line).to_string();
                 assert!(output::columns(&plain) <= width, "{width}: {plain}");
