@@ -25,4 +25,4 @@ pub mod record;
 pub use dead_letter::{DeadLetter, DeadLetterHead, DeadLetterPayload, Reason};
 pub use envelope::{DecodeError, Envelope, EnvelopeBuilder, WIRE_VERSION};
 pub use level::Level;
-pub use record::{LogRecord, RecordError, RecordRow, RecordView};
+pub use record::{LogRecord, RecordError, RecordRow, RecordView, write_string};

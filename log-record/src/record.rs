@@ -46,10 +46,9 @@ pub struct LogRecord {
 
 impl LogRecord {
     /// Returns the record's wire form: a JSON array of [`FIELDS`] by position, without white space.
-    ///
-    /// # Errors
-    /// None in practice: writing JSON text to memory fails only for maps whose keys are not strings.
-    pub fn to_row(&self) -> serde_json::Result<String> {
+    #[must_use]
+    pub fn to_row(&self) -> String {
+        let mut row = String::new();
         RecordRow {
             log_id: &self.log_id,
             worker_name: &self.worker_name,
@@ -57,15 +56,16 @@ impl LogRecord {
             correlation_id: &self.correlation_id,
             log_level: self.log_level,
             message: &self.message,
-            context: &self.context,
             timestamp: &self.timestamp,
             execution_time_ms: self.execution_time_ms,
         }
-        .to_row()
+        .write(&mut row, |row| row.push_str(self.context.get()));
+        row
     }
 }
 
-/// A record whose parts are borrowed: what tail-ingest writes. The fields are those of [`LogRecord`].
+/// A record whose parts are borrowed, all but its context: what tail-ingest writes. The fields are those of
+/// [`LogRecord`].
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "`LogRecord` describes each field")]
 pub struct RecordRow<'a> {
@@ -75,29 +75,59 @@ pub struct RecordRow<'a> {
     pub correlation_id: &'a str,
     pub log_level: Level,
     pub message: &'a str,
-    pub context: &'a RawValue,
     pub timestamp: &'a str,
     pub execution_time_ms: Option<u64>,
 }
 
 impl RecordRow<'_> {
-    /// Returns the wire form; see [`LogRecord::to_row`].
-    ///
-    /// # Errors
-    /// As [`LogRecord::to_row`].
-    pub fn to_row(&self) -> serde_json::Result<String> {
-        serde_json::to_string(&(
+    /// Appends the wire form to `row`; see [`LogRecord::to_row`]. `write_context` appends the context, the JSON text of an
+    /// object, in its place: it is written there and nowhere else before, and not read again.
+    pub fn write(&self, row: &mut String, write_context: impl FnOnce(&mut String)) {
+        row.push('[');
+        for text in [
             self.log_id,
             self.worker_name,
             self.request_id,
             self.correlation_id,
-            self.log_level,
+            self.log_level.as_str(),
             self.message,
-            self.context,
-            self.timestamp,
-            self.execution_time_ms,
-        ))
+        ] {
+            write_string(row, text);
+            row.push(',');
+        }
+        write_context(row);
+        row.push(',');
+        write_string(row, self.timestamp);
+        row.push(',');
+        match self.execution_time_ms {
+            Some(ms) => row.push_str(&ms.to_string()),
+            None => row.push_str("null"),
+        }
+        row.push(']');
     }
+}
+
+/// Appends `text` to `out` as a JSON string.
+pub fn write_string(out: &mut String, text: &str) {
+    if has_escapes(text) {
+        // Writing a text to memory does not fail.
+        out.push_str(&serde_json::to_string(text).unwrap_or_else(|_| r#""""#.to_owned()));
+    } else {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    }
+}
+
+/// Returns whether `text` holds a character that a JSON string has to escape.
+fn has_escapes(text: &str) -> bool {
+    let is_escaped = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    // Each piece to its end, so that the compiler looks at many bytes at once.
+    text.as_bytes().chunks(32).any(|piece| {
+        piece
+            .iter()
+            .fold(false, |found, byte| found | is_escaped(byte))
+    })
 }
 
 /// The reason why one element of an envelope is not a record. Says where, never what: payloads stay out of errors.

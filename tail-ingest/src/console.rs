@@ -5,11 +5,11 @@
 
 use std::borrow::Cow;
 
-use log_record::Level;
+use log_record::{Level, write_string};
 
 use crate::correlation::{FoundId, IdPlace, find_id};
 use crate::json::Json;
-use crate::json_writer::{ObjectWriter, write_redacted, write_string};
+use crate::json_writer::{ObjectWriter, redact_text, write_redacted};
 use crate::trace_item::{Argument, TraceLog};
 
 mod errors;
@@ -21,28 +21,17 @@ mod terminal_escapes;
 
 pub(crate) use errors::{error_title, full_stack};
 use level::{Place, StatedLevel, find_level, text_level};
+use names::{Member, read_members};
 use terminal_escapes::strip_terminal_escapes;
 
 /// The names of the member that says which Worker logs.
 const WORKER_NAMES: [&str; 3] = ["worker", "worker_name", "service"];
 
-/// The members that hold a message, best first, in canonical form (see `names`).
-const MESSAGE_NAMES: [&str; 8] = [
-    "message",
-    "msg",
-    "text",
-    "body",
-    "shortmessage",
-    "0",
-    "@m",
-    "@mt",
-];
-
 /// An object that somebody logged, with its members read once.
 #[derive(Debug)]
 struct LogObject<'i> {
     json: Json<'i>,
-    members: Vec<(Cow<'i, str>, Json<'i>)>,
+    members: Vec<Member<'i>>,
     level: StatedLevel,
     id: Option<FoundId<'i>>,
     /// The index of the member that is the message.
@@ -75,7 +64,7 @@ pub(crate) struct ConsoleLine<'i> {
 
 impl<'i> LogObject<'i> {
     fn read(json: Json<'i>, place: Place) -> Self {
-        let members: Vec<_> = json.members().collect();
+        let members = read_members(json);
         let id_place = match place {
             Place::Line => IdPlace::Line,
             Place::Payload => IdPlace::Payload,
@@ -85,14 +74,14 @@ impl<'i> LogObject<'i> {
             level: find_level(&members, place),
             id: find_id(&members, id_place),
             message: message::find_message(&members),
-            context: members.iter().position(|(name, _)| name == "context"),
+            context: members.iter().position(|member| member.name == "context"),
             members,
         }
     }
 
     fn get(&self, name: &str) -> Option<Json<'i>> {
-        let (_, value) = self.members.iter().find(|(known, _)| known == name)?;
-        value.non_null()
+        let member = self.members.iter().find(|member| member.name == name)?;
+        member.value.non_null()
     }
 
     /// Returns whether this is more than a plain value: what a logger would write.
@@ -179,9 +168,9 @@ impl<'i> ConsoleLine<'i> {
         let named = line
             .members
             .iter()
-            .filter(|(name, _)| WORKER_NAMES.contains(&name.as_ref()));
+            .filter(|member| WORKER_NAMES.contains(&member.name.as_ref()));
         named
-            .filter_map(|(_, value)| value.as_text())
+            .filter_map(|member| member.value.as_text())
             .find(|name| !name.trim().is_empty())
     }
 
@@ -232,7 +221,9 @@ impl<'i> ConsoleLine<'i> {
             && matches!(self.log.arguments.first(), Some(Argument::Text(text)) if text.contains('%'));
         object.message.filter(|index| {
             let member = object.members.get(*index);
-            !is_format && member.is_some_and(|(_, value)| !value.is_object() && !value.is_array())
+            !is_format
+                && member
+                    .is_some_and(|member| !member.value.is_object() && !member.value.is_array())
         })
     }
 
@@ -261,9 +252,7 @@ impl<'i> ConsoleLine<'i> {
             arguments(),
             |out, redactor, argument| match argument {
                 Argument::Value(value) => write_redacted(out, *value, redactor),
-                Argument::Text(text) => {
-                    write_string(out, &crate::json_writer::redact_text(text, redactor));
-                }
+                Argument::Text(text) => write_string(out, &redact_text(text, redactor)),
             },
         );
     }
@@ -292,8 +281,9 @@ fn write_data(
     correlation: &str,
 ) {
     let context = object.context.and_then(|index| object.members.get(index));
-    let spread = context.filter(|(_, value)| value.is_object());
-    let context_members: Vec<_> = spread.map_or(Vec::new(), |(_, value)| value.members().collect());
+    let spread = context.filter(|member| member.value.is_object());
+    let context_members: Vec<_> =
+        spread.map_or(Vec::new(), |member| member.value.members().collect());
     let level = match object.level {
         StatedLevel::Known(_, member) => member,
         StatedLevel::Absent | StatedLevel::Unknown => None,
@@ -312,8 +302,8 @@ fn write_data(
         .members
         .iter()
         .enumerate()
-        .filter(|(index, (name, value))| !has_place(*index, name, *value))
-        .map(|(_, member)| member)
+        .filter(|(index, member)| !has_place(*index, &member.name, member.value))
+        .map(|(_, member)| (&member.name, member.value))
         .collect();
     if spread.is_none() && others.is_empty() {
         return;
@@ -333,9 +323,9 @@ fn write_data(
         }
         for (name, value) in others {
             if taken.contains(name.as_ref()) {
-                out.add_renamed(&format!("line.{name}"), name, *value);
+                out.add_renamed(&format!("line.{name}"), name, value);
             } else {
-                out.add_logged(name, *value);
+                out.add_logged(name, value);
             }
         }
     });

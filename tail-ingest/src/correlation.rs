@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::console::names::canonical;
+use crate::console::names::{Member, Role};
 use crate::json::Json;
 use crate::settings::CORRELATION_HEADERS;
 
@@ -59,13 +59,11 @@ impl FoundId<'_> {
 }
 
 /// Returns the best id among the `members` of an object at `place`.
-pub(crate) fn find_id<'a>(
-    members: &[(Cow<'a, str>, Json<'a>)],
-    place: IdPlace,
-) -> Option<FoundId<'a>> {
+pub(crate) fn find_id<'a>(members: &[Member<'a>], place: IdPlace) -> Option<FoundId<'a>> {
     let mut best = None;
-    for (index, (name, value)) in members.iter().enumerate() {
-        if let Some((kind, id)) = read_member(name, *value)
+    for (index, member) in members.iter().enumerate() {
+        let value = member.value;
+        if let Some((kind, id)) = read_member(member.role, value)
             && (place < IdPlace::Payload || kind < IdKind::Request)
         {
             // A member that holds more than the id stays with the data.
@@ -81,7 +79,7 @@ pub(crate) fn find_id<'a>(
         if place == IdPlace::Context {
             continue;
         }
-        let inner_place = match name.as_ref() {
+        let inner_place = match member.name.as_ref() {
             // `fields`, `span` and `spans` are those of Rust's `tracing`.
             "context" | "properties" | "attributes" | "fields" | "span" | "spans" => {
                 place.max(IdPlace::Context)
@@ -93,7 +91,7 @@ pub(crate) fn find_id<'a>(
         };
         for object in value
             .elements()
-            .chain([*value])
+            .chain([value])
             .filter(|inner| inner.is_object())
         {
             best = FoundId::better(best, find_nested_id(object, inner_place));
@@ -104,9 +102,8 @@ pub(crate) fn find_id<'a>(
 
 /// Returns the best id among an inner object's members. It stays where it is: the object is kept whole.
 fn find_nested_id(object: Json<'_>, place: IdPlace) -> Option<FoundId<'_>> {
-    let members: Vec<_> = object.members().collect();
-    let own = members.iter().filter_map(|(name, value)| {
-        let (kind, id) = read_member(name, *value)?;
+    let own = object.members().filter_map(|(name, value)| {
+        let (kind, id) = read_member(Role::of(&name), value)?;
         (place < IdPlace::Payload || kind < IdKind::Request).then_some((kind, id))
     });
     let (kind, id) = own.min_by_key(|(kind, _)| *kind)?;
@@ -118,23 +115,16 @@ fn find_nested_id(object: Json<'_>, place: IdPlace) -> Option<FoundId<'_>> {
     })
 }
 
-/// Returns the id that a member holds, and its kind.
-fn read_member<'a>(name: &str, value: Json<'a>) -> Option<(IdKind, Cow<'a, str>)> {
-    let canonical = canonical(name);
-    let (kind, value) = match canonical.as_str() {
-        "correlationid" => (IdKind::Correlation, value),
-        "traceid" | "ddtraceid" | "logginggoogleapiscom/trace" => (IdKind::Trace, value),
-        "requestid" | "reqid" => (IdKind::Request, value),
-        // The same, nested: `trace.id`, `dd.trace_id`, `req.id`.
-        "trace" => (IdKind::Trace, value.get("id")?),
-        "dd" => (IdKind::Trace, value.get("trace_id")?),
-        "req" | "request" => (IdKind::Request, value.get("id")?),
+/// Returns the id that a member of this `role` holds, and its kind.
+fn read_member(role: Role, value: Json<'_>) -> Option<(IdKind, Cow<'_, str>)> {
+    let (kind, value) = match role {
+        Role::Id(kind) => (kind, value),
+        Role::TracePath => (IdKind::Trace, value),
+        Role::IdWithin(kind, name) => (kind, value.get(name)?),
         _ => return None,
     };
-    let id = read_id(value, kind)?;
-    // Google's is a path: `projects/p/traces/<id>`.
-    let id = match (canonical.as_str(), id) {
-        ("logginggoogleapiscom/trace", Cow::Borrowed(path)) => {
+    let id = match (role, read_id(value, kind)?) {
+        (Role::TracePath, Cow::Borrowed(path)) => {
             Cow::Borrowed(path.rsplit('/').next().unwrap_or(path))
         }
         (_, id) => id,
@@ -249,9 +239,10 @@ pub(crate) fn cut_id(id: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::names::read_members;
 
     fn id_of(object: &str, place: IdPlace) -> Option<String> {
-        let members: Vec<_> = Json::parse(object).unwrap().members().collect();
+        let members = read_members(Json::parse(object).unwrap());
         find_id(&members, place).map(|found| found.id.into_owned())
     }
 

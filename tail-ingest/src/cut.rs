@@ -2,9 +2,9 @@
 //! lengths are kept in `context.cut`. `pack` calls this for the rare row over the limit.
 
 use log_record::limits::RECORD_BYTES;
+use log_record::write_string;
 
 use crate::json::Json;
-use crate::json_writer::write_string;
 
 /// The end of a part that was cut.
 const MARK: &str = "… [cut]";

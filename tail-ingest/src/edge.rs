@@ -14,7 +14,7 @@ use worker_runtime::edge::{RuntimeClock, print_line, print_malformed, random_bit
 
 use crate::deliver::deliver;
 use crate::ids::Random;
-use crate::input::normalize_and_pack;
+use crate::input::pack_encoded;
 use crate::report::{delivery_line, unreadable_line, unwritable_line};
 use crate::settings::Settings;
 
@@ -60,7 +60,7 @@ pub async fn tail(events: JsValue) {
         let isolate = isolate.get_or_insert_with(|| Isolate::new(&env));
         let seed = isolate.seeds.number();
         let events = glue::encode_events(&events);
-        normalize_and_pack(&events, &isolate.settings, seed, started_ms)
+        pack_encoded(&events, &isolate.settings, seed, started_ms)
     });
     let bodies = match bodies {
         Ok(normalized) => {

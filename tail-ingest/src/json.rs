@@ -189,7 +189,8 @@ fn surrogate(text: &str) -> Option<Half> {
 
 /// Returns whether `token`, a string, holds half a surrogate pair.
 pub(crate) fn has_lone_surrogate(token: &str) -> bool {
-    memchr::memmem::find(token.as_bytes(), b"\\u").is_some()
+    memchr(b'\\', token.as_bytes()).is_some()
+        && memchr::memmem::find(token.as_bytes(), b"\\u").is_some()
         && serde_json::from_str::<Cow<'_, str>>(token).is_err()
 }
 
@@ -207,12 +208,11 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes the next value, and what stands before it: white space and `separator`.
-    fn next_value(&mut self, separator: char) -> Option<&'a str> {
-        self.rest = self
-            .rest
-            .trim_start_matches(|c: char| c == separator || c.is_ascii_whitespace());
-        let end = value_end(self.rest.as_bytes());
-        let (value, rest) = self.rest.split_at_checked(end)?;
+    fn next_value(&mut self, separator: u8) -> Option<&'a str> {
+        let is_before = |byte: &u8| *byte == separator || byte.is_ascii_whitespace();
+        let before = self.rest.bytes().take_while(is_before).count();
+        let rest = self.rest.get(before..)?;
+        let (value, rest) = rest.split_at_checked(value_end(rest.as_bytes()))?;
         self.rest = rest;
         (!value.is_empty()).then_some(value)
     }
@@ -226,8 +226,8 @@ impl<'a> Iterator for Members<'a> {
     type Item = (Cow<'a, str>, Json<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let key = Json(self.0.next_value(',')?).as_text()?;
-        let value = self.0.next_value(':')?;
+        let key = Json(self.0.next_value(b',')?).as_text()?;
+        let value = self.0.next_value(b':')?;
         Some((key, Json(value)))
     }
 }
@@ -240,7 +240,7 @@ impl<'a> Iterator for Elements<'a> {
     type Item = Json<'a>;
 
     fn next(&mut self) -> Option<Json<'a>> {
-        self.0.next_value(',').map(Json)
+        self.0.next_value(b',').map(Json)
     }
 }
 

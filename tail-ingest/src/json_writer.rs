@@ -2,8 +2,11 @@
 //! into a record. `redaction` judges names and texts; this walks the values.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use log_record::limits::CONTEXT_DEPTH;
+use log_record::write_string;
+use memchr::memchr;
 
 use crate::json::{Json, has_lone_surrogate};
 use crate::redaction::{REDACTED, Redactor, Verdict};
@@ -28,10 +31,14 @@ pub(crate) struct ObjectWriter<'r> {
 impl<'r> ObjectWriter<'r> {
     /// Begins an object.
     pub(crate) fn new(redactor: &'r Redactor) -> Self {
-        Self {
-            out: String::from("{"),
-            redactor,
-        }
+        Self::after(String::new(), redactor)
+    }
+
+    /// Begins an object behind `text`, which [`Self::finish`] returns with it.
+    pub(crate) fn after(text: String, redactor: &'r Redactor) -> Self {
+        let mut out = text;
+        out.push('{');
+        Self { out, redactor }
     }
 
     /// Returns the judge of what is written.
@@ -68,7 +75,8 @@ impl<'r> ObjectWriter<'r> {
     /// Adds a whole number.
     pub(crate) fn add_number(&mut self, name: &str, value: u64) {
         self.begin_member(name);
-        self.out.push_str(&value.to_string());
+        // Writing to memory does not fail.
+        let _ = write!(self.out, "{value}");
     }
 
     /// Adds `value` under a name of Tailrace's own, which is not judged; the names and texts within are.
@@ -141,21 +149,6 @@ impl<'r> ObjectWriter<'r> {
     }
 }
 
-/// Appends `text` as a JSON string.
-pub(crate) fn write_string(out: &mut String, text: &str) {
-    let is_plain = text
-        .bytes()
-        .all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
-    if is_plain {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    } else {
-        // Writing a text to memory does not fail.
-        out.push_str(&serde_json::to_string(text).unwrap_or_else(|_| r#""""#.to_owned()));
-    }
-}
-
 /// Returns whether `verdict` concerns `value`.
 fn is_marked(verdict: Verdict, value: Json<'_>) -> bool {
     match verdict {
@@ -194,6 +187,15 @@ pub(crate) fn write_redacted(out: &mut String, value: Json<'_>, redactor: &Redac
     ValueWriter::new(redactor, DEPTH, TEXT_LEVELS).write_value(out, value);
 }
 
+/// Writes `token`, a string that stands for `text`, as it came; where it holds half a surrogate pair, what stands for that.
+fn write_unchanged(out: &mut String, token: Json<'_>, text: &str) {
+    if has_lone_surrogate(token.text()) {
+        write_string(out, text);
+    } else {
+        out.push_str(token.text());
+    }
+}
+
 /// Writes values in one pass over their text.
 struct ValueWriter<'r> {
     redactor: &'r Redactor,
@@ -215,57 +217,60 @@ impl<'r> ValueWriter<'r> {
         }
     }
 
-    /// Writes `value`. The stack is an explicit one: JSON can be nested deeper than calls can.
+    /// Writes `value`.
     fn write_value(&mut self, out: &mut String, value: Json<'_>) {
-        let text = value.text();
+        if value.is_string() {
+            self.write_string_value(out, value);
+        } else if value.is_object() || value.is_array() {
+            self.write_container(out, value.text());
+        } else {
+            out.push_str(value.text());
+        }
+    }
+
+    /// Writes the object or array `text`. The stack is an explicit one: JSON can be nested deeper than calls can.
+    fn write_container(&mut self, out: &mut String, text: &str) {
         // For each open bracket, whether it is an object's.
         let mut open: Vec<bool> = Vec::new();
         let mut expects_key = false;
         let mut at = 0;
         while let Some(&byte) = text.as_bytes().get(at) {
-            let rest = text.get(at..).unwrap_or_default();
             match byte {
-                b'"' => {
-                    let token = Json::first_of(rest);
-                    at += token.text().len();
-                    if expects_key {
-                        at += self.write_key(out, token, text.get(at..).unwrap_or_default());
-                        expects_key = false;
-                    } else {
-                        self.write_string_value(out, token);
-                    }
-                    continue;
+                b',' => {
+                    expects_key = open.last() == Some(&true);
+                    out.push(',');
+                    at += 1;
                 }
-                b'{' | b'[' if open.len() == self.depth => {
-                    let deep = Json::first_of(rest);
-                    at += deep.text().len();
-                    self.write_as_text(out, deep);
-                    continue;
+                b':' => {
+                    out.push(':');
+                    at += 1;
                 }
-                b'{' | b'[' => {
-                    expects_key = byte == b'{';
-                    open.push(expects_key);
-                    out.push(char::from(byte));
-                }
+                b' ' | b'\n' | b'\r' | b'\t' => at += 1,
                 b'}' | b']' => {
                     open.pop();
                     expects_key = false;
                     out.push(char::from(byte));
+                    at += 1;
                 }
-                b',' => {
-                    expects_key = open.last() == Some(&true);
-                    out.push(',');
+                b'{' | b'[' if open.len() < self.depth => {
+                    expects_key = byte == b'{';
+                    open.push(expects_key);
+                    out.push(char::from(byte));
+                    at += 1;
                 }
-                b':' => out.push(':'),
-                b' ' | b'\n' | b'\r' | b'\t' => {}
                 _ => {
-                    let word = Json::first_of(rest).text();
-                    out.push_str(word);
-                    at += word.len();
-                    continue;
+                    let value = Json::first_of(text.get(at..).unwrap_or_default());
+                    at += value.text().len();
+                    if expects_key {
+                        at += self.write_key(out, value, text.get(at..).unwrap_or_default());
+                        expects_key = false;
+                    } else if matches!(byte, b'{' | b'[') {
+                        self.write_as_text(out, value);
+                    } else {
+                        self.write_value(out, value);
+                    }
                 }
             }
-            at += 1;
         }
     }
 
@@ -282,11 +287,7 @@ impl<'r> ValueWriter<'r> {
     /// of `rest`, the text behind the key.
     fn write_key(&mut self, out: &mut String, key: Json<'_>, rest: &str) -> usize {
         let name = key.display();
-        if has_lone_surrogate(key.text()) {
-            write_string(out, &name);
-        } else {
-            out.push_str(key.text());
-        }
+        write_unchanged(out, key, &name);
         let verdict = self.redactor.judge_field(&name);
         if verdict == Verdict::Keep {
             return 0;
@@ -306,8 +307,7 @@ impl<'r> ValueWriter<'r> {
         let text = token.display();
         match self.redact_text(&text) {
             Some(redacted) => write_string(out, &redacted),
-            None if has_lone_surrogate(token.text()) => write_string(out, &text),
-            None => out.push_str(token.text()),
+            None => write_unchanged(out, token, &text),
         }
     }
 
@@ -318,11 +318,11 @@ impl<'r> ValueWriter<'r> {
             Cow::Borrowed(_) => None,
             Cow::Owned(redacted) => Some(redacted),
         };
-        // At the end of the first line, too: a stack begins with its error's message.
-        let line = text.find('\n').and_then(|end| text.split_at_checked(end));
         let ending = Json::split_ending(text).map(|ending| (ending, ""));
         let ending = ending.or_else(|| {
-            let (line, rest) = line?;
+            // At the end of the first line, too: a stack begins with its error's message.
+            let end = memchr(b'\n', text.as_bytes())?;
+            let (line, rest) = text.split_at_checked(end)?;
             Some((Json::split_ending(line)?, rest))
         });
         let Some((text_levels, ((prefix, container), rest))) =

@@ -39,7 +39,7 @@ pub mod report;
 pub mod settings;
 mod trace_item;
 
-pub use input::{InputError, Normalized, normalize_and_pack, normalize_json};
+pub use input::{InputError, Normalized, normalize_and_pack, normalize_json, pack_encoded};
 pub use normalize::Counts;
 pub use pack::Body;
 pub use settings::Settings;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use log_record::{Level, RecordRow};
-use serde_json::value::RawValue;
+use uuid::Uuid;
 use worker_runtime::timestamp::{LAST_MS, format_ms};
 
 use crate::console::{self, ConsoleLine};
@@ -15,7 +15,7 @@ use crate::json::Json;
 use crate::json_writer::{ObjectWriter, redact_text, redacted_text};
 use crate::pack::RowWriter;
 use crate::settings::Settings;
-use crate::trace_item::TraceItem;
+use crate::trace_item::{Texts, TraceItem};
 
 /// The name of a Worker that nothing names.
 pub const UNKNOWN_WORKER: &str = "unknown-worker";
@@ -48,6 +48,8 @@ pub(crate) struct Normalizer<'s, W> {
     now_ms: u64,
     random: Random,
     timestamps: TimestampFormatter,
+    /// The row that is being written; its memory is used again.
+    row: String,
     pub(crate) rows: W,
     pub(crate) counts: Counts,
 }
@@ -123,14 +125,15 @@ impl<'s, W: RowWriter> Normalizer<'s, W> {
             now_ms,
             random: Random::new(seed),
             timestamps: TimestampFormatter::default(),
+            row: String::new(),
             rows,
             counts: Counts::default(),
         }
     }
 
-    /// Makes the records of one trace event, whatever `value` is.
-    pub(crate) fn write_item(&mut self, value: Json<'_>) {
-        let mut item = TraceItem::read(value);
+    /// Makes the records of one trace event, whatever `value` is. Its lines take their texts from `texts`.
+    pub(crate) fn write_item<'i>(&mut self, value: Json<'i>, texts: &mut Texts<'i>) {
+        let mut item = TraceItem::read(value, texts);
         self.counts.items += 1;
         let prefix = item.take_worker_prefix();
         let item = &item;
@@ -273,29 +276,30 @@ impl<'s, W: RowWriter> Normalizer<'s, W> {
         draft: &Draft<'_>,
         write_context: impl FnOnce(&mut ObjectWriter<'_>),
     ) {
-        let mut context = ObjectWriter::new(&self.settings.redactor);
-        context.add_text("kind", kind);
+        let redactor = &self.settings.redactor;
         let seq = u64::try_from(draft.seq).unwrap_or(u64::MAX);
-        context.add_number("seq", seq);
-        context.add_members(&invocation.shared);
-        write_context(&mut context);
-        let context = context.finish();
-
-        let row = serde_json::from_str::<&RawValue>(&context).and_then(|context| {
-            RecordRow {
-                log_id: &log_id(draft.ms, seq, invocation.random).to_string(),
-                worker_name: invocation.worker,
-                request_id: invocation.request,
-                correlation_id: cut_id(draft.correlation),
-                log_level: draft.level,
-                message: draft.message,
-                context,
-                timestamp: self.timestamps.format(draft.ms),
-                execution_time_ms: invocation.execution_time_ms,
-            }
-            .to_row()
+        self.row.clear();
+        RecordRow {
+            log_id: log_id(draft.ms, seq, invocation.random)
+                .hyphenated()
+                .encode_lower(&mut Uuid::encode_buffer()),
+            worker_name: invocation.worker,
+            request_id: invocation.request,
+            correlation_id: cut_id(draft.correlation),
+            log_level: draft.level,
+            message: draft.message,
+            timestamp: self.timestamps.format(draft.ms),
+            execution_time_ms: invocation.execution_time_ms,
+        }
+        .write(&mut self.row, |row| {
+            let mut context = ObjectWriter::after(std::mem::take(row), redactor);
+            context.add_text("kind", kind);
+            context.add_number("seq", seq);
+            context.add_members(&invocation.shared);
+            write_context(&mut context);
+            *row = context.finish();
         });
-        match row.ok().and_then(|row| self.rows.write_row(row)) {
+        match self.rows.write_row(&self.row) {
             Some(was_cut) => {
                 self.counts.records += 1;
                 self.counts.cut += usize::from(was_cut);

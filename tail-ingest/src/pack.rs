@@ -1,5 +1,7 @@
 //! Rows into queue message bodies, or into records for whoever reads them natively. `deliver` sends the bodies.
 
+use std::borrow::Cow;
+
 use log_record::EnvelopeBuilder;
 use log_record::envelope::Pushed;
 use log_record::limits::RECORD_BYTES;
@@ -19,7 +21,7 @@ pub struct Body {
 pub(crate) trait RowWriter {
     /// Takes a row, cut where it is too large for a message. Returns whether it was cut; `None` where it could not be
     /// taken at all.
-    fn write_row(&mut self, row: String) -> Option<bool>;
+    fn write_row(&mut self, row: &str) -> Option<bool>;
 }
 
 /// Packs rows into as few bodies as fit.
@@ -45,8 +47,9 @@ impl Packer {
 }
 
 impl RowWriter for Packer {
-    fn write_row(&mut self, row: String) -> Option<bool> {
-        let (row, was_cut) = fit_row(row);
+    fn write_row(&mut self, row: &str) -> Option<bool> {
+        let row = fit_row(row);
+        let was_cut = matches!(row, Cow::Owned(_));
         let mut pushed = self.builder.push(&row);
         if pushed == Pushed::Full {
             self.close_body();
@@ -63,17 +66,19 @@ pub(crate) struct RowCollector {
 }
 
 impl RowWriter for RowCollector {
-    fn write_row(&mut self, row: String) -> Option<bool> {
-        let (row, was_cut) = fit_row(row);
-        self.rows.push(row);
+    fn write_row(&mut self, row: &str) -> Option<bool> {
+        let row = fit_row(row);
+        let was_cut = matches!(row, Cow::Owned(_));
+        self.rows.push(row.into_owned());
         Some(was_cut)
     }
 }
 
-/// Cuts a row that is too large for a message; returns whether it had to be cut.
-fn fit_row(row: String) -> (String, bool) {
+/// Returns `row`, cut where it is too large for a message.
+fn fit_row(row: &str) -> Cow<'_, str> {
     if row.len() <= RECORD_BYTES {
-        return (row, false);
+        Cow::Borrowed(row)
+    } else {
+        Cow::Owned(cut_row(row))
     }
-    (cut_row(&row), true)
 }

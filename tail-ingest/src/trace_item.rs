@@ -5,6 +5,34 @@ use std::borrow::Cow;
 
 use crate::json::Json;
 
+/// The texts of console lines that crossed from JavaScript beside the JSON text of their events, each after a NUL:
+/// within JSON they would be escaped there and decoded here. Where events come as JSON alone, there are none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Texts<'a>(Option<&'a str>);
+
+/// The member of a console line that holds the number of its texts; see `edge/glue.js`.
+const TEXTS: &str = "tailrace:texts";
+
+impl<'a> Texts<'a> {
+    /// Divides what crossed into JSON text and the texts behind it.
+    pub(crate) fn split(encoded: &'a str) -> (&'a str, Self) {
+        match encoded.split_once('\0') {
+            Some((json, texts)) => (json, Self(Some(texts))),
+            None => (encoded, Self(None)),
+        }
+    }
+}
+
+impl<'a> Iterator for Texts<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let (text, rest) = Self::split(self.0?);
+        *self = rest;
+        Some(text)
+    }
+}
+
 /// One argument of a console call.
 #[derive(Clone, Debug)]
 pub(crate) enum Argument<'a> {
@@ -42,7 +70,7 @@ pub(crate) struct TraceLog<'a> {
 
 impl<'a> TraceLog<'a> {
     /// Reads one element of `logs`; anything but an object is its own single argument.
-    fn read(value: Json<'a>) -> Self {
+    fn read(value: Json<'a>, texts: &mut Texts<'a>) -> Self {
         let mut log = Self::default();
         if !value.is_object() {
             log.arguments.push(Argument::read(value));
@@ -57,6 +85,12 @@ impl<'a> TraceLog<'a> {
                 }
                 "message" if value.is_null() => {}
                 "message" => log.arguments.push(Argument::read(value)),
+                TEXTS if texts.0.is_some() => {
+                    let count = value.as_whole().and_then(|count| count.try_into().ok());
+                    let texts = texts.by_ref().take(count.unwrap_or_default());
+                    log.arguments
+                        .extend(texts.map(|text| Argument::Text(Cow::Borrowed(text))));
+                }
                 "errorInfo" if value.is_array() => log.errors.extend(value.elements()),
                 "errorInfo" => log.error_info = value.non_null(),
                 _ => log.unknown.push((key, value)),
@@ -108,11 +142,11 @@ const FACTS: [(&str, &str); 8] = [
 
 impl<'a> TraceItem<'a> {
     /// Reads an item, whatever `value` is.
-    pub(crate) fn read(value: Json<'a>) -> Self {
+    pub(crate) fn read(value: Json<'a>, texts: &mut Texts<'a>) -> Self {
         let mut item = Self::default();
         if value.is_object() {
             for (key, value) in value.members() {
-                item.take_field(key, value);
+                item.take_field(key, value, texts);
             }
         } else {
             item.is_unreadable = true;
@@ -121,7 +155,7 @@ impl<'a> TraceItem<'a> {
         item
     }
 
-    fn take_field(&mut self, key: Cow<'a, str>, value: Json<'a>) {
+    fn take_field(&mut self, key: Cow<'a, str>, value: Json<'a>, texts: &mut Texts<'a>) {
         if value.is_null() {
             return;
         }
@@ -135,7 +169,8 @@ impl<'a> TraceItem<'a> {
             "truncated" => &mut self.truncated,
             "tailAttributes" => &mut self.tail_attributes,
             "logs" if value.is_array() => {
-                self.logs.extend(value.elements().map(TraceLog::read));
+                let logs = value.elements().map(|log| TraceLog::read(log, texts));
+                self.logs.extend(logs);
                 return;
             }
             "exceptions" if value.is_array() => {

@@ -3,21 +3,12 @@
 
 use log_record::Level;
 
-use super::names::canonical;
+use super::names::{Member, Role};
 use super::terminal_escapes::strip_terminal_escapes;
 use crate::json::Json;
 
-/// The members that state a level, best first, in canonical form (see `names`): `level`, `severity`, `log_level`,
-/// `logLevel` and `log.level`, `severityText`, `levelname`, `level_name`, `lvl`, and Serilog's `@l`.
-const LEVEL_NAMES: [&str; 7] = [
-    "level",
-    "severity",
-    "loglevel",
-    "severitytext",
-    "levelname",
-    "lvl",
-    "@l",
-];
+/// The rank of a level in a place that has no name of a level's; those of [`Role::Level`] come before.
+const NESTED_RANK: usize = 7;
 
 /// The texts that make `status` a level, as Datadog has it. Most loggers' `status` is something else.
 const STATUS_LEVELS: [(&str, Level); 10] = [
@@ -54,61 +45,41 @@ pub(crate) enum StatedLevel {
     Known(Level, Option<usize>),
 }
 
-/// The shapes of objects in which some members mean something else.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Shape {
-    /// GELF: `short_message` and `version`. Its levels are syslog's numbers.
-    is_gelf: bool,
-    /// consola: `type`, and `args` as a list.
-    is_consola: bool,
-}
-
 /// Finds the level that `members` state.
-pub(crate) fn find_level<N: AsRef<str>>(members: &[(N, Json<'_>)], place: Place) -> StatedLevel {
-    let shape = Shape::of(members);
+pub(crate) fn find_level(members: &[Member<'_>], place: Place) -> StatedLevel {
     let mut found: Option<(usize, Level, Option<usize>)> = None;
     let mut has_unknown = false;
-    let mut offer = |rank: usize, level: Level, index: Option<usize>| {
-        if found.is_none_or(|(best, ..)| rank < best) {
+    let mut offer = |rank: usize, level: Option<Level>, index: Option<usize>| {
+        if let Some(level) = level
+            && found.is_none_or(|(best, ..)| rank < best)
+        {
             found = Some((rank, level, index));
         }
     };
-    for (index, (name, value)) in members.iter().enumerate() {
-        let name = name.as_ref();
-        let canonical = canonical(name);
-        let canonical = canonical.as_str();
-        if let Some(rank) = LEVEL_NAMES.iter().position(|known| *known == canonical) {
-            match read_level(*value, place, shape) {
-                Some(level) => offer(rank, level, Some(index)),
-                None => has_unknown |= is_unknown_text(*value),
+    let nested_level = |nested: Option<Json<'_>>| read_level(nested?, place, members);
+    for (index, member) in members.iter().enumerate() {
+        let value = member.value;
+        match (member.role, member.name.as_ref()) {
+            (Role::Level(rank), _) => {
+                let level = read_level(value, place, members);
+                has_unknown |= level.is_none() && is_unknown_text(value);
+                offer(rank, level, Some(index));
             }
-            continue;
-        }
-        let nested = match canonical {
-            // Elastic Common Schema; tslog; roarr.
-            "log" => value.get("level"),
-            "meta" if name == "_meta" => value.get("logLevelName"),
-            "context" => value.get("logLevel"),
-            _ => None,
-        };
-        if let Some(level) = nested.and_then(|nested| read_level(nested, place, shape)) {
-            offer(LEVEL_NAMES.len(), level, None);
-        }
-        if canonical == "severitynumber"
-            && let Some(level) = severity_number(*value)
-        {
-            offer(LEVEL_NAMES.len() + 1, level, Some(index));
-        }
-        if name == "type"
-            && shape.is_consola
-            && let Some(level) = value.as_text().and_then(|text| Level::from_alias(&text))
-        {
-            offer(LEVEL_NAMES.len() + 2, level, Some(index));
-        }
-        if name == "status"
-            && let Some(level) = value.as_text().and_then(|text| status_level(&text))
-        {
-            offer(LEVEL_NAMES.len() + 3, level, Some(index));
+            (Role::Log, _) => offer(NESTED_RANK, nested_level(value.get("level")), None),
+            (Role::Meta, _) => offer(NESTED_RANK, nested_level(value.get("logLevelName")), None),
+            (Role::Context, _) => offer(NESTED_RANK, nested_level(value.get("logLevel")), None),
+            (Role::SeverityNumber, _) => {
+                offer(NESTED_RANK + 1, severity_number(value), Some(index));
+            }
+            (Role::Other, "type") if is_consola(members) => {
+                let level = value.as_text().and_then(|text| Level::from_alias(&text));
+                offer(NESTED_RANK + 2, level, Some(index));
+            }
+            (Role::Other, "status") => {
+                let level = value.as_text().and_then(|text| status_level(&text));
+                offer(NESTED_RANK + 3, level, Some(index));
+            }
+            _ => {}
         }
     }
     match found {
@@ -118,19 +89,19 @@ pub(crate) fn find_level<N: AsRef<str>>(members: &[(N, Json<'_>)], place: Place)
     }
 }
 
-impl Shape {
-    fn of<N: AsRef<str>>(members: &[(N, Json<'_>)]) -> Self {
-        let get = |wanted: &str| {
-            members
-                .iter()
-                .find(|(name, _)| name.as_ref() == wanted)
-                .map(|(_, value)| *value)
-        };
-        Self {
-            is_gelf: get("short_message").is_some() && get("version").is_some(),
-            is_consola: get("type").is_some() && get("args").is_some_and(Json::is_array),
-        }
-    }
+fn find_member<'a>(members: &[Member<'a>], name: &str) -> Option<Json<'a>> {
+    let member = members.iter().find(|member| member.name == name)?;
+    Some(member.value)
+}
+
+/// Returns whether `members` are those of GELF: `short_message` and `version`. Its levels are syslog's numbers.
+fn is_gelf(members: &[Member<'_>]) -> bool {
+    find_member(members, "short_message").is_some() && find_member(members, "version").is_some()
+}
+
+/// Returns whether `members` are those of consola: `type`, and `args` as a list.
+fn is_consola(members: &[Member<'_>]) -> bool {
+    find_member(members, "args").is_some_and(Json::is_array)
 }
 
 /// The words that state a level at the beginning of a text: `error: …` as winston writes it, `12:00:01 [ERR] …` as text
@@ -198,7 +169,7 @@ pub(crate) fn text_level(text: &str) -> Option<Level> {
 }
 
 /// Returns the level that `value` spells: a name in any case, with colours or spaces around it, or a number.
-fn read_level(value: Json<'_>, place: Place, shape: Shape) -> Option<Level> {
+fn read_level(value: Json<'_>, place: Place, members: &[Member<'_>]) -> Option<Level> {
     let text = value.display();
     let text = strip_terminal_escapes(&text);
     let text = text.trim();
@@ -211,7 +182,7 @@ fn read_level(value: Json<'_>, place: Place, shape: Shape) -> Option<Level> {
         return None;
     }
     let number = text.parse::<u8>().ok()?;
-    if shape.is_gelf {
+    if is_gelf(members) {
         return syslog_level(number);
     }
     Some(match number {
@@ -268,10 +239,11 @@ fn status_level(text: &str) -> Option<Level> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::names::read_members;
     use super::*;
 
     fn level_of(object: &str, place: Place) -> Option<Level> {
-        let members: Vec<_> = Json::parse(object).unwrap().members().collect();
+        let members = read_members(Json::parse(object).unwrap());
         match find_level(&members, place) {
             StatedLevel::Known(level, _) => Some(level),
             StatedLevel::Absent | StatedLevel::Unknown => None,
@@ -368,7 +340,7 @@ mod tests {
     #[test]
     fn text_that_is_not_a_level_is_told_from_data() {
         let stated = |object: &str| {
-            let members: Vec<_> = Json::parse(object).unwrap().members().collect();
+            let members = read_members(Json::parse(object).unwrap());
             find_level(&members, Place::Line)
         };
         assert_eq!(stated(r#"{"level":"loud"}"#), StatedLevel::Unknown);

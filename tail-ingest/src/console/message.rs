@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::format::format_arguments;
-use super::names::canonical;
+use super::names::{Member, Role};
 use super::terminal_escapes::strip_terminal_escapes;
-use super::{ConsoleLine, LogObject, MESSAGE_NAMES, error_at, error_title};
+use super::{ConsoleLine, LogObject, error_at, error_title};
 use crate::json::Json;
 use crate::json_writer::{redact_text, redacted_text};
 use crate::redaction::Redactor;
@@ -14,36 +14,35 @@ use crate::trace_item::Argument;
 /// The longest JSON text that a message shows for a value, in bytes; the context has all of it.
 pub(super) const PREVIEW_BYTES: usize = 200;
 
+/// The rank of the message's name that tslog alone has; see [`Role`].
+const TSLOG_RANK: usize = 5;
+
 /// Returns the index of the member that is the message. `message` and `msg` may hold any value, the others only text,
 /// since they are also the names of other things.
-pub(super) fn find_message(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<usize> {
-    let is_tslog = members.iter().any(|(name, _)| name == "_meta");
-    let rank = |(index, (name, value)): (usize, &(Cow<'_, str>, Json<'_>))| {
-        let canonical = canonical(name);
-        let rank = MESSAGE_NAMES
-            .iter()
-            .position(|known| *known == canonical.as_str())?;
-        let is_message = match MESSAGE_NAMES.get(rank) {
-            Some(&("message" | "msg")) => !value.is_null(),
-            Some(&"0") => is_tslog && value.is_string(),
-            _ => value.is_string(),
+pub(super) fn find_message(members: &[Member<'_>]) -> Option<usize> {
+    let is_tslog = || members.iter().any(|member| member.role == Role::Meta);
+    let ranked = members.iter().enumerate().filter_map(|(index, member)| {
+        let Role::Message(rank) = member.role else {
+            return None;
+        };
+        let is_message = match rank {
+            0 | 1 => !member.value.is_null(),
+            TSLOG_RANK => member.value.is_string() && is_tslog(),
+            _ => member.value.is_string(),
         };
         is_message.then_some((rank, index))
-    };
-    members
-        .iter()
-        .enumerate()
-        .filter_map(rank)
-        .min()
-        .map(|(_, index)| index)
+    });
+    ranked.min().map(|(_, index)| index)
 }
 
 impl ConsoleLine<'_> {
     /// Returns the message, without secrets and terminal escape sequences.
     pub(crate) fn message(&self, redactor: &Redactor) -> String {
         let message = match &self.line {
-            Some(line) => self.structured_message(line, redactor),
-            None => self.join_arguments(0, redactor),
+            Some(line) => line
+                .plain_message()
+                .unwrap_or_else(|| Cow::Owned(self.structured_message(line, redactor))),
+            None => Cow::Owned(self.join_arguments(0, redactor)),
         };
         let stripped = strip_terminal_escapes(&message);
         match redact_text(&stripped, redactor) {
@@ -159,15 +158,22 @@ impl super::Payload<'_> {
 }
 
 impl LogObject<'_> {
+    /// Returns the message that the object has as text, as it came, if it is not empty.
+    fn plain_message(&self) -> Option<Cow<'_, str>> {
+        let member = self.members.get(self.message?)?;
+        member.value.as_text().filter(|text| !text.is_empty())
+    }
+
     /// Returns the message that the object has, if it is not empty.
     fn message_text(&self, redactor: &Redactor) -> Option<String> {
-        if let Some((_, message)) = self.message.and_then(|index| self.members.get(index)) {
+        if let Some(member) = self.message.and_then(|index| self.members.get(index)) {
+            let message = member.value;
             let text = if message.is_string() {
-                redacted_text(*message, redactor).into_owned()
+                redacted_text(message, redactor).into_owned()
             } else if message.get_some("message").is_some_and(Json::is_string) {
-                error_title(*message)
+                error_title(message)
             } else {
-                preview(*message, redactor)
+                preview(message, redactor)
             };
             return (!text.is_empty()).then_some(text);
         }

@@ -1,5 +1,10 @@
 //! Names of members as loggers spell them: `correlation_id`, `correlationId` and `correlation.id` are one name.
 
+use std::borrow::Cow;
+
+use crate::correlation::IdKind;
+use crate::json::Json;
+
 /// The longest name that has a canonical form, in bytes: `logging.googleapis.com/trace` has 26 without its dots.
 const LONGEST: usize = 32;
 
@@ -35,6 +40,87 @@ pub(crate) fn canonical(name: &str) -> Canonical {
         canonical.length += 1;
     }
     canonical
+}
+
+/// The role that a member's name gives it in a console line. Most names have none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A level; the smaller the number, the better the name.
+    Level(usize),
+    /// A message; the smaller the number, the better the name.
+    Message(usize),
+    /// An id.
+    Id(IdKind),
+    /// An id at the end of a path: Google's `projects/p/traces/<id>`.
+    TracePath,
+    /// An object whose member of this name is an id: `trace.id`, `dd.trace_id`, `req.id`.
+    IdWithin(IdKind, &'static str),
+    /// The Elastic Common Schema's `log`, an object with a level.
+    Log,
+    /// tslog's `_meta`, an object with a level.
+    Meta,
+    /// `context`: data, and roarr's level.
+    Context,
+    /// OpenTelemetry's `severityNumber`.
+    SeverityNumber,
+    /// No role by its canonical name.
+    Other,
+}
+
+impl Role {
+    /// Returns the role of the member `name`.
+    pub(crate) fn of(name: &str) -> Self {
+        match canonical(name).as_str() {
+            "level" => Self::Level(0),
+            "severity" => Self::Level(1),
+            "loglevel" => Self::Level(2),
+            "severitytext" => Self::Level(3),
+            "levelname" => Self::Level(4),
+            "lvl" => Self::Level(5),
+            // Serilog's.
+            "@l" => Self::Level(6),
+            "message" => Self::Message(0),
+            "msg" => Self::Message(1),
+            "text" => Self::Message(2),
+            "body" => Self::Message(3),
+            "shortmessage" => Self::Message(4),
+            "0" => Self::Message(5),
+            "@m" => Self::Message(6),
+            "@mt" => Self::Message(7),
+            "correlationid" => Self::Id(IdKind::Correlation),
+            "traceid" | "ddtraceid" => Self::Id(IdKind::Trace),
+            "logginggoogleapiscom/trace" => Self::TracePath,
+            "requestid" | "reqid" => Self::Id(IdKind::Request),
+            "trace" => Self::IdWithin(IdKind::Trace, "id"),
+            "dd" => Self::IdWithin(IdKind::Trace, "trace_id"),
+            "req" | "request" => Self::IdWithin(IdKind::Request, "id"),
+            "log" => Self::Log,
+            "meta" if name == "_meta" => Self::Meta,
+            "context" => Self::Context,
+            "severitynumber" => Self::SeverityNumber,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A member of an object that somebody logged.
+#[derive(Clone, Debug)]
+pub(crate) struct Member<'a> {
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) role: Role,
+    pub(crate) value: Json<'a>,
+}
+
+/// Returns the members of `object`.
+pub(crate) fn read_members(object: Json<'_>) -> Vec<Member<'_>> {
+    // Room for those that most loggers write.
+    let mut members = Vec::with_capacity(8);
+    members.extend(object.members().map(|(name, value)| Member {
+        role: Role::of(&name),
+        name,
+        value,
+    }));
+    members
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ const STRING_TERMINATOR: char = '\u{9c}';
 
 /// Returns `text` without its escape sequences. One that never ends loses its beginning alone.
 pub(crate) fn strip_terminal_escapes(text: &str) -> Cow<'_, str> {
-    if !text.contains([ESCAPE, CSI]) {
+    // The first byte of each; the second's is also that of other characters.
+    if memchr::memchr2(0x1b, 0xc2, text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());

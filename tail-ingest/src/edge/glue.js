@@ -1,29 +1,42 @@
-// JavaScript's side of the crossing: trace events as JSON text in UTF-8. Nothing here throws because of what an event
-// holds: what cannot be read is replaced by a note that says so.
+// JavaScript's side of the crossing: trace events in UTF-8, as JSON text and texts. Nothing here throws because of what an
+// event holds: what cannot be read is replaced by a note that says so.
 
 const encoder = new TextEncoder();
 
 // Nesting beyond this is noted, not copied.
 const MAX_DEPTH = 200;
 
-/** Returns the trace events of a tail call as JSON text in UTF-8. */
+// Stands before each text. JSON text never has it.
+const SEPARATOR = "\0";
+
+/**
+ * Returns the trace events of a tail call in UTF-8: JSON text, and behind it the texts of console lines that are nothing but
+ * text, as nearly all are. They cross as they are: most are JSON themselves, and within JSON text each of their quotes would
+ * be escaped here and decoded on the other side.
+ */
 export function encodeEvents(events) {
-  return encoder.encode(Array.isArray(events) ? `[${Array.from(events, itemToJson).join(",")}]` : anyToJson(events));
+  const texts = [];
+  const json = Array.isArray(events)
+    ? `[${Array.from(events, (item) => itemToJson(item, texts)).join(",")}]`
+    : anyToJson(events);
+  return encoder.encode([json, ...texts].join(SEPARATOR));
 }
 
-function itemToJson(item) {
+function itemToJson(item, texts) {
+  const before = texts.length;
   try {
     // Reading the runtime's objects by names that stand in the source is several times faster than leaving it to
     // JSON.stringify.
-    return JSON.stringify(plainItem(item)) ?? "null";
+    return JSON.stringify(plainItem(item, texts)) ?? "null";
   } catch {
+    texts.length = before;
     return anyToJson(item);
   }
 }
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-function plainItem(item) {
+function plainItem(item, texts) {
   if (!isObject(item)) return item;
   const {
     event, eventTimestamp, scriptName, outcome, cpuTime, wallTime, truncated, executionModel, entrypoint, scriptVersion,
@@ -32,7 +45,7 @@ function plainItem(item) {
   return withOthers(item, {
     event: plainEvent(event), eventTimestamp, scriptName, outcome, cpuTime, wallTime, truncated, executionModel,
     entrypoint, scriptVersion, scriptTags, dispatchNamespace, durableObjectId, preview, tailAttributes,
-    logs: plainLogs(logs), exceptions, diagnosticsChannelEvents,
+    logs: plainLogs(logs, texts), exceptions, diagnosticsChannelEvents,
   });
 }
 
@@ -50,15 +63,22 @@ function plainEvent(event) {
 
 const LOG_MEMBERS = new Set(["timestamp", "level", "message", "errorInfo"]);
 
-function plainLogs(logs) {
+function plainLogs(logs, texts) {
   if (!Array.isArray(logs) || !isObject(logs[0])) return logs;
   // All lines of an event are of one class, so one tells whether they have members that are not known here.
   for (const name in logs[0]) {
     if (!LOG_MEMBERS.has(name)) return logs;
   }
-  return logs.map(({ timestamp, level, message, errorInfo }) =>
-    errorInfo ? { timestamp, level, message, errorInfo } : { timestamp, level, message });
+  return logs.map(({ timestamp, level, message, errorInfo }) => {
+    if (errorInfo) return { timestamp, level, message, errorInfo };
+    if (!Array.isArray(message) || message.length === 0 || !message.every(isText)) return { timestamp, level, message };
+    texts.push(...message);
+    return { timestamp, level, "tailrace:texts": message.length };
+  });
 }
+
+/** Returns whether `value` is text that comes back from UTF-8 as it was, and does not look like two. */
+const isText = (value) => typeof value === "string" && value.isWellFormed() && !value.includes(SEPARATOR);
 
 // The classes of the runtime whose instances were seen to have no members but those that are read by name: what an
 // instance has, its class decides, so one look is enough. A plain object can hold anything, and is looked at each time.
