@@ -73,7 +73,7 @@ pub struct Redactor {
 const TEXT_RULES: [&[&str]; 3] = [
     &["=", "%3D", "%3d"],
     &["://"],
-    &["\":", "':", ": \"", ": '"],
+    &["\":", "':", ": \"", ": '", ": `", ": [", ": {"],
 ];
 
 /// Bits of the rules on text.

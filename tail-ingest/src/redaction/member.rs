@@ -1,12 +1,13 @@
 //! Secret members of data that was written into text: `{"password":"…"}` in the middle of a message,
-//! in JSON that was cut, or as `console` shows objects, `{ password: '…' }`.
+//! in JSON that was cut or written as JSON again, or as `console` shows objects, `{ password: '…' }`.
 
 use std::ops::Range;
 
+use super::query::is_apostrophe;
 use super::{REDACTED, Redactor, Secret, Verdict};
 
-/// Returns the value to redact of the member whose `":`, `':`, `: "` or `: '` is at `at`, and the
-/// text in its place: JSON stays JSON.
+/// Returns the value to redact of the member whose `":`, `':`, or `: ` before a quote or bracket is
+/// at `at`, and the text in its place: JSON stays JSON.
 ///
 /// Reads backwards to the beginning of the name, and forwards only if the name is secret, to the
 /// end of a value that is then taken out.
@@ -26,24 +27,21 @@ pub(super) fn find_member(redactor: &Redactor, text: &str, at: usize) -> Option<
     let after = bytes.get(colon + 1..)?;
     let spaces = after.iter().take_while(|byte| **byte == b' ').count();
     let start = colon + 1 + spaces;
-    let is_escaped = at > 0 && bytes.get(at - 1) == Some(&b'\\');
-    let value = match (bytes.get(start)?, bytes.get(start + 1)) {
-        (&quote @ (b'"' | b'\''), _) => {
+    let value = match bytes.get(start)? {
+        &quote @ (b'"' | b'\'' | b'`') => {
             return secret(text, find_string(bytes, start, quote), REDACTED);
         }
-        (b'\\', Some(b'"')) => {
-            let inside = bytes.get(start + 2..)?;
-            let len = memchr::memmem::find(inside, b"\\\"").unwrap_or(inside.len());
-            return secret(text, start + 2..start + 2 + len, REDACTED);
-        }
-        (b'[' | b'{', _) => find_nested(bytes, start),
-        (b'0'..=b'9' | b'-', _) if verdict == Verdict::TextAndNumbers => find_number(bytes, start),
+        b'\\' => return secret(text, find_escaped_string(bytes, start)?, REDACTED),
+        b'[' | b'{' => find_nested(bytes, start),
+        b'0'..=b'9' | b'-' if verdict == Verdict::TextAndNumbers => find_number(bytes, start),
         _ => return None,
     };
-    let quoted = if is_escaped {
-        r#"\"REDACTED\""#
-    } else {
-        r#""REDACTED""#
+    // What is quoted inside of a string, and inside of that again; deeper, no text is short.
+    let quoted = match count_slashes(bytes.get(..at)?) {
+        0 => r#""REDACTED""#,
+        1 => r#"\"REDACTED\""#,
+        3 => r#"\\\"REDACTED\\\""#,
+        _ => "null",
     };
     secret(text, value, quoted)
 }
@@ -54,11 +52,17 @@ fn secret(text: &str, place: Range<usize>, replacement: &'static str) -> Option<
     is_secret.then_some(Secret { place, replacement })
 }
 
-/// Returns the name that the quote at `at` ends. In JSON within JSON, a backslash is before it.
+/// Returns the number of backslashes at the end of `bytes`.
+fn count_slashes(bytes: &[u8]) -> usize {
+    let backwards = bytes.iter().rev();
+    backwards.take_while(|byte| **byte == b'\\').count()
+}
+
+/// Returns the name that the quote at `at` ends. In JSON within JSON, backslashes are before it.
 fn find_quoted_name(text: &str, at: usize) -> Option<&str> {
     let quote = *text.as_bytes().get(at)?;
     let name = text.get(..at)?;
-    let name = name.strip_suffix('\\').unwrap_or(name);
+    let name = name.trim_end_matches('\\');
     let start = memchr::memrchr2(quote, b'\n', name.as_bytes())?;
     let is_quote = name.as_bytes().get(start) == Some(&quote);
     name.get(start + 1..).filter(|_| is_quote)
@@ -88,6 +92,20 @@ fn find_string(bytes: &[u8], start: usize, quote: u8) -> Range<usize> {
     start + 1..at.min(bytes.len())
 }
 
+/// Returns the inside of the string whose escaped quote is at `start`, to its end or that of the text. In text that was
+/// written as JSON more than once, several backslashes are before each quote.
+fn find_escaped_string(bytes: &[u8], start: usize) -> Option<Range<usize>> {
+    let rest = bytes.get(start..)?;
+    let slashes = rest.iter().take_while(|byte| **byte == b'\\').count();
+    let quote = rest
+        .get(..=slashes)
+        .filter(|quote| quote.ends_with(b"\""))?;
+    let inside = rest.get(quote.len()..)?;
+    let len = memchr::memmem::find(inside, quote).unwrap_or(inside.len());
+    let first = start + quote.len();
+    Some(first..first + len)
+}
+
 /// Returns the list or object at `start`, to its end or that of the text.
 fn find_nested(bytes: &[u8], start: usize) -> Range<usize> {
     let mut depth = 0_usize;
@@ -95,6 +113,7 @@ fn find_nested(bytes: &[u8], start: usize) -> Range<usize> {
     while let Some(&byte) = bytes.get(at) {
         match byte {
             b'"' => at = find_string(bytes, at, byte).end,
+            b'\'' if !is_apostrophe(bytes, at) => at = find_string(bytes, at, byte).end,
             b'[' | b'{' => depth += 1,
             b']' | b'}' => {
                 depth -= 1;

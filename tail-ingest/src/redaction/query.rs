@@ -133,7 +133,7 @@ fn starts_parameter(bytes: &[u8], at: usize) -> bool {
 }
 
 /// Returns whether the quote at `at` is between letters or digits, and so quotes nothing.
-fn is_apostrophe(bytes: &[u8], at: usize) -> bool {
+pub(super) fn is_apostrophe(bytes: &[u8], at: usize) -> bool {
     let is_letter = |at: Option<usize>| {
         at.and_then(|at| bytes.get(at))
             .is_some_and(u8::is_ascii_alphanumeric)
