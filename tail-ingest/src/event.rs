@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::correlation::{IdKind, read_header};
 use crate::json::Json;
 use crate::json_writer::ObjectWriter;
-use crate::redaction::REDACTED;
+use crate::redaction::{REDACTED, Verdict};
 use crate::settings::Settings;
 use crate::trace_item::TraceItem;
 
@@ -94,7 +94,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// Takes the members of `object`: those in `known` as facts by the name beside them, any other as unknown.
-    fn take_facts(&mut self, object: Json<'a>, known: &[(&str, &str)]) {
+    fn take_facts(&mut self, object: Json<'a>, known: &[(&str, &'static str)]) {
         for (key, value) in object.members() {
             match known.iter().find(|(from, _)| *from == key) {
                 Some((_, to)) => self.facts.add_value(to, value),
@@ -213,8 +213,7 @@ impl<'a> Reader<'a, '_> {
         if pairs.iter().any(|(name, _)| kept(name)) {
             self.facts.add_object("headers", |out| {
                 for (name, value) in pairs.iter().filter(|(name, _)| kept(name)) {
-                    let verdict = out.redactor().judge_header(name);
-                    out.add_judged(name, verdict, *value);
+                    out.add_judged(name, judge_header(self.settings, name), *value);
                 }
             });
         }
@@ -355,6 +354,18 @@ impl<'a> Reader<'a, '_> {
         }
         self.event.facts = self.facts.finish_members();
         self.event
+    }
+}
+
+/// Returns the verdict on a request header. One that the operator named as an id's is stored as the correlation id anyway,
+/// so `-key` and its like do not make it a secret; unmistakable words and the names in `REDACT` do.
+fn judge_header(settings: &Settings, name: &str) -> Verdict {
+    let names = &settings.correlation_headers;
+    match settings.redactor.judge_header(name) {
+        Verdict::Text if names.iter().any(|known| known.eq_ignore_ascii_case(name)) => {
+            Verdict::Keep
+        }
+        verdict => verdict,
     }
 }
 

@@ -197,3 +197,32 @@ fn messages_are_short_and_data_is_whole() {
     assert!(record.message.len() < 300, "{}", record.message);
     assert_eq!(context(&record)["data"]["a"], json!(long));
 }
+
+#[test]
+fn an_id_header_of_the_operators_own_is_shown() {
+    let item = json!({
+        "scriptName": "shop", "logs": [],
+        "event": {"request": {"url": "https://a.example/", "method": "GET", "headers": {
+            "x-story-key": "story-7", "x-other-key": "hunter2", "x-password-id": "hunter3", "x-tenant": "hunter4",
+        }}},
+    });
+    let read = |redact: &str| {
+        let vars = [
+            ("CORRELATION_HEADERS", "X-Story-Key x-password-id x-tenant"),
+            ("REDACT", redact),
+        ];
+        let find = |name: &str| vars.iter().find(|(known, _)| *known == name);
+        let (settings, _) = Settings::read(|name| find(name).map(|(_, text)| (*text).to_owned()));
+        records_with(&item, &settings).remove(0)
+    };
+    let record = read("tenant");
+    assert_eq!(record.correlation_id, "story-7");
+    assert_eq!(
+        context(&record)["headers"],
+        json!({"x-story-key": "story-7", "x-other-key": "REDACTED", "x-password-id": "REDACTED", "x-tenant": "REDACTED"})
+    );
+    assert_eq!(
+        context(&read("story"))["headers"]["x-story-key"],
+        "REDACTED"
+    );
+}
