@@ -21,7 +21,7 @@ mod terminal_escapes;
 
 pub(crate) use errors::{error_title, full_stack};
 use level::{Place, StatedLevel, find_level, text_level};
-use names::{Member, read_members};
+use names::{Member, find_member, read_members};
 use terminal_escapes::strip_terminal_escapes;
 
 /// The names of the member that says which Worker logs.
@@ -80,8 +80,7 @@ impl<'i> LogObject<'i> {
     }
 
     fn get(&self, name: &str) -> Option<Json<'i>> {
-        let member = self.members.iter().find(|member| member.name == name)?;
-        member.value.non_null()
+        find_member(&self.members, name)?.non_null()
     }
 
     /// Returns whether this is more than a plain value: what a logger would write.
@@ -282,8 +281,7 @@ fn write_data(
 ) {
     let context = object.context.and_then(|index| object.members.get(index));
     let spread = context.filter(|member| member.value.is_object());
-    let context_members: Vec<_> =
-        spread.map_or(Vec::new(), |member| member.value.members().collect());
+    let context_members = spread.map_or(&[][..], |member| &member.inner);
     let level = match object.level {
         StatedLevel::Known(_, member) => member,
         StatedLevel::Absent | StatedLevel::Unknown => None,
@@ -314,12 +312,12 @@ fn write_data(
     } else {
         context_members
             .iter()
-            .map(|(name, _)| name.as_ref())
+            .map(|member| member.name.as_ref())
             .collect()
     };
     out.add_object("data", |out| {
-        for (name, value) in &context_members {
-            out.add_logged(name, *value);
+        for member in context_members {
+            out.add_logged(&member.name, member.value);
         }
         for (name, value) in others {
             if taken.contains(name.as_ref()) {

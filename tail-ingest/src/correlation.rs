@@ -76,10 +76,16 @@ pub(crate) fn find_id<'a>(members: &[Member<'a>], place: IdPlace) -> Option<Foun
             };
             best = FoundId::better(best, Some(found));
         }
-        if place == IdPlace::Context {
+        if place == IdPlace::Context || !(value.is_object() || value.is_array()) {
             continue;
         }
         let inner_place = match member.name.as_ref() {
+            "context" if value.is_object() => {
+                let own = member.inner.iter().map(|inner| (inner.role, inner.value));
+                let found = best_nested_id(own, place.max(IdPlace::Context));
+                best = FoundId::better(best, found);
+                continue;
+            }
             // `fields`, `span` and `spans` are those of Rust's `tracing`.
             "context" | "properties" | "attributes" | "fields" | "span" | "spans" => {
                 place.max(IdPlace::Context)
@@ -102,11 +108,19 @@ pub(crate) fn find_id<'a>(members: &[Member<'a>], place: IdPlace) -> Option<Foun
 
 /// Returns the best id among an inner object's members. It stays where it is: the object is kept whole.
 fn find_nested_id(object: Json<'_>, place: IdPlace) -> Option<FoundId<'_>> {
-    let own = object.members().filter_map(|(name, value)| {
-        let (kind, id) = read_member(Role::of(&name), value)?;
+    let members = object.members();
+    best_nested_id(members.map(|(name, value)| (Role::of(&name), value)), place)
+}
+
+fn best_nested_id<'a>(
+    members: impl Iterator<Item = (Role, Json<'a>)>,
+    place: IdPlace,
+) -> Option<FoundId<'a>> {
+    let ids = members.filter_map(|(role, value)| {
+        let (kind, id) = read_member(role, value)?;
         (place < IdPlace::Payload || kind < IdKind::Request).then_some((kind, id))
     });
-    let (kind, id) = own.min_by_key(|(kind, _)| *kind)?;
+    let (kind, id) = ids.min_by_key(|(kind, _)| *kind)?;
     Some(FoundId {
         kind,
         place,

@@ -67,21 +67,21 @@ impl<'r> ObjectWriter<'r> {
     }
 
     /// Adds a text of Tailrace's own, or one that has been redacted.
-    pub(crate) fn add_text(&mut self, name: &str, value: &str) {
-        self.begin_member(name);
+    pub(crate) fn add_text(&mut self, name: &'static str, value: &str) {
+        self.begin_own_member(name);
         write_string(&mut self.out, value);
     }
 
     /// Adds a whole number.
-    pub(crate) fn add_number(&mut self, name: &str, value: u64) {
-        self.begin_member(name);
+    pub(crate) fn add_number(&mut self, name: &'static str, value: u64) {
+        self.begin_own_member(name);
         // Writing to memory does not fail.
         let _ = write!(self.out, "{value}");
     }
 
     /// Adds `value` under a name of Tailrace's own, which is not judged; the names and texts within are.
-    pub(crate) fn add_value(&mut self, name: &str, value: Json<'_>) {
-        self.begin_member(name);
+    pub(crate) fn add_value(&mut self, name: &'static str, value: Json<'_>) {
+        self.begin_own_member(name);
         write_redacted(&mut self.out, value, self.redactor);
     }
 
@@ -111,8 +111,8 @@ impl<'r> ObjectWriter<'r> {
     }
 
     /// Adds an object that `write` fills.
-    pub(crate) fn add_object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
-        self.begin_member(name);
+    pub(crate) fn add_object(&mut self, name: &'static str, write: impl FnOnce(&mut Self)) {
+        self.begin_own_member(name);
         self.out.push('{');
         write(self);
         self.out.push('}');
@@ -121,11 +121,11 @@ impl<'r> ObjectWriter<'r> {
     /// Adds an array; `write` writes each of `items`.
     pub(crate) fn add_array<T>(
         &mut self,
-        name: &str,
+        name: &'static str,
         items: impl Iterator<Item = T>,
         write: impl Fn(&mut String, &Redactor, T),
     ) {
-        self.begin_member(name);
+        self.begin_own_member(name);
         self.out.push('[');
         for (index, item) in items.enumerate() {
             if index > 0 {
@@ -134,6 +134,14 @@ impl<'r> ObjectWriter<'r> {
             write(&mut self.out, self.redactor, item);
         }
         self.out.push(']');
+    }
+
+    /// Begins a member whose name is Tailrace's own, and so needs no escapes.
+    fn begin_own_member(&mut self, name: &'static str) {
+        self.separate();
+        self.out.push('"');
+        self.out.push_str(name);
+        self.out.push_str("\":");
     }
 
     fn begin_member(&mut self, name: &str) {

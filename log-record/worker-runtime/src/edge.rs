@@ -18,8 +18,13 @@ const ERROR_TEXT_BYTES: usize = 500;
 pub struct RuntimeClock;
 
 impl Clock for RuntimeClock {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole milliseconds since 1970"
+    )]
     fn now_ms(&self) -> u64 {
-        worker::Date::now().as_millis()
+        js_sys::Date::now() as u64
     }
 
     async fn sleep_ms(&self, ms: u64) {
@@ -95,6 +100,6 @@ pub fn random_bits() -> u64 {
     // The runtime's source does not fail in a handler; were it to, the time still tells most calls apart.
     match getrandom::getrandom(&mut bytes) {
         Ok(()) => u64::from_le_bytes(bytes),
-        Err(_) => worker::Date::now().as_millis(),
+        Err(_) => RuntimeClock.now_ms(),
     }
 }

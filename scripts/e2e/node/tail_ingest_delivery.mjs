@@ -269,3 +269,29 @@ test("a setting of any length is read whole", async () => {
   assert.equal(bodies.length, 1);
   assert.deepEqual(bodies[0].match(/secret of \w+/g), null);
 });
+
+test("a line reads the same however its texts cross", async () => {
+  const calls = [
+    ["plain"], [""], [], ["a", "b %s", ""], [7, "b"], ["\0"], ["a\0b", "c"], ["half \ud83d"], ["whole 🦀é"], ["x".repeat(70_000)],
+    [JSON.stringify({ level: "warn", message: "m", context: { password: "p", n: [1, "\0"] } })], [{ message: "object" }], ["last"],
+  ];
+  // A member that no line has today: then the lines cross within the JSON text.
+  const read = async (more) => {
+    const { env } = bindings(takes(), takes());
+    const rows = [];
+    env.TAIL_LOGS.send = async (body) => void rows.push(...JSON.parse(body).records);
+    env.TAIL_LOGS.sendBatch = async (messages) => messages.forEach(({ body }) => rows.push(...JSON.parse(body).records));
+    const worker = await start("tail-ingest", env);
+    const logs = calls.map((message) => ({ timestamp: time.now, level: "log", message, ...more }));
+    const state = call(worker, [{ ...event([]), logs }]);
+    await time.pass(1_000, () => state.over);
+    return rows.map(([, worker, , , level, message, { unknown, ...context }]) => ({ worker, level, message, context }));
+  };
+  const rows = await read({});
+  assert.equal(rows.length, calls.length + 1);
+  assert.deepEqual(rows, await read({ more: 1 }));
+  const messages = rows.map(({ message }) => message);
+  for (const text of ["plain", "a b %s ", "a\0b c", "half \\ud83d", "whole 🦀é", "m", "last"]) {
+    assert.ok(messages.includes(text), text);
+  }
+});

@@ -3,7 +3,7 @@
 
 use log_record::Level;
 
-use super::names::{Member, Role};
+use super::names::{Member, Role, find_member};
 use super::terminal_escapes::strip_terminal_escapes;
 use crate::json::Json;
 
@@ -67,7 +67,10 @@ pub(crate) fn find_level(members: &[Member<'_>], place: Place) -> StatedLevel {
             }
             (Role::Log, _) => offer(NESTED_RANK, nested_level(value.get("level")), None),
             (Role::Meta, _) => offer(NESTED_RANK, nested_level(value.get("logLevelName")), None),
-            (Role::Context, _) => offer(NESTED_RANK, nested_level(value.get("logLevel")), None),
+            (Role::Context, _) => {
+                let level = nested_level(find_member(&member.inner, "logLevel"));
+                offer(NESTED_RANK, level, None);
+            }
             (Role::SeverityNumber, _) => {
                 offer(NESTED_RANK + 1, severity_number(value), Some(index));
             }
@@ -87,11 +90,6 @@ pub(crate) fn find_level(members: &[Member<'_>], place: Place) -> StatedLevel {
         None if has_unknown => StatedLevel::Unknown,
         None => StatedLevel::Absent,
     }
-}
-
-fn find_member<'a>(members: &[Member<'a>], name: &str) -> Option<Json<'a>> {
-    let member = members.iter().find(|member| member.name == name)?;
-    Some(member.value)
 }
 
 /// Returns whether `members` are those of GELF: `short_message` and `version`. Its levels are syslog's numbers.

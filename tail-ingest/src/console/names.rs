@@ -109,18 +109,39 @@ pub(crate) struct Member<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) role: Role,
     pub(crate) value: Json<'a>,
+    /// The members of a `context` that is an object: level, id and data are looked for in them.
+    pub(crate) inner: Vec<Member<'a>>,
 }
+
+/// Room for the members that most loggers write.
+const USUAL_MEMBERS: usize = 8;
 
 /// Returns the members of `object`.
 pub(crate) fn read_members(object: Json<'_>) -> Vec<Member<'_>> {
-    // Room for those that most loggers write.
-    let mut members = Vec::with_capacity(8);
+    let mut members = read_flat(object);
+    for member in &mut members {
+        if member.role == Role::Context && member.value.is_object() {
+            member.inner = read_flat(member.value);
+        }
+    }
+    members
+}
+
+fn read_flat(object: Json<'_>) -> Vec<Member<'_>> {
+    let mut members = Vec::with_capacity(USUAL_MEMBERS);
     members.extend(object.members().map(|(name, value)| Member {
         role: Role::of(&name),
         name,
         value,
+        inner: Vec::new(),
     }));
     members
+}
+
+/// Returns the value of the first of `members` with this name.
+pub(crate) fn find_member<'a>(members: &[Member<'a>], name: &str) -> Option<Json<'a>> {
+    let member = members.iter().find(|member| member.name == name)?;
+    Some(member.value)
 }
 
 #[cfg(test)]
