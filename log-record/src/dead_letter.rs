@@ -143,7 +143,7 @@ impl DeadLetter {
     /// Returns the JSON text.
     ///
     /// # Errors
-    /// None in practice: see [`crate::LogRecord::to_row`].
+    /// None in practice: writing JSON text to memory fails only for maps whose keys are not strings.
     pub fn encode(&self) -> serde_json::Result<String> {
         let head = DeadLetterHead {
             reason: self.reason,

@@ -80,8 +80,8 @@ pub struct RecordRow<'a> {
 }
 
 impl RecordRow<'_> {
-    /// Appends the wire form to `row`; see [`LogRecord::to_row`]. `write_context` appends the context, the JSON text of an
-    /// object, in its place: it is written there and nowhere else before, and not read again.
+    /// Appends the wire form to `row`; see [`LogRecord::to_row`]. `write_context` appends the context in its place: the
+    /// JSON text of an object, which nothing checks.
     pub fn write(&self, row: &mut String, write_context: impl FnOnce(&mut String)) {
         row.push('[');
         for text in [

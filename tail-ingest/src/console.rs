@@ -281,7 +281,7 @@ fn write_data(
 ) {
     let context = object.context.and_then(|index| object.members.get(index));
     let spread = context.filter(|member| member.value.is_object());
-    let context_members = spread.map_or(&[][..], |member| &member.inner);
+    let context_members = spread.map_or(&[][..], |member| member.inner.as_slice());
     let level = match object.level {
         StatedLevel::Known(_, member) => member,
         StatedLevel::Absent | StatedLevel::Unknown => None,

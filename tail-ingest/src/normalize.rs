@@ -60,13 +60,8 @@ struct Line<'i> {
     content: LineContent<'i>,
 }
 
-// In Wasm, where a pointer has 4 bytes, it is smaller.
-#[cfg_attr(
-    target_pointer_width = "64",
-    expect(clippy::large_enum_variant, reason = "nearly all are logs")
-)]
 enum LineContent<'i> {
-    Log(ConsoleLine<'i>),
+    Log(Box<ConsoleLine<'i>>),
     Exception(Json<'i>),
     Diagnostic(Json<'i>),
 }
@@ -431,7 +426,7 @@ fn read_lines<'i>(item: &'i TraceItem<'i>) -> Vec<Line<'i>> {
             .timestamp
             .filter(|ms| *ms <= LAST_MS)
             .unwrap_or_default(),
-        content: LineContent::Log(ConsoleLine::read(log)),
+        content: LineContent::Log(Box::new(ConsoleLine::read(log))),
     });
     let exceptions = item.exceptions.iter().map(|error| Line {
         ms: time(*error),
