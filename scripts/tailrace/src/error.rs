@@ -19,8 +19,13 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// The query cannot be read.
-    #[error(transparent)]
-    Query(#[from] crate::query::QueryError),
+    #[error("{message}")]
+    Query {
+        /// The fault and its place.
+        message: String,
+        /// The text to write instead.
+        hint: String,
+    },
     /// The environment has no token, and there is no wrangler to ask.
     #[error("no API token")]
     NoToken,
@@ -128,7 +133,7 @@ impl Error {
     #[must_use]
     pub fn next_step(&self) -> Option<String> {
         Some(match self {
-            Self::Query(error) => error.hint.clone(),
+            Self::Query { hint, .. } => hint.clone(),
             Self::NoToken => "set CLOUDFLARE_API_TOKEN (docs/operations.md says with which permissions), or log in with \
                 `wrangler login`, in a checkout or with wrangler on PATH; for a running `cargo xtask dev` add --local"
                 .to_owned(),
@@ -268,7 +273,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Usage(_) | Self::Query(_) | Self::NotLoopback { .. } => USAGE,
+            Self::Usage(_) | Self::Query { .. } | Self::NotLoopback { .. } => USAGE,
             _ => FAILED,
         })
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::client::d1::Database;
+use crate::query::without_data_centre;
 use crate::sql::{self, IdColumn};
 use crate::time::{self, Zone};
 use crate::{Error, output};
@@ -101,21 +102,6 @@ pub fn list(text: &str, candidates: &[Candidate], zone: &Zone) {
         output::note("  and more");
     }
     output::note("hint: write more of the id");
-}
-
-/// Returns a Ray ID as it is stored where the data centre is not (`8f2a1c0b5d1e4c55-FRA`); any other text as it is.
-pub(crate) fn without_data_centre(text: &str) -> &str {
-    match text.rsplit_once('-') {
-        Some((ray, centre))
-            if ray.len() == 16
-                && ray.bytes().all(|byte| byte.is_ascii_hexdigit())
-                && centre.len() == 3
-                && centre.bytes().all(|byte| byte.is_ascii_uppercase()) =>
-        {
-            ray
-        }
-        _ => text,
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The query language of `logs -q` and of the page: which records are meant.
 //!
 //! - [`parse`]: text to terms, with the place of an error and a hint;
-//! - [`term`]: the terms, and the fields they are about;
+//! - [`term`]: the terms, and the fields they are about; [`value`], [`pattern`]: their values;
 //! - [`text`]: a search for text in what a line says and carries;
 //! - [`expression`]: a regular expression, and the fixed text that each of its matches holds;
 //! - [`to_sql`]: the condition for D1, with bound parameters;
@@ -13,18 +13,23 @@
 pub mod expression;
 pub mod matches;
 pub mod parse;
+pub mod pattern;
 pub mod term;
 pub mod text;
 pub mod to_sql;
+pub mod value;
 
 use log_record::Level;
-use thiserror::Error;
+use thiserror::Error as ThisError;
+
+use crate::Error;
 
 pub use expression::Expression;
-pub use parse::Operator;
-pub use term::{Kind, Pattern, Term, Test};
+pub use pattern::{Pattern, Span};
+pub use term::{Kind, Term, Test};
 pub use text::{Case, TextSearch};
 pub use to_sql::Clause;
+pub use value::{Operator, Value};
 
 /// Terms of one query, and alternatives of one term: D1 takes expressions up to a depth of 100.
 const MOST_TERMS: usize = 24;
@@ -39,15 +44,24 @@ pub struct Query {
 }
 
 /// Why a text is not a query.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 #[error("{message}, at character {position} of the query")]
 pub struct QueryError {
     /// The character at which reading stopped; the first one is 1.
     pub position: usize,
-    /// What is wrong, with the text in question.
+    /// The fault, with the text in question.
     pub message: String,
-    /// What to write instead.
+    /// The text to write instead.
     pub hint: String,
+}
+
+impl From<QueryError> for Error {
+    fn from(error: QueryError) -> Self {
+        Self::Query {
+            message: error.to_string(),
+            hint: error.hint,
+        }
+    }
 }
 
 impl Query {
@@ -77,7 +91,7 @@ impl Query {
         if values.is_empty() {
             return Ok(());
         }
-        let values: Vec<_> = values.iter().map(|text| parse::Value::bare(text)).collect();
+        let values: Vec<_> = values.iter().map(|text| Value::bare(text)).collect();
         let test = Test::of_field(field, operator, &values, 1)?;
         self.terms.push(Term { negated, test });
         self.check(1)
@@ -254,6 +268,21 @@ pub(crate) enum Access {
     Worker(String),
     /// The order of time alone.
     Time,
+}
+
+/// Returns a Ray ID as it is stored where the data centre is not (`8f2a1c0b5d1e4c55-FRA`); any other text as it is.
+pub(crate) fn without_data_centre(text: &str) -> &str {
+    match text.rsplit_once('-') {
+        Some((ray, centre))
+            if ray.len() == 16
+                && ray.bytes().all(|byte| byte.is_ascii_hexdigit())
+                && centre.len() == 3
+                && centre.bytes().all(|byte| byte.is_ascii_uppercase()) =>
+        {
+            ray
+        }
+        _ => text,
+    }
 }
 
 fn only<T>(values: &[T]) -> Option<&T> {

@@ -23,7 +23,7 @@ async fn zoo() -> Cloud {
     cloud
 }
 
-/// Counts the records of an answer by correlation id, of which the logger is a part.
+/// Counts the records of an answer by correlation id, which names the logger.
 fn by_id(ran: &Ran) -> BTreeMap<String, usize> {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let mut counts = BTreeMap::new();

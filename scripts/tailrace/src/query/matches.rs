@@ -1,9 +1,10 @@
-//! A query on a record in memory: it decides what SQL cannot, and is the whole of the search where there is no D1.
+//! A query on a record in memory: it decides what SQL cannot, and searches records that D1 does not hold.
 
 use serde_json::Value;
 
 use super::Query;
-use super::term::{Kind, Member, MemberValue, Pattern, Term, Test, number};
+use super::pattern::Pattern;
+use super::term::{Kind, Member, MemberValue, Term, Test, number};
 use crate::record::Row;
 
 impl Query {

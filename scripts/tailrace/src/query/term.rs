@@ -1,13 +1,14 @@
 //! The terms of a query, and the fields they are about.
 
-use std::ops::{Bound, RangeBounds as _};
+use std::ops::Bound;
 
 use log_record::Level;
 
 use super::QueryError;
 use super::expression::Expression;
-use super::parse::{Operator, Value, only_value};
+use super::pattern::{Pattern, Span};
 use super::text::TextSearch;
+use super::value::{Operator, Value, only_value};
 
 /// The fewest characters of the beginning of an id: fewer fit too much.
 pub const LEAST_ID_CHARS: usize = 4;
@@ -15,7 +16,7 @@ pub const LEAST_ID_CHARS: usize = 4;
 /// A condition, or its opposite.
 #[derive(Clone, Debug)]
 pub struct Term {
-    /// Whether the records are meant that do not fit.
+    /// Set where the records are meant that do not fit.
     pub negated: bool,
     /// The condition.
     pub test: Test,
@@ -89,102 +90,6 @@ impl Kind {
             Self::Exception => "exception",
             Self::Diagnostic => "diagnostic",
         }
-    }
-}
-
-/// A text in which `*` stands for any text, also none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern {
-    /// The texts between the stars: one where there is no star.
-    parts: Vec<String>,
-}
-
-impl Pattern {
-    /// Reads a pattern.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
-        Self {
-            parts: text.split('*').map(str::to_owned).collect(),
-        }
-    }
-
-    fn of_value(value: &Value) -> Self {
-        if value.quoted {
-            return Self {
-                parts: vec![value.text.clone()],
-            };
-        }
-        Self::new(&value.text)
-    }
-
-    /// Returns the pattern of all texts that begin with a match of this one.
-    fn into_beginning(mut self) -> Self {
-        if self.parts.len() == 1 || self.parts.last().is_some_and(|part| !part.is_empty()) {
-            self.parts.push(String::new());
-        }
-        self
-    }
-
-    /// Returns the text that is meant, where there is no star.
-    #[must_use]
-    pub fn exact(&self) -> Option<&str> {
-        super::only(&self.parts).map(String::as_str)
-    }
-
-    /// Returns the text that a match begins with, where nothing else is asked of it.
-    pub(super) fn beginning(&self) -> Option<&str> {
-        match self.parts.as_slice() {
-            [begin, end] if end.is_empty() => Some(begin),
-            _ => None,
-        }
-    }
-
-    /// Returns the texts between the stars.
-    pub(super) fn parts(&self) -> &[String] {
-        &self.parts
-    }
-
-    /// Returns whether `text` fits.
-    #[must_use]
-    pub fn matches(&self, text: &str) -> bool {
-        let (Some((first, rest)), true) = (self.parts.split_first(), self.parts.len() > 1) else {
-            return self.exact() == Some(text);
-        };
-        let Some(mut text) = text.strip_prefix(first.as_str()) else {
-            return false;
-        };
-        let Some((last, middle)) = rest.split_last() else {
-            return false;
-        };
-        for part in middle {
-            let Some((_, behind)) = text.split_once(part.as_str()) else {
-                return false;
-            };
-            text = behind;
-        }
-        text.ends_with(last.as_str())
-    }
-}
-
-/// A range of numbers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Span(pub Bound<f64>, pub Bound<f64>);
-
-impl Span {
-    fn of(operator: Operator, number: f64) -> Self {
-        match operator {
-            Operator::Is => Self(Bound::Included(number), Bound::Included(number)),
-            Operator::AtLeast => Self(Bound::Included(number), Bound::Unbounded),
-            Operator::Above => Self(Bound::Excluded(number), Bound::Unbounded),
-            Operator::AtMost => Self(Bound::Unbounded, Bound::Included(number)),
-            Operator::Below => Self(Bound::Unbounded, Bound::Excluded(number)),
-        }
-    }
-
-    /// Returns whether `number` is within.
-    #[must_use]
-    pub fn contains(&self, number: f64) -> bool {
-        (self.0, self.1).contains(&number)
     }
 }
 
@@ -287,7 +192,7 @@ impl Test {
                 }
                 let ids = values.iter();
                 Self::Id(
-                    ids.map(|value| crate::ids::without_data_centre(&value.text).to_owned())
+                    ids.map(|value| super::without_data_centre(&value.text).to_owned())
                         .collect(),
                 )
             }
@@ -404,7 +309,7 @@ fn kind(value: &Value) -> Result<Kind, QueryError> {
     })
 }
 
-/// Reads ranges of numbers: `read` reads the range of a value behind `:`, the beginning of which is compared otherwise.
+/// Reads ranges of numbers. `read` reads the range of a value behind `:`; other operators compare with its beginning.
 fn spans(
     field: &str,
     operator: Operator,

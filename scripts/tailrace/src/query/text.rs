@@ -41,7 +41,7 @@ pub struct TextSearch {
 /// The way in which texts are made alike before they are compared: the same in SQL and in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fold {
-    /// Whether capitals do not matter.
+    /// Set where capitals do not matter.
     pub(super) is_on: bool,
     /// Characters beyond ASCII, and what stands for them. SQLite's `lower` knows ASCII alone.
     pub(super) pairs: Vec<(char, char)>,

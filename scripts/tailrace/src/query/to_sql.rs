@@ -7,7 +7,8 @@ use std::ops::Bound;
 use log_record::Level;
 
 use super::Query;
-use super::term::{Kind, Member, MemberValue, Pattern, Span, Term, Test, number};
+use super::pattern::{Pattern, Span};
+use super::term::{Kind, Member, MemberValue, Term, Test, number};
 use super::text::{CARRIED, TextSearch};
 
 /// The longest pattern of GLOB in bytes.
@@ -23,7 +24,7 @@ pub struct Clause {
     pub sql: String,
     /// The values, in order.
     pub params: Vec<String>,
-    /// Whether exactly the records that are meant fulfil it; else more do.
+    /// Set where exactly the records that are meant fulfil it; else more do.
     pub is_exact: bool,
 }
 
@@ -358,8 +359,8 @@ impl TextSearch {
         }
     }
 
-    /// Returns the longest part of the needle of which JSON escapes nothing, and whether some writer of JSON escapes it all
-    /// the same, as `\u…`.
+    /// Returns the longest part of the needle that JSON need not escape, and whether some writers of JSON escape it, as
+    /// `\u…`.
     fn longest_run(&self) -> (String, bool) {
         let is_plain = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || " _-.".contains(c);
         let runs = self.needle.split(|c| !is_plain(c));

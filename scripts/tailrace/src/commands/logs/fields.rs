@@ -61,7 +61,7 @@ pub fn field(row: &Row, name: &str) -> Value {
     }
 }
 
-/// Returns the member at a path with dots, of which a name may hold some itself.
+/// Returns the member at a path with dots; a name may hold dots itself.
 fn member<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     if path.is_empty() {
         return Some(value);
