@@ -15,7 +15,7 @@ const FILE: &str = "tailrace/ids.json";
 /// Credentials that are remembered. A login's token changes every hour, so old ones have to go.
 const ENTRIES: usize = 16;
 
-/// What one credential sees.
+/// The ids that one credential sees.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Ids {
     /// The only account that the credential sees, where one was looked up.

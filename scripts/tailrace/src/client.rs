@@ -5,7 +5,7 @@
 //! - `transport`: requests, replies and failures of the network;
 //! - `pace`: how fast the API may be asked;
 //! - `refusal`: what a refusal means;
-//! - `answer`: what stands around every result;
+//! - `answer`: the frame around every result;
 //! - `session`: the account, its credential, and remembered ids;
 //! - [`Client`]: calls that are made again where that helps (see [`mod@crate::retry`]);
 //! - [`d1`], [`kv`], [`queues`], [`r2`]: the endpoints.
@@ -33,7 +33,7 @@ use call::{Call, encode};
 use session::Session;
 use transport::Transport;
 
-/// Where the API is unless `CLOUDFLARE_API_BASE_URL` says otherwise, as for wrangler.
+/// The address of the API unless `CLOUDFLARE_API_BASE_URL` names another, as for wrangler.
 const API: &str = "https://api.cloudflare.com/client/v4";
 
 /// A connection to one account, or to the local runtime.

@@ -16,7 +16,7 @@ const DEPLOYED: &str = "tailrace.toml";
 /// The user's file, below the folder of configurations.
 const USER: &str = "tailrace/config.toml";
 
-/// What is deployed, as far as this tool asks.
+/// The deployment, as far as this tool asks.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 pub struct Deployed {
     /// The account of every environment that names none.

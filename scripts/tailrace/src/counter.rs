@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output;
 
-/// How often progress is said where nobody watches a bar.
+/// The time between two lines where nobody watches a bar.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// A progress bar on a terminal, else a line now and then.

@@ -18,7 +18,7 @@ use crate::{Error, checkout};
 /// The longest that wrangler may take to answer. It renews an expired login on the way.
 const WRANGLER_LIMIT: Duration = Duration::from_secs(20);
 
-/// What opens the account. Its secret is only seen by the client, which puts it into headers.
+/// The key to the account. Its secret is only seen by the client, which puts it into headers.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credential {
     /// A bearer token: an API token, or the token of a login.
@@ -75,7 +75,7 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// Where a credential came from.
+/// The source of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// `CLOUDFLARE_API_TOKEN`.

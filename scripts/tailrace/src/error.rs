@@ -12,7 +12,7 @@ pub const FAILED: u8 = 1;
 /// Exit code: the command line or an input file cannot be used.
 pub const USAGE: u8 = 2;
 
-/// Why a command stopped. Never carries a token or a stored payload.
+/// The reason why a command stopped. Never carries a token or a stored payload.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The command line or an input cannot be used.
@@ -49,7 +49,7 @@ pub enum Error {
     /// Cloudflare does not accept the token for this.
     #[error("Cloudflare refused to {what} ({status}: {message})")]
     Refused {
-        /// What was tried, as in "to {what}".
+        /// The attempt, as in "to {what}".
         what: &'static str,
         /// The HTTP status.
         status: u16,
@@ -61,11 +61,11 @@ pub enum Error {
     Network {
         /// Whom we asked.
         host: String,
-        /// What was tried, as in "to {what}".
+        /// The attempt, as in "to {what}".
         what: &'static str,
         /// The transport's words.
         reason: String,
-        /// Whether it is the local runtime.
+        /// Tells the local runtime from Cloudflare.
         local: bool,
     },
     /// Something that should be there is not.
@@ -95,21 +95,21 @@ pub enum Error {
     /// Any other refusal by the API.
     #[error("could not {what} ({status}: {message})")]
     Api {
-        /// What was tried, as in "could not {what}".
+        /// The attempt, as in "could not {what}".
         what: &'static str,
         /// The HTTP status.
         status: u16,
         /// Cloudflare's words.
         message: String,
-        /// Whether the local runtime refused.
+        /// Tells the local runtime from Cloudflare.
         local: bool,
     },
     /// An answer that is not what the API documents.
     #[error("an answer was not understood while trying to {what}: {reason}")]
     Unreadable {
-        /// What was tried, as in "to {what}".
+        /// The attempt, as in "to {what}".
         what: &'static str,
-        /// Where reading stopped.
+        /// The place where reading stopped.
         reason: String,
     },
     /// The page must not be served to other machines.

@@ -10,7 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::client::queues::MessageBody;
 use crate::time;
 
-/// What a letter holds.
+/// The content of a letter.
 #[derive(Clone, Debug)]
 pub enum Content {
     /// Records, each one wire array.
@@ -25,7 +25,7 @@ pub enum Content {
     Bytes(Vec<u8>),
 }
 
-/// How something became a dead letter.
+/// The way that something became a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// Log-writer gave it up and said why.
@@ -58,19 +58,19 @@ impl Serialize for Origin {
 /// body as it came, in base64 where it is not text.
 #[derive(Clone, Debug, Serialize)]
 pub struct Letter {
-    /// Why; where nobody said, the reason that log-writer would have given.
+    /// The reason; where nobody said, the one that log-writer would have given.
     pub reason: Reason,
-    /// How it became one; unless it was reported, it is the message itself.
+    /// The way that it became one; unless it was reported, it is the message itself.
     pub origin: Origin,
-    /// Why, in words.
+    /// The reason in words.
     pub detail: String,
     /// Deliveries until it was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
-    /// When it was given up, in the stored form.
+    /// The time when it was given up, in the stored form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<String>,
-    /// What it holds.
+    /// Its content.
     #[serde(flatten)]
     pub content: Content,
     /// The KV key of its body, fetched or not.

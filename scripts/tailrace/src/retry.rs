@@ -19,7 +19,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 /// A wait longer than this is announced, so that nobody takes the tool for hung.
 const ANNOUNCED: Duration = Duration::from_secs(4);
 
-/// How often and how soon.
+/// The number of calls, and the delays between them.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
     /// The first delay; each following one is about twice as long, with jitter.
@@ -53,14 +53,14 @@ impl Policy {
     }
 }
 
-/// What a failed call means.
+/// The meaning of a failed call.
 #[derive(Debug)]
 pub enum Failure {
     /// The same call will fail again.
     Permanent(Error),
     /// It may work later; the server may have said when.
     Transient {
-        /// What to report when there are no attempts left.
+        /// The error to report when there are no attempts left.
         error: Error,
         /// From `Retry-After`.
         after: Option<Duration>,

@@ -1,4 +1,4 @@
-//! Answers in JSON: what stands around every result. Little of it is promised, and a member that is absent may also be
+//! Answers in JSON: the frame around every result. Little of it is promised, and a member that is absent may also be
 //! `null`.
 
 use jiff::Timestamp;

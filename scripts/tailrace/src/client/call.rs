@@ -7,14 +7,14 @@ use serde_json::Value;
 /// One call.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
-    /// What it is for, as in "could not {what}".
+    /// The purpose, as in "could not {what}".
     pub(super) what: &'static str,
     pub(super) method: Method,
     /// Below the account, starting with a slash; segments already encoded.
     pub(super) path: String,
     pub(super) query: Vec<(&'static str, &'a str)>,
     pub(super) json: Option<Value>,
-    /// Whether the path begins at the API's root, and not below the account.
+    /// Tells that the path begins at the API's root, and not below the account.
     pub(super) above_account: bool,
 }
 

@@ -20,7 +20,7 @@ pub struct Database<'a> {
     client: &'a Client,
     name: String,
     id: Mutex<String>,
-    /// Whether the id was remembered from another run, and not yet seen to be right.
+    /// Tells that the id was remembered from another run, and not yet seen to be right.
     remembered: bool,
     /// Rows of one answer, as far as D1 has allowed.
     page_rows: AtomicUsize,

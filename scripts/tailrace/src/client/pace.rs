@@ -20,7 +20,7 @@ const STATEMENTS: usize = 2;
 /// Keeps calls below the API's limit, and statements from queueing up before D1.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// When the latest calls were made; `None` where calls are not counted.
+    /// The times of the latest calls; `None` where calls are not counted.
     calls: Option<Mutex<VecDeque<Instant>>>,
     statements: Semaphore,
 }

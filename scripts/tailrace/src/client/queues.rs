@@ -34,7 +34,7 @@ pub struct Queue<'a> {
     pub found_at: Timestamp,
 }
 
-/// How a queue may be pulled from.
+/// The HTTP pull consumer of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PullConsumer {
     /// After how many retries the platform deletes a message; 3 unless set.

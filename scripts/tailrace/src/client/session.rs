@@ -23,7 +23,7 @@ pub(super) struct Session {
 struct State {
     credential: Credential,
     account: Account,
-    /// Whether the account was remembered, and not yet seen to be right.
+    /// Tells that the account was remembered, and not yet seen to be right.
     is_remembered: bool,
     /// The key of what is remembered, and that.
     key: String,

@@ -19,7 +19,7 @@ pub(super) struct Transport {
     http: reqwest::Client,
     /// The address of the API, without a trailing slash.
     base: String,
-    /// Whether it is the local runtime's.
+    /// Tells the local runtime's from Cloudflare's.
     is_local: bool,
     pub(super) pace: Pace,
 }

@@ -37,16 +37,16 @@ use ledger::Ledger;
 use publish::Target;
 use stop::Stop;
 
-/// What both sources need.
+/// The parts that both sources need.
 struct Job<'a> {
     args: &'a Replay,
     client: &'a Client,
     place: &'a Place,
-    /// Where records go; `None` for a dry run.
+    /// The place that records go to; `None` for a dry run.
     target: Option<Target<'a>>,
     fallback: OnceCell<Namespace<'a>>,
     stop: Stop,
-    /// When the run began.
+    /// The time when the run began.
     now: Timestamp,
 }
 

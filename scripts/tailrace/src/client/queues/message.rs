@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::client::{null_is_default, whole};
 
-/// What a message holds.
+/// The content of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MessageBody {
     /// Text, however it travelled.
@@ -29,11 +29,11 @@ pub struct Message {
     pub id: String,
     /// The lease of this delivery, for an ack; of a peeked message the reference, for a purge.
     pub handle: String,
-    /// What it holds.
+    /// Its content.
     pub body: MessageBody,
     /// Deliveries so far, this one included.
     pub attempts: u32,
-    /// When it was published, in milliseconds since 1970.
+    /// The time of publishing, in milliseconds since 1970.
     pub timestamp_ms: Option<i64>,
 }
 

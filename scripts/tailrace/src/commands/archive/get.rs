@@ -26,7 +26,7 @@ const MOST_BYTES: u64 = 100_000_000;
 /// Objects that are on their way at once.
 const AT_ONCE: usize = 4;
 
-/// What tells records apart.
+/// The key of a record.
 #[derive(Deserialize)]
 struct Id<'a> {
     #[serde(borrow)]
@@ -102,7 +102,7 @@ fn refuse_much(rows: &[CatalogRow]) -> Result<(), Error> {
     )))
 }
 
-/// What was written.
+/// The records that were written.
 #[derive(Default)]
 struct Written {
     records: u64,

@@ -12,7 +12,7 @@ use crate::counter::Counter;
 use crate::letter::{Content, Letter};
 use crate::{Error, output, time};
 
-/// What a run knows.
+/// The knowledge of a run.
 pub(super) struct Ledger<'j, 'a> {
     job: &'j Job<'a>,
     /// The table: each letter by the id of its message, or by its key.
@@ -22,7 +22,7 @@ pub(super) struct Ledger<'j, 'a> {
     /// The counts.
     pub(super) summary: ReplaySummary,
     pub(super) progress: Counter,
-    /// What went wrong first.
+    /// The first failure.
     failure: Option<Error>,
     export: Option<Export>,
     is_stopped: bool,

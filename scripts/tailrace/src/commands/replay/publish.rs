@@ -11,20 +11,20 @@ use crate::client::queues::Queue;
 use crate::letter::{Content, Letter};
 use crate::sql::Statement;
 
-/// Where records go.
+/// The place that records go to.
 pub(super) enum Target<'a> {
     Queue(Queue<'a>),
     Database(Database<'a>),
 }
 
-/// What became of letters.
+/// The result of publishing letters.
 #[derive(Default)]
 pub(super) struct Sent {
     /// By index: whether all of it is published.
     pub(super) published: Vec<bool>,
     /// The first failure, if there was one.
     pub(super) failure: Option<Error>,
-    /// Whether whatever is tried next would fail as well.
+    /// Tells that the next attempt would fail as well.
     pub(super) is_broken: bool,
 }
 

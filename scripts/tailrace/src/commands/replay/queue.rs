@@ -34,13 +34,13 @@ struct Run<'r, 'j, 'a> {
     ledger: &'r mut Ledger<'j, 'a>,
     /// After how many retries the platform deletes a message.
     max_retries: u32,
-    /// When the run began, by Cloudflare's clock, which counts in whole seconds here.
+    /// The begin of the run by Cloudflare's clock, which counts in whole seconds here.
     begun_ms: i64,
     /// The bodies that were put back: what comes with one of them later is not a letter of its own.
     requeued: HashSet<String>,
 }
 
-/// How messages are taken away: leased ones by an ack, peeked ones by a purge.
+/// The way that messages are taken away: leased ones by an ack, peeked ones by a purge.
 #[derive(Clone, Copy)]
 enum Removal {
     Ack,

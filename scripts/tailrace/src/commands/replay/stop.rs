@@ -10,7 +10,7 @@ use crate::output;
 #[derive(Clone, Default)]
 pub(super) struct Stop {
     asked: watch::Sender<bool>,
-    /// Whether letters are in hand that would be lost if the process ended: on their last delivery, and neither published
+    /// Tells that letters are in hand that would be lost if the process ended: on their last delivery, and neither published
     /// nor put back.
     holds_last: watch::Sender<bool>,
 }

@@ -26,7 +26,7 @@ const AGES: [(i64, &str); 4] = [
     (i64::MAX, "4 days and more"),
 ];
 
-/// How a dry run looked at the letters.
+/// The way that a dry run looked at the letters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Error)]
 pub(super) enum Look {
     #[default]

@@ -22,7 +22,7 @@ use super::publish::Target;
 use crate::cli::Replay;
 use crate::letter::{Content, Letter};
 
-/// Why a letter stays where it is, as the summary says it. From `BeyondLimit` on, nobody looked at it.
+/// The reason why a letter stays, as the summary says it. From `BeyondLimit` on, nobody looked at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
 pub(super) enum SkipReason {
     #[error("only counted")]
@@ -100,7 +100,7 @@ fn is_record(row: &str) -> bool {
     Envelope::decode(&body).is_ok()
 }
 
-/// Where a letter is: see the table above.
+/// The state of a letter: see the table above.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
     #[default]
