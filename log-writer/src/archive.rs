@@ -5,17 +5,19 @@
 //! An object is named after the messages in it: where the same messages come together again, they meet their object, and
 //! nothing is stored twice. Where they come again among others, their records are in two objects, and readers remove
 //! the duplicates by `(timestamp, log_id)`.
+//!
+//! `object` has the pure part of that, `row_choice` the records that become rows.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod object;
+mod row_choice;
 
-use log_record::archive::{Counts, ObjectKey, Rows, is_timestamp, write_line};
-use log_record::{Level, RecordView};
-use serde::Serialize;
-use sha2::{Digest as _, Sha256};
+use log_record::RecordView;
+use log_record::archive::{ObjectKey, Rows};
 use worker_runtime::retry::retry_delays_ms;
-use worker_runtime::timestamp::parse_ms;
 use worker_runtime::{CallError, within};
 
+use self::object::{Hour, ObjectRow, count_records, digest_ids, divide_by_hour, lines_of};
+pub use self::row_choice::choose_rows;
 use crate::d1_error::{ErrorKind, StoreError};
 use crate::invocation::Invocation;
 use crate::ports::{Bucket, Clock, Ports, Statement};
@@ -28,60 +30,6 @@ const FAILURES: u32 = 2;
 
 /// Calls that one more object takes: the put, and its catalog row.
 const OBJECT_OPERATIONS: usize = 2;
-
-/// The beginnings of the contexts whose records become rows whatever their level.
-const ROW_KINDS: [&str; 2] = [r#"{"kind":"invocation""#, r#"{"kind":"exception""#];
-
-/// Returns for each of a message's `records` whether it becomes a row.
-///
-/// With [`Rows::Index`] these are invocations, exceptions, warnings, errors and whatever has a level that D1 must judge;
-/// the first record of every pair of request and correlation id, so that every id leads somewhere; and records that the
-/// archive has no hour for.
-#[must_use]
-pub fn choose_rows(records: &[RecordView<'_>], rows: Rows) -> Vec<bool> {
-    if rows == Rows::All {
-        return vec![true; records.len()];
-    }
-    let mut pairs = HashSet::new();
-    let mut dates = Dates::default();
-    let mut are_rows = Vec::with_capacity(records.len());
-    for record in records {
-        let [_, _, request_id, correlation_id, level, _, context, ..] = *record.elements();
-        let is_first = pairs.insert((request_id, correlation_id));
-        are_rows.push(
-            is_first
-                || !matches!(level, r#""info""# | r#""debug""#)
-                || ROW_KINDS.iter().any(|kind| context.starts_with(kind))
-                || !dates.is_date(record.timestamp()),
-        );
-    }
-    are_rows
-}
-
-/// Tells timestamps that name an hour from other texts. A message's records are mostly of one minute, which is parsed
-/// once.
-#[derive(Default)]
-struct Dates<'r> {
-    known_minute: &'r str,
-}
-
-impl<'r> Dates<'r> {
-    fn is_date(&mut self, timestamp: &'r str) -> bool {
-        let (Some(minute), Some(seconds)) = (timestamp.get(..16), timestamp.get(17..19)) else {
-            return false;
-        };
-        if !is_timestamp(timestamp) || seconds >= "60" {
-            return false;
-        }
-        if minute != self.known_minute {
-            if parse_ms(timestamp).is_none() {
-                return false;
-            }
-            self.known_minute = minute;
-        }
-        true
-    }
-}
 
 /// The records of one message that belong into the archive.
 #[derive(Debug)]
@@ -101,14 +49,6 @@ pub enum ArchiveError {
     Catalog(StoreError),
     /// This invocation has asked as much as it may: the next one goes on.
     OutOfBudget,
-}
-
-/// The records of one hour.
-#[derive(Default)]
-struct Hour<'m> {
-    /// The indexes of the messages that they came in.
-    messages: Vec<usize>,
-    records: Vec<&'m RecordView<'m>>,
 }
 
 /// Archives the slices of one invocation.
@@ -223,9 +163,8 @@ impl<'a, P: Ports> Archiver<'a, P> {
     ) -> Result<ObjectRow, CallError> {
         let bucket = self.invocation.ports.bucket();
         let clock = self.invocation.ports.clock();
-        let timestamps = hour.records.iter().map(|record| record.timestamp());
-        let first = timestamps.clone().min().unwrap_or_default();
-        let last = timestamps.max().unwrap_or_default();
+        let first = hour.records.first().map_or("", |record| record.timestamp());
+        let last = hour.records.last().map_or("", |record| record.timestamp());
         let ids = hour
             .messages
             .iter()
@@ -302,102 +241,6 @@ impl<'a, P: Ports> Archiver<'a, P> {
             self.invocation.ports.clock().sleep_ms(delay_ms).await;
         }
     }
-}
-
-/// A row of the catalog before D1 gives it its time; an array by position, as [`INSERT_OBJECTS`] takes it.
-#[derive(Debug)]
-struct ObjectRow {
-    key: String,
-    first_timestamp: String,
-    last_timestamp: String,
-    bytes: u64,
-    rows: Rows,
-    counts: Counts,
-}
-
-impl Serialize for ObjectRow {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let row = (
-            &self.key,
-            &self.first_timestamp,
-            &self.last_timestamp,
-            self.bytes,
-            self.rows,
-            &self.counts,
-        );
-        row.serialize(serializer)
-    }
-}
-
-/// Returns the records by their hour, `2026-11-25T12`. Those that name none are rows and nothing else.
-fn divide_by_hour<'m>(messages: &'m [ArchiveMessage<'m>]) -> BTreeMap<&'m str, Hour<'m>> {
-    let mut hours: BTreeMap<&str, Hour<'_>> = BTreeMap::new();
-    let mut dates = Dates::default();
-    for (index, message) in messages.iter().enumerate() {
-        for record in &message.records {
-            let timestamp = record.timestamp();
-            if !dates.is_date(timestamp) {
-                continue;
-            }
-            let hour = hours.entry(timestamp.get(..13).unwrap_or_default());
-            let hour = hour.or_default();
-            if hour.messages.last() != Some(&index) {
-                hour.messages.push(index);
-            }
-            hour.records.push(record);
-        }
-    }
-    hours
-}
-
-fn lines_of(records: &[&RecordView<'_>]) -> String {
-    // The names are 126 bytes a line.
-    let bytes: usize = records.iter().map(|record| record.raw().len() + 130).sum();
-    let mut lines = String::with_capacity(bytes);
-    for record in records {
-        write_line(&mut lines, record);
-    }
-    lines
-}
-
-fn count_records(records: &[&RecordView<'_>]) -> Counts {
-    // By their JSON, which is read once for each Worker and not for each record.
-    let mut found: HashMap<(&str, &str), u64> = HashMap::new();
-    for record in records {
-        let [_, worker_name, _, _, level, ..] = *record.elements();
-        *found.entry((worker_name, level)).or_default() += 1;
-    }
-    let mut counts = Counts::default();
-    for ((worker_name, level), count) in found {
-        let worker_name =
-            serde_json::from_str(worker_name).unwrap_or_else(|_| worker_name.to_owned());
-        // D1 takes no other level, and what it does not take is not archived.
-        if let Ok(level) = serde_json::from_str::<Level>(level) {
-            *counts
-                .0
-                .entry(worker_name)
-                .or_default()
-                .entry(level)
-                .or_default() += count;
-        }
-    }
-    counts
-}
-
-/// Returns 64 bits that follow from the ids, whatever their order.
-fn digest_ids<'m>(ids: impl Iterator<Item = &'m str>) -> u64 {
-    let mut ids: Vec<&str> = ids.collect();
-    ids.sort_unstable();
-    let mut hash = Sha256::new();
-    for id in ids {
-        hash.update(id);
-        hash.update([0]);
-    }
-    let mut bits = 0;
-    for byte in hash.finalize().iter().take(8) {
-        bits = (bits << 8) | u64::from(*byte);
-    }
-    bits
 }
 
 fn set_errors(errors: &mut [Option<ArchiveError>], messages: &[usize], error: &ArchiveError) {

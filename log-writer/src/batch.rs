@@ -11,7 +11,7 @@ use crate::write::SPLITS;
 /// The answer to the queue about one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Every record is in D1 or in a dead letter: forget the message.
+    /// Every record is in D1, in the archive or in a dead letter: forget the message.
     Ack,
     /// Deliver it again.
     Retry {

@@ -9,6 +9,8 @@
 //! What makes a finished slice safe is the keys of its rows and of its objects: the verdicts on its messages reach the queue only when the
 //! handler ends, and until then all of them may come again.
 
+mod message;
+
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
@@ -16,7 +18,8 @@ use log_record::archive::Rows;
 use log_record::{DecodeError, Envelope, Reason, RecordView};
 use worker_runtime::timestamp::parse_ms;
 
-use crate::archive::{ArchiveError, ArchiveMessage, Archiver, choose_rows};
+use self::message::SliceMessage;
+use crate::archive::{ArchiveError, ArchiveMessage, Archiver};
 use crate::d1_error::{ErrorKind, StoreError};
 use crate::dead_letter::{DeadLetterWriter, DeadMessage, LetterDraft, LetterSource};
 use crate::invocation::Invocation;
@@ -38,7 +41,7 @@ const STARTS: u64 = 16;
 /// The result for one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageResult {
-    /// Each of its records is in D1 or in a dead letter: it may be forgotten.
+    /// Each of its records is in D1, in the archive or in a dead letter: it may be forgotten.
     Done,
     /// It must come again.
     Retry(Delay),
@@ -61,71 +64,6 @@ type Slice<'m> = Vec<(usize, Cow<'m, Message>)>;
 
 /// An envelope, or the reason why a body is none, as a code and in words.
 type Decoded<'m> = Result<Envelope<'m>, (Reason, String)>;
-
-/// A message of a slice while it is processed.
-struct SliceMessage<'m> {
-    index: usize,
-    id: &'m str,
-    attempts: u32,
-    records: &'m [RecordView<'m>],
-    /// For each record, whether it should be a row.
-    is_row: Vec<bool>,
-    /// What D1 said of each record that was to become a row.
-    statuses: Vec<Option<RecordStatus>>,
-    /// The delay after which it comes again, whatever D1 said.
-    retry: Option<Delay>,
-}
-
-impl<'m> SliceMessage<'m> {
-    fn new(index: usize, message: &'m Message, envelope: &'m Envelope<'m>, rows: Rows) -> Self {
-        let records = envelope.records.as_slice();
-        Self {
-            index,
-            id: &message.id,
-            attempts: message.attempts,
-            records,
-            is_row: choose_rows(records, rows),
-            statuses: vec![None; records.len()],
-            retry: None,
-        }
-    }
-
-    /// Returns the records that should be rows, and that D1 was not given yet.
-    fn unwritten_rows(&self) -> impl Iterator<Item = &RecordView<'m>> {
-        let chosen = self.is_row.iter().zip(&self.statuses);
-        let records = self.records.iter().zip(chosen);
-        records.filter_map(|(record, (is_row, status))| {
-            (*is_row && status.is_none()).then_some(record)
-        })
-    }
-
-    /// Takes the statuses of [`Self::unwritten_rows`].
-    fn set_statuses(&mut self, statuses: &mut impl Iterator<Item = RecordStatus>) {
-        for (is_row, status) in self.is_row.iter().zip(&mut self.statuses) {
-            if *is_row && status.is_none() {
-                *status = statuses.next();
-            }
-        }
-    }
-
-    /// Returns whether a row of it is not in D1 and may yet be.
-    fn is_pending(&self) -> bool {
-        self.statuses.contains(&Some(RecordStatus::Pending))
-    }
-
-    /// Returns the records that belong into the archive: all that are not in dead letters.
-    fn to_archive(&self) -> ArchiveMessage<'_> {
-        let records = self.records.iter().zip(&self.statuses);
-        let records = records.filter(|(_, status)| match status {
-            None | Some(RecordStatus::Committed | RecordStatus::Pending) => true,
-            Some(RecordStatus::Rejected(_) | RecordStatus::Exhausted(_)) => false,
-        });
-        ArchiveMessage {
-            id: self.id,
-            records: records.map(|(record, _)| record).collect(),
-        }
-    }
-}
 
 impl<'a, P: Ports> Processor<'a, P> {
     /// Returns a processor for `invocation`.

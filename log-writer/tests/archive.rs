@@ -140,6 +140,28 @@ async fn a_partition_holds_exactly_its_hour() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_object_has_each_record_once_and_in_order() {
+    let record = |n: u64| request_record(1, n, "info", &format!("2026-11-23T17:00:00.{n:03}Z"));
+    let messages = [
+        message(1, 1, envelope(&[record(5), record(3)])),
+        message(2, 1, envelope(&[record(4), record(3), record(1)])),
+    ];
+    let mut texts = Vec::new();
+    for is_reversed in [false, true] {
+        let world = archiving_world();
+        let mut messages = messages.to_vec();
+        if is_reversed {
+            messages.reverse();
+        }
+        world.process(&settings(Rows::All), &messages).await;
+        assert_eq!(archived(&world), [1, 3, 4, 5].map(|n| id(100 + n)));
+        assert_eq!(catalog(&world)[0].counts.total(), 4);
+        texts.push(world.bucket.objects.borrow().clone());
+    }
+    assert_eq!(texts[0], texts[1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_index_has_the_rows_by_which_one_searches() {
     let world = archiving_world();
     let with = |n: u64, change: &dyn Fn(String) -> String| {

@@ -161,7 +161,7 @@ async fn two_runs_at_once_do_no_harm() {
     world.kv.faults.always_has(Fault::Slow(5));
     world.queue.faults.always_has(Fault::Slow(3));
     let run = || run_cron(&world.ports, &settings);
-    let both = world.run(async { tokio::join!(run(), run()) });
+    let both = world.run(Box::pin(async { tokio::join!(run(), run()) }));
     both.await.unwrap();
     world.run(run()).await.unwrap();
     assert_eq!((rows(&world), kept(&world, "").len()), (3_001, 0));
