@@ -6,12 +6,14 @@
 //! In reading order:
 //! - [`system`]: the five Workers with a temporary state of their own;
 //! - [`probes`]: Workers of the tests' own: one that makes load and messages, one that reads dead letters;
+//! - [`archive`]: the objects in R2 and their catalog;
 //! - [`database`]: the rows of `tail_logs`, read from D1's SQLite file;
 //! - [`node`]: tests in JavaScript, for built Workers in Node, where the real runtime cannot show a fault;
 //! - [`soak`]: load and faults together, and where every record ended.
 //!
 //! The crate `checkout` has what these start: the pinned wrangler, processes and folders that leave nothing behind.
 
+pub mod archive;
 pub mod database;
 pub mod node;
 pub mod probes;

@@ -1,9 +1,10 @@
 //! The soak: many records at high concurrency while faults come and go, and the ledger at the end.
 //!
-//! Faults: another process locks the database for up to seconds at a time; messages that are no envelopes, of a version
-//! still unknown, and with a record that D1 rejects arrive among the good ones.
+//! Faults: another process locks the database for up to seconds at a time; the queues and the archive's bucket are slow,
+//! refuse, do their work without saying so, or are silent for seconds at a time (`workers/hesitant.js`); messages that are
+//! not envelopes, of a version still unknown, and with a record that D1 rejects arrive among the good ones.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -13,10 +14,12 @@ use anyhow::{Result, bail};
 use checkout::group::peak_memory_bytes;
 use checkout::poll;
 use log_record::DeadLetterPayload;
+use log_record::archive::Rows;
 use serde_json::json;
 
+use crate::archive::reconcile;
 use crate::database::Database;
-use crate::probes::{record_key, record_keys};
+use crate::probes::record_keys;
 use crate::system::{System, SystemBuilder};
 
 /// What to run.
@@ -30,6 +33,8 @@ pub struct Options {
     pub concurrency: u64,
     /// What the faults' times are drawn from.
     pub seed: u64,
+    /// The records that become rows beside the archive; `None` without an archive.
+    pub archive: Option<Rows>,
 }
 
 /// Where every record ended.
@@ -37,14 +42,30 @@ pub struct Options {
 pub struct Ledger {
     /// Records that were made: lines, invocations, and those in messages put onto the queue directly.
     pub made: u64,
-    /// Rows in D1.
+    /// Records that are stored: rows in D1, lines in cataloged objects, or both.
     pub stored: u64,
+    /// Rows in D1.
+    pub rows: u64,
+    /// Records in cataloged objects.
+    pub archived: u64,
+    /// Lines in cataloged objects, duplicates included.
+    pub archived_lines: u64,
+    /// Objects in the catalog.
+    pub objects: u64,
+    /// Objects in the bucket that are not in the catalog: copies of what came again.
+    pub uncataloged: u64,
     /// Records in dead letters on the dead-letter queue.
     pub dead_letters: u64,
     /// Records in the KV fallback.
     pub fallback: u64,
-    /// Records found in two places.
+    /// Records that are stored and in a dead letter.
     pub doubled: u64,
+    /// Records that should be rows, by the setting, and are not.
+    pub missing_rows: u64,
+    /// Keys that the cron brought back from KV.
+    pub drained_keys: u64,
+    /// The time that its runs took.
+    pub drained_in: Duration,
     /// Bodies put onto the queue that were no envelopes; they hold no record.
     pub bad_bodies: u64,
     /// Dead letters that hold a body.
@@ -58,11 +79,20 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Returns how fast the cron brought keys back from KV.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "keys are far fewer than 2^52")]
+    pub fn drained_keys_a_second(&self) -> f64 {
+        self.drained_keys as f64 / self.drained_in.as_secs_f64().max(0.001)
+    }
+
     /// Returns whether every record is in exactly one place, and every bad body was kept.
     #[must_use]
     pub fn adds_up(&self) -> bool {
-        self.made == self.stored + self.dead_letters + self.fallback
+        self.made == self.stored + self.dead_letters
+            && self.fallback == 0
             && self.doubled == 0
+            && self.missing_rows == 0
             && self.bad_bodies == self.bad_bodies_found
     }
 }
@@ -71,10 +101,13 @@ impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let found = self.stored + self.dead_letters + self.fallback;
         writeln!(f, "records made              {:>9}", self.made)?;
-        writeln!(f, "  rows in D1              {:>9}", self.stored)?;
+        writeln!(f, "  stored                  {:>9}", self.stored)?;
+        writeln!(f, "    as rows in D1         {:>9}", self.rows)?;
+        writeln!(f, "    in the archive        {:>9}", self.archived)?;
         writeln!(f, "  in dead letters         {:>9}", self.dead_letters)?;
         writeln!(f, "  in the KV fallback      {:>9}", self.fallback)?;
-        writeln!(f, "  in two places           {:>9}", self.doubled)?;
+        writeln!(f, "  stored and in a letter  {:>9}", self.doubled)?;
+        writeln!(f, "  not rows, but should be {:>9}", self.missing_rows)?;
         writeln!(
             f,
             "  missing                 {:>9}",
@@ -82,8 +115,19 @@ impl fmt::Display for Ledger {
         )?;
         writeln!(
             f,
-            "bodies that are no envelope {:>7}, kept as dead letters {}",
+            "bodies that are not envelopes {:>5}, kept as dead letters {}",
             self.bad_bodies, self.bad_bodies_found
+        )?;
+        writeln!(
+            f,
+            "objects                   {:>9} with {} lines, and {} outside of the catalog",
+            self.objects, self.archived_lines, self.uncataloged
+        )?;
+        writeln!(
+            f,
+            "drained from KV           {:>9} keys, {:.0} a second",
+            self.drained_keys,
+            self.drained_keys_a_second()
         )?;
         writeln!(f, "database locks            {:>9}", self.locks)?;
         writeln!(
@@ -108,6 +152,11 @@ pub fn run(options: &Options) -> Result<Ledger> {
     builder.vary("log-writer", |config| {
         config.var("MAX_ATTEMPTS", "4");
     });
+    match options.archive {
+        Some(rows) => builder.archive(rows.as_str()),
+        None => builder.no_archive(),
+    };
+    builder.hesitant()?;
     let system = builder.start()?;
     let started = Instant::now();
     let made = AtomicU64::new(0);
@@ -152,10 +201,18 @@ pub fn run(options: &Options) -> Result<Ledger> {
     let made = made.into_inner();
     let database = system.database()?;
     // Every queued message is delivered within seconds of the last fault; ten times that is for a busy machine.
-    let limit = Duration::from_secs(120 + options.lines / 1_000);
+    let limit = Duration::from_secs(180 + options.lines / 500);
     let mut ledger = Ledger {
         made,
         stored: 0,
+        rows: 0,
+        archived: 0,
+        archived_lines: 0,
+        objects: 0,
+        uncataloged: 0,
+        missing_rows: 0,
+        drained_keys: 0,
+        drained_in: Duration::ZERO,
         dead_letters: 0,
         fallback: 0,
         doubled: 0,
@@ -166,7 +223,8 @@ pub fn run(options: &Options) -> Result<Ledger> {
         elapsed: Duration::ZERO,
     };
     poll(limit, || {
-        count(&system, &database, &mut ledger)?;
+        drain(&system, &mut ledger)?;
+        count(&system, &database, options.archive, &mut ledger)?;
         Ok(ledger.adds_up().then_some(()))
     })?;
     ledger.elapsed = started.elapsed();
@@ -229,38 +287,85 @@ fn bad_messages(request: u64) -> Vec<String> {
     ]
 }
 
-fn count(system: &System, database: &Database, ledger: &mut Ledger) -> Result<()> {
-    ledger.stored = database.count()?;
-    let queued = system.dead_letters()?;
-    let parked = system.parked_dead_letters()?;
-    ledger.bad_bodies_found = queued
+/// Fires the cron where KV holds something, as it would be fired every minute.
+fn drain(system: &System, ledger: &mut Ledger) -> Result<()> {
+    let keys = |prefix| system.server.kv_keys("FALLBACK", prefix);
+    let waiting = || -> Result<usize> {
+        let envelopes = keys(log_record::fallback::ENVELOPES)?.len();
+        Ok(envelopes + keys(log_record::fallback::DEAD_LETTERS)?.len())
+    };
+    let before = waiting()?;
+    if before == 0 {
+        return Ok(());
+    }
+    let started = Instant::now();
+    system.server.fire_cron("log-writer", "* * * * *")?;
+    ledger.drained_in += started.elapsed();
+    ledger.drained_keys += before.saturating_sub(waiting()?) as u64;
+    Ok(())
+}
+
+/// The key of a record: its timestamp and its id.
+type Key = (String, String);
+
+fn count(
+    system: &System,
+    database: &Database,
+    archive: Option<Rows>,
+    ledger: &mut Ledger,
+) -> Result<()> {
+    let letters = [system.dead_letters()?, system.parked_dead_letters()?].concat();
+    let bodies: BTreeSet<&str> = letters
         .iter()
-        .chain(&parked)
-        .filter(|letter| !matches!(letter.payload, DeadLetterPayload::Records(_)))
-        .count() as u64;
-    let queued = record_keys(&queued)?;
-    let mut parked = record_keys(&parked)?;
+        .filter_map(|letter| match &letter.payload {
+            DeadLetterPayload::Records(_) => None,
+            DeadLetterPayload::Body(text) | DeadLetterPayload::BodyKey(text) => Some(text.as_str()),
+        })
+        .collect();
+    ledger.bad_bodies_found = bodies.len() as u64;
+    // A letter may be sent twice, where the first answer was lost.
+    let dead: HashSet<Key> = record_keys(&letters)?.into_iter().collect();
+    ledger.dead_letters = dead.len() as u64;
+    ledger.fallback = 0;
     for key in system
         .server
         .kv_keys("FALLBACK", log_record::fallback::ENVELOPES)?
     {
-        let body = system.server.kv_value("FALLBACK", &key)?;
-        let envelope = log_record::Envelope::decode(&body)?;
-        parked.extend(envelope.records.iter().map(record_key));
-    }
-    ledger.dead_letters = queued.len() as u64;
-    ledger.fallback = parked.len() as u64;
-    let mut seen = HashSet::new();
-    let mut doubled = 0;
-    let mut stored = database
-        .connection()
-        .prepare("SELECT count(*) FROM tail_logs WHERE timestamp = ?1 AND log_id = ?2")?;
-    for key in queued.iter().chain(&parked) {
-        let rows: i64 = stored.query_row([&key.0, &key.1], |row| row.get(0))?;
-        if rows > 0 || !seen.insert(key) {
-            doubled += 1;
+        // It may be drained by now.
+        if let Ok(body) = system.server.kv_value("FALLBACK", &key) {
+            let envelope = log_record::Envelope::decode(&body)?;
+            ledger.fallback += envelope.records.len() as u64;
         }
     }
-    ledger.doubled = doubled;
+    let rows: HashSet<Key> = database
+        .rows("timestamp >= ?1", "0")?
+        .into_iter()
+        .map(|row| (row.timestamp, row.log_id))
+        .collect();
+    ledger.rows = rows.len() as u64;
+    let mut stored = rows;
+    if archive.is_some() {
+        let catalog = database.catalog()?;
+        let objects = system.archived_objects()?;
+        let records = reconcile(&catalog, &objects)?;
+        let rows = &stored;
+        let is_missing = |record: &&&log_record::LogRecord| {
+            let is_row =
+                archive == Some(Rows::All) || crate::archive::is_always_a_row(record.log_level);
+            is_row && !rows.contains(&(record.timestamp.clone(), record.log_id.clone()))
+        };
+        ledger.missing_rows = records.iter().filter(is_missing).count() as u64;
+        ledger.objects = catalog.len() as u64;
+        ledger.uncataloged = (objects.len() - catalog.len()) as u64;
+        ledger.archived_lines = records.len() as u64;
+        let archived: HashSet<Key> = records
+            .into_iter()
+            .map(|record| (record.timestamp.clone(), record.log_id.clone()))
+            .collect();
+        ledger.archived = archived.len() as u64;
+        stored.extend(archived);
+    }
+    ledger.stored = stored.len() as u64;
+    ledger.doubled = dead.intersection(&stored).count() as u64;
     Ok(())
 }

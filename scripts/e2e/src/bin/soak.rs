@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Parser;
 use e2e::soak;
+use log_record::archive::Rows;
 
 /// Make many records while faults come and go, and print where each one ended
 #[derive(Parser)]
@@ -22,6 +23,12 @@ struct Arguments {
     /// What the faults' times are drawn from
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The records that become rows beside the archive: all, or index
+    #[arg(long, default_value = "all")]
+    rows: Rows,
+    /// Run without the archive
+    #[arg(long, conflicts_with = "rows")]
+    no_archive: bool,
 }
 
 fn main() -> ExitCode {
@@ -40,10 +47,17 @@ fn run(arguments: &Arguments) -> Result<()> {
         lines_per_request: arguments.lines_per_request,
         concurrency: arguments.concurrency,
         seed: arguments.seed,
+        archive: (!arguments.no_archive).then_some(arguments.rows),
     };
     eprintln!(
-        "==> soaking: {} lines, {} requests at once, faults from seed {}",
-        options.lines, options.concurrency, options.seed
+        "==> soaking: {} lines, {} requests at once, faults from seed {}, {}",
+        options.lines,
+        options.concurrency,
+        options.seed,
+        match options.archive {
+            Some(rows) => format!("with the archive and ROWS={rows}"),
+            None => "without the archive".to_owned(),
+        }
     );
     let ledger = soak::run(&options)?;
     println!("{ledger}");
