@@ -10,7 +10,7 @@
 //! - [`question`]: a query and a window of time, as the page asks;
 //! - [`rows`]: rows, newest first, page by page or slice by slice;
 //! - [`counts`]: the histogram and the facets, slice by slice, and [`tally`], what was counted before;
-//! - [`live`]: new rows: one look at D1 for all tabs that ask the same;
+//! - [`live`]: new rows: one look at D1 for all tabs;
 //! - [`waterfall`]: a trace on one time axis;
 //! - [`command`]: a search as a command of this tool;
 //! - [`handlers`]: one function for each address.

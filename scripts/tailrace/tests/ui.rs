@@ -277,13 +277,15 @@ async fn one_look_serves_eight_live_tabs() {
     let cloud = minutes(5).await;
     let page = Page::start(&cloud, &["--listen", "0"]).await;
     let mut tabs = Vec::new();
-    for _ in 0..8 {
-        tabs.push(page.get("/api/live").await);
+    for number in 0..8 {
+        // Each with a search of its own.
+        tabs.push(page.get(&format!("/api/live?q=arrived+-no{number}")).await);
     }
     for tab in &mut tabs {
         assert!(tab.chunk().await.unwrap().is_some());
     }
     let now = chrono::Utc::now().timestamp_millis();
+    cloud.insert(&Row::at(now, "passed"));
     cloud.insert(&Row::at(now, "arrived"));
     let before = asked(&cloud, "datetime('now')").await;
     let mut looks = 0;
@@ -293,6 +295,7 @@ async fn one_look_serves_eight_live_tabs() {
             let chunk = tab.chunk().await.unwrap().unwrap();
             text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
+        assert!(!text.contains("passed"), "{text}");
         if index == 0 {
             looks = text.matches("data:").count();
         }

@@ -171,7 +171,7 @@ impl Count {
         };
         let to_ms = slices.reached_ms();
         let characters = self.tally.width.characters;
-        let statement = sql::counts(&self.question.filter, &slice.from, &slice.to, characters);
+        let statement = sql::counts(&self.question.query, &slice.from, &slice.to, characters);
         let (answer, took) = desk
             .ask(Rank::Counts, move |database| async move {
                 database.query(&statement).await

@@ -203,6 +203,32 @@ mod tests {
         assert_eq!(order(&line).await, [1, 4, 3, 2, 0]);
     }
 
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nobody_asks_beside_another() {
+        let turns: Arc<Turns> = Arc::default();
+        let asking = Arc::new(Mutex::new(0));
+        let tasks: Vec<_> = (0..40)
+            .map(|index| {
+                let (turns, asking) = (Arc::clone(&turns), Arc::clone(&asking));
+                tokio::spawn(async move {
+                    let rank = if index % 2 == 0 {
+                        Rank::Rows
+                    } else {
+                        Rank::Counts
+                    };
+                    let _turn = turns.take(rank).await;
+                    *lock(&asking) += 1;
+                    tokio::task::yield_now().await;
+                    assert_eq!(*lock(&asking), 1);
+                    *lock(&asking) -= 1;
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    }
+
     #[tokio::test]
     async fn who_has_gone_is_not_asked_for() {
         let line = [

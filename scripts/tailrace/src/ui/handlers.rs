@@ -106,7 +106,7 @@ impl From<Error> for Failed {
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
         let status = match self.0 {
-            Error::Usage(_) => StatusCode::BAD_REQUEST,
+            Error::Usage(_) | Error::Query(_) => StatusCode::BAD_REQUEST,
             _ => StatusCode::BAD_GATEWAY,
         };
         (status, Json(describe(&self.0))).into_response()
@@ -327,16 +327,17 @@ pub(super) async fn live(
     State(app): State<App>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failed> {
-    let Question { text, filter, .. } = asked.read(Timestamp::now())?;
-    let receiver = app.looks.join(&app.desk, &text, &filter);
-    let events = stream::unfold(receiver, |mut receiver| async move {
+    let Question { query, .. } = asked.read(Timestamp::now())?;
+    let receiver = app.looks.join(&app.desk);
+    let events = stream::unfold((receiver, query), |(mut receiver, query)| async move {
         let data = match receiver.recv().await {
-            Ok(found) => found,
+            Ok(found) => found.to_json(&query),
             // The tab asks for its rows anew.
-            Err(RecvError::Lagged(_)) => r#"{"behind":true}"#.into(),
+            Err(RecvError::Lagged(_)) => r#"{"behind":true}"#.to_owned(),
             Err(RecvError::Closed) => return None,
         };
-        Some((Ok::<_, Infallible>(Event::default().data(data)), receiver))
+        let event = Event::default().data(data);
+        Some((Ok::<_, Infallible>(event), (receiver, query)))
     });
     Ok(Sse::new(events)
         .keep_alive(KeepAlive::default())

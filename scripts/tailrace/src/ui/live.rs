@@ -1,7 +1,7 @@
-//! New rows as they are stored: one look at D1 for all tabs that ask the same. A look begins with its first tab, and ends
-//! with its last. `logs --follow` looks the same way, so no row is missed, and none is sent twice.
+//! New rows as they are stored: one look at D1 for all live tabs, each of which takes the rows that it asks for. The look
+//! begins with the first tab, and ends with the last. `logs --follow` looks the same way, so no row is missed, and none is
+//! sent twice.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,32 +25,48 @@ const LATE_SECONDS: u32 = 6 * 3600;
 /// Looks that a tab may fall behind.
 const BEHIND: usize = 16;
 
-/// The rows that a look found, as JSON.
-type Found = Arc<str>;
+/// The answer of one look.
+#[derive(Clone, Debug)]
+pub(super) enum Found {
+    /// New rows, by timestamp.
+    Rows(Arc<Vec<Row>>),
+    /// An error, as the page shows it.
+    Failure(Arc<str>),
+}
 
-/// The looks that are under way, by query.
+impl Found {
+    /// Returns the rows that `query` means, as the page reads them.
+    pub(super) fn to_json(&self, query: &Query) -> String {
+        match self {
+            Self::Failure(failure) => failure.to_string(),
+            Self::Rows(rows) => {
+                let rows: Vec<_> = rows
+                    .iter()
+                    .filter(|row| query.matches(row))
+                    .map(|row| ListRow::from(row.clone()))
+                    .collect();
+                json!({"rows": rows}).to_string()
+            }
+        }
+    }
+}
+
+/// The look that is under way, if a tab is live.
 #[derive(Debug, Default)]
-pub(super) struct Looks(Mutex<BTreeMap<String, broadcast::Sender<Found>>>);
+pub(super) struct Looks(Mutex<Option<broadcast::Sender<Found>>>);
 
 impl Looks {
-    /// Joins the look of a query, or begins it.
-    pub(super) fn join(
-        self: &Arc<Self>,
-        desk: &Arc<Desk>,
-        query: &str,
-        filter: &Query,
-    ) -> broadcast::Receiver<Found> {
-        let mut looks = lock(&self.0);
-        if let Some(sender) = looks.get(query) {
+    /// Joins the look, or begins it.
+    pub(super) fn join(self: &Arc<Self>, desk: &Arc<Desk>) -> broadcast::Receiver<Found> {
+        let mut current = lock(&self.0);
+        if let Some(sender) = &*current {
             return sender.subscribe();
         }
         let (sender, receiver) = broadcast::channel(BEHIND);
-        looks.insert(query.to_owned(), sender.clone());
+        *current = Some(sender.clone());
         let look = Look {
             looks: Arc::clone(self),
             desk: Arc::clone(desk),
-            query: query.to_owned(),
-            filter: filter.clone(),
             sender,
         };
         tokio::spawn(look.run());
@@ -61,8 +77,6 @@ impl Looks {
 struct Look {
     looks: Arc<Looks>,
     desk: Arc<Desk>,
-    query: String,
-    filter: Query,
     sender: broadcast::Sender<Found>,
 }
 
@@ -92,7 +106,6 @@ impl Look {
 
     /// Begins to follow, or looks at the latest rows.
     async fn look(&self, follower: Option<Follower>) -> Option<Follower> {
-        let filter = self.filter.clone();
         let (answer, _) = self
             .desk
             .ask(Rank::Live, move |database| async move {
@@ -101,7 +114,7 @@ impl Look {
                         let rows = follower.poll(database).await;
                         Ok((Some(follower), rows))
                     }
-                    None => match Follower::start(database, filter, LATE_SECONDS).await {
+                    None => match Follower::start(database, Query::default(), LATE_SECONDS).await {
                         Ok(follower) => Ok((Some(follower), Ok(Vec::new()))),
                         Err(error) => Ok((None, Err(error))),
                     },
@@ -147,22 +160,22 @@ impl Look {
 
     fn send(&self, rows: Result<Vec<Row>, Error>) {
         let found = match rows {
-            Ok(rows) => {
-                let rows: Vec<_> = rows.into_iter().map(ListRow::from).collect();
-                json!({"rows": rows})
+            Ok(rows) => Found::Rows(Arc::new(rows)),
+            Err(error) => {
+                let failure = json!({"error": error.to_string(), "hint": error.next_step()});
+                Found::Failure(failure.to_string().into())
             }
-            Err(error) => json!({"error": error.to_string(), "hint": error.next_step()}),
         };
         // Nobody may be there any more.
-        let _ = self.sender.send(found.to_string().into());
+        let _ = self.sender.send(found);
     }
 
     /// Returns whether the last tab has gone, and takes the look out if so.
     fn has_ended(&self) -> bool {
-        let mut looks = lock(&self.looks.0);
+        let mut current = lock(&self.looks.0);
         let ended = self.sender.receiver_count() == 0;
         if ended {
-            looks.remove(&self.query);
+            *current = None;
         }
         ended
     }

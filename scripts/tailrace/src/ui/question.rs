@@ -29,7 +29,7 @@ pub(super) struct Question {
     /// The query as it was written.
     pub(super) text: String,
     /// The rows that are meant.
-    pub(super) filter: Query,
+    pub(super) query: Query,
     /// The start of the window, in milliseconds since 1970.
     pub(super) from_ms: i64,
     /// The end of the window as it is drawn: now where it is open.
@@ -44,7 +44,7 @@ impl Asked {
     /// Reads the question, at the time `now`.
     ///
     /// # Errors
-    /// [`Error::Query`] and [`Error::Usage`] where the query or a time cannot be read.
+    /// [`Error::Usage`] where the query or a time cannot be read.
     pub(super) fn read(&self, now: Timestamp) -> Result<Question, Error> {
         let since = self.since.as_deref().unwrap_or(SINCE);
         let from = time::parse("the start", since, now, &Zone::Utc, Edge::Start)?;
@@ -60,7 +60,7 @@ impl Asked {
         }
         Ok(Question {
             text: self.q.trim().to_owned(),
-            filter: Query::parse(&self.q)?,
+            query: Query::parse(&self.q)?,
             from_ms: from.as_millisecond(),
             to_ms: to.as_millisecond(),
             to: until.map_or_else(|| LAST_TIME.to_owned(), time::stored),

@@ -1,5 +1,7 @@
 //! Rows, newest first: a page at a time where an index leads to them, else slice by slice of time, each sent on as it
-//! comes. What a list shows of a row is cut: the whole of it is asked for when somebody opens it.
+//! comes. Where SQL lets more rows through than are meant, the query is tried on each. What a list shows of a row is cut: the whole of it is asked for when somebody opens it.
+
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -140,7 +142,7 @@ impl Search {
     pub(super) async fn step(&mut self, desk: &Desk) -> Option<Result<Value, Error>> {
         match std::mem::replace(&mut self.way, Way::End) {
             Way::End => None,
-            Way::Start if self.question.filter.reads_past_rows() => {
+            Way::Start if self.question.query.reads_past_rows() => {
                 Some(self.begin_slices(desk).await)
             }
             Way::Start => Some(self.read_page(desk).await),
@@ -151,9 +153,9 @@ impl Search {
     /// Reads the only page.
     async fn read_page(&mut self, desk: &Desk) -> Result<Value, Error> {
         let from = time::stored_ms(self.question.from_ms);
-        let rows = self.read(desk, &from, &self.question.to.clone()).await?;
-        let more = rows.len() >= PAGE_ROWS;
-        Ok(json!({"rows": rows, "more": more, "done": true}))
+        let to = self.question.to.clone();
+        let page = self.ask(desk, &from, &to).await.0?;
+        Ok(json!({"rows": page.rows, "more": page.is_full, "done": true}))
     }
 
     async fn begin_slices(&mut self, desk: &Desk) -> Result<Value, Error> {
@@ -175,52 +177,64 @@ impl Search {
         let Some(slice) = slices.next_slice() else {
             return Ok(json!({"rows": [], "more": false, "done": true}));
         };
-        let (rows, took) = match self.ask(desk, &slice.from, &slice.to).await {
-            (Ok(rows), took) => (rows, took),
+        let (page, took) = match self.ask(desk, &slice.from, &slice.to).await {
+            (Ok(page), took) => (page, took),
             (Err(error), _) if error.is_too_slow() && slices.divide() => {
                 self.way = Way::Slices(slices);
                 return Ok(json!({"rows": []}));
             }
             (Err(error), _) => return Err(error),
         };
-        slices.advance(took);
-        self.left = self.left.saturating_sub(rows.len());
+        // A full page of rows that are not all meant leaves more of them in the slice.
+        if !page.is_full || page.rows.len() >= self.left {
+            slices.advance(took);
+        }
+        self.left = self.left.saturating_sub(page.rows.len());
         let more = slices.next_slice().is_some();
-        let reached_ms = slices.reached_ms();
         let done = self.left == 0 || !more;
+        let answer = json!({
+            "rows": page.rows, "reached_ms": slices.reached_ms(), "more": self.left == 0, "done": done,
+        });
         if !done {
             self.way = Way::Slices(slices);
         }
-        Ok(
-            json!({"rows": rows, "reached_ms": reached_ms, "more": done && self.left == 0, "done": done}),
-        )
+        Ok(answer)
     }
 
-    async fn read(&mut self, desk: &Desk, from: &str, to: &str) -> Result<Vec<ListRow>, Error> {
-        self.ask(desk, from, to).await.0
-    }
-
-    async fn ask(
-        &mut self,
-        desk: &Desk,
-        from: &str,
-        to: &str,
-    ) -> (Result<Vec<ListRow>, Error>, std::time::Duration) {
-        let statement = shortened(sql::newest(
-            &self.question.filter,
-            from,
-            to,
-            self.before.as_ref(),
-            self.left,
-        ));
+    /// Asks for the newest rows of a part of the window that have not been read yet.
+    async fn ask(&mut self, desk: &Desk, from: &str, to: &str) -> (Result<Page, Error>, Duration) {
+        let query = &self.question.query;
+        let wanted = self.left;
+        let statement = sql::newest(query, from, to, self.before.as_ref(), wanted);
+        let is_exact = query.is_exact();
+        let statement = if is_exact {
+            shortened(statement)
+        } else {
+            statement
+        };
         let (answer, took) = desk
             .ask(Rank::Rows, move |database| async move {
                 database.query(&statement).await
             })
             .await;
-        let rows = answer
-            .and_then(read_rows)
-            .map(|rows| rows.into_iter().map(ListRow::from).collect());
-        (rows, took)
+        let page = answer.and_then(read_rows).map(|mut rows| {
+            let is_full = rows.len() >= wanted;
+            if let Some(last) = rows.last() {
+                self.before = Some(last.position());
+            }
+            rows.retain(|row| is_exact || self.question.query.matches(row));
+            Page {
+                rows: rows.into_iter().map(ListRow::from).collect(),
+                is_full,
+            }
+        });
+        (page, took)
     }
+}
+
+/// The answer to one statement.
+struct Page {
+    rows: Vec<ListRow>,
+    /// True if as many rows came as were asked for, so that there may be more.
+    is_full: bool,
 }

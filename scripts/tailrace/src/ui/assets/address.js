@@ -13,13 +13,19 @@
 /** @type {(() => void)[]} */
 const listeners = [];
 
+/** The window where none is named. @param {string} view */
+function usualSince(view) {
+  return view === "workers" ? "1h" : "15m";
+}
+
 /** @returns {Address} */
 export function read() {
   const search = new URLSearchParams(location.search);
+  const view = search.get("view") ?? "logs";
   return {
-    view: search.get("view") ?? "logs",
+    view,
     q: search.get("q") ?? "",
-    since: search.get("since") ?? "15m",
+    since: search.get("since") ?? usualSince(view),
     until: search.get("until") ?? "",
     live: search.get("live") === "1",
     id: search.get("id") ?? "",
@@ -35,7 +41,9 @@ export function link(change) {
     if (next.id) search.set("id", next.id);
   } else {
     if (next.q) search.set("q", next.q);
-    if (next.since !== "15m") search.set("since", next.since);
+    // A window that nobody chose is not taken along.
+    const since = change.since ?? new URLSearchParams(location.search).get("since");
+    if (since && since !== usualSince(next.view)) search.set("since", since);
     if (next.until) search.set("until", next.until);
     if (next.live && !next.until) search.set("live", "1");
   }
