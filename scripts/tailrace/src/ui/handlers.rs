@@ -106,7 +106,7 @@ impl From<Error> for Failed {
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
         let status = match self.0 {
-            Error::Usage(_) | Error::Query(_) => StatusCode::BAD_REQUEST,
+            Error::Usage(_) | Error::Query { .. } => StatusCode::BAD_REQUEST,
             _ => StatusCode::BAD_GATEWAY,
         };
         (status, Json(describe(&self.0))).into_response()
