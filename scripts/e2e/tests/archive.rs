@@ -92,11 +92,14 @@ fn check(rows: &str) {
     send_all(&system);
     wait_until_archived(&system);
 
-    let objects = system.archived_objects().unwrap();
-    let catalog = system.database().unwrap().catalog().unwrap();
-    let keys: BTreeSet<&str> = catalog.iter().map(|row| row.key.as_str()).collect();
-    let listed: BTreeSet<&str> = objects.keys().map(String::as_str).collect();
-    assert_eq!(keys, listed, "the catalog and the bucket");
+    // The probe's invocations are on their way as well.
+    let (catalog, objects) = wait_for("a catalog that lists the bucket", LIMIT, || {
+        let catalog = system.database()?.catalog()?;
+        let objects = system.archived_objects()?;
+        let is_listed = catalog.iter().map(|row| &row.key).eq(objects.keys());
+        Ok(is_listed.then_some((catalog, objects)))
+    })
+    .unwrap();
     let records = reconcile(&catalog, &objects).unwrap();
     let records = own(&records);
     assert_eq!(records.len() as u64, REQUESTS * 11, "each line once");
@@ -150,8 +153,9 @@ fn a_bucket_that_comes_back_gets_what_it_missed() {
     }
     wait_until_archived(&system);
     wait_for("all records", LIMIT, || {
-        let objects = system.archived_objects()?;
+        // In this order: an object is there before its row.
         let catalog = system.database()?.catalog()?;
+        let objects = system.archived_objects()?;
         let records = reconcile(&catalog, &objects)?;
         let mut found = stored(&system);
         found.extend(own(&records).iter().map(|record| record.log_id.clone()));
