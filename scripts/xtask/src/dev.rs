@@ -12,7 +12,9 @@ use checkout::lock::{Claim, Lock};
 use checkout::process::ProcessGroup;
 use checkout::workspace::WORKERS;
 use checkout::{Workspace, interrupt, poll};
+use pipeline_settings::table;
 
+use crate::settings_file::{self, Chosen, SettingsFile};
 use crate::step::{cargo, say};
 use crate::{build, setup};
 
@@ -26,6 +28,9 @@ pub(crate) struct Arguments {
     /// Start with an empty database, queues and KV
     #[arg(long)]
     fresh: bool,
+    /// The records that become rows of D1: all, or an index of what the archive holds
+    #[arg(long, value_name = "all|index", value_parser = ["all", "index"], hide_possible_values = true)]
+    rows: Option<String>,
 }
 
 /// Runs `cargo xtask dev`.
@@ -33,6 +38,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     interrupt::watch();
     let started = Instant::now();
     let workspace = Workspace::find()?;
+    let settings = settings_file::find_path(&workspace, None)?;
+    let mut chosen = SettingsFile::read(&settings)?.for_dev();
+    if let Some(rows) = &arguments.rows {
+        chosen.vars.insert(table::ROWS.name, rows.clone());
+    }
     let port = arguments.port;
     let name = match port {
         PORT => "dev".to_owned(),
@@ -54,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             .with_context(|| format!("{} cannot be removed", state.display()))?;
     }
     fs::create_dir_all(&state).with_context(|| format!("{} cannot be made", state.display()))?;
-    let token = local_variables(&workspace.wrangler_dir().join(".dev.vars"))?;
+    let token = write_local_variables(&workspace.wrangler_dir().join(".dev.vars"), &chosen)?;
     say("applying the migrations to the local database");
     let config = |name: &str| workspace.wrangler_dir().join(format!("{name}.toml"));
     migrate(&workspace, &config("log-writer"), &state)?;
@@ -123,28 +133,43 @@ impl CompiledTool {
     }
 }
 
-/// Makes the Workers' local variables, unless they are there: a token of this checkout's own for the sample API, and
-/// dead letters to KV, since the local runtime drops what is sent to a queue that nobody consumes. Returns the token.
-fn local_variables(path: &Path) -> Result<String> {
-    if let Ok(text) = fs::read_to_string(path) {
-        let token = text
-            .lines()
-            .find_map(|line| line.strip_prefix("API_TOKEN="))
-            .map(|token| token.trim_matches('"').to_owned());
-        return token.with_context(|| {
-            format!(
-                "{} has no API_TOKEN: add one, or remove the file to have it made anew",
-                path.display()
-            )
-        });
+/// Writes the Workers' local variables: a token of this checkout's own for the sample API, dead letters to KV, since the
+/// local runtime drops what is sent to a queue that nobody consumes, and the chosen settings. Lines of the user's own
+/// stay. Returns the token.
+fn write_local_variables(path: &Path, chosen: &Chosen) -> Result<String> {
+    let before = fs::read_to_string(path).unwrap_or_default();
+    let (after, token) = local_variables(&before, chosen);
+    if after != before {
+        fs::write(path, after).with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    let token = uuid::Uuid::new_v4().simple().to_string();
-    let text = format!(
-        "# For local development alone; made by `cargo xtask dev`, never committed.\n\
-         API_TOKEN={token}\nDEAD_LETTERS=kv\n"
-    );
-    fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(token)
+}
+
+fn local_variables(before: &str, chosen: &Chosen) -> (String, String) {
+    let name = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
+    let token = before
+        .lines()
+        .find_map(|line| line.strip_prefix("API_TOKEN="))
+        .map(|token| token.trim().trim_matches('"').to_owned())
+        .filter(|token| !token.is_empty())
+        .unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
+    let mut lines = vec![
+        "# For local development alone, never committed. `cargo xtask dev` writes the token, and the settings of [dev] in"
+            .to_owned(),
+        "# tailrace.toml; other lines are yours.".to_owned(),
+        format!("API_TOKEN={token}"),
+    ];
+    if !chosen.vars.contains_key(table::DEAD_LETTERS.name) {
+        lines.push("DEAD_LETTERS=kv".to_owned());
+    }
+    for (name, text) in &chosen.vars {
+        lines.push(format!("{name}=\"{text}\""));
+    }
+    let own = before.lines().filter(|line| {
+        !line.starts_with('#') && name(line) != "API_TOKEN" && table::find(&name(line)).is_none()
+    });
+    lines.extend(own.map(str::to_owned));
+    (lines.join("\n") + "\n", token)
 }
 
 fn welcome(url: &str, port: u16, token: &str, registry: &Path) -> String {
@@ -171,4 +196,24 @@ A Worker of your own with tail_consumers = [{{ service = "tail-ingest" }}] joins
         registry = registry.display(),
         next = port.checked_add(3).unwrap_or(8787),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_variables_keep_the_token_and_lines_of_ones_own() {
+        let (first, token) = local_variables("", &Chosen::default());
+        assert!(first.contains("DEAD_LETTERS=kv"), "{first}");
+        let mut chosen = Chosen::default();
+        chosen.vars.insert("MIN_LEVEL", "warn".to_owned());
+        let (second, same) = local_variables(&format!("{first}MY_OWN=1\n"), &chosen);
+        assert_eq!(same, token);
+        assert!(second.contains("MIN_LEVEL=\"warn\""), "{second}");
+        assert!(second.contains("MY_OWN=1"), "{second}");
+        // What is no longer in the file is no longer set.
+        let (third, _) = local_variables(&second, &Chosen::default());
+        assert_eq!(third, format!("{first}MY_OWN=1\n"));
+    }
 }

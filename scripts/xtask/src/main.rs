@@ -6,7 +6,9 @@
 //! - [`mod@test`]: runs every test;
 //! - [`browser`]: what the browser tests need;
 //! - [`zoo`]: the loggers that one of them runs;
+//! - [`settings_file`]: the user's own settings, in `tailrace.toml`; [`environment`]: the names of resources;
 //! - [`deploy`]: brings the system into a Cloudflare account;
+//! - [`destroy`]: takes it out again;
 //! - [`delegate`]: soak, bench and capacity, which are programs of their own;
 //! - [`step`]: running commands, and saying so.
 
@@ -14,7 +16,10 @@ mod browser;
 mod build;
 mod delegate;
 mod deploy;
+mod destroy;
 mod dev;
+mod environment;
+mod settings_file;
 mod setup;
 mod step;
 mod test;
@@ -45,6 +50,8 @@ enum Command {
     Dev(dev::Arguments),
     /// Create what is missing in a Cloudflare account, and deploy the Workers
     Deploy(deploy::Arguments),
+    /// Delete from a Cloudflare account what deploy has created
+    Destroy(destroy::Arguments),
     /// Set up, build and run every test
     Test(test::Arguments),
     /// Measure everything side by side, in the real local runtime, and print the tables
@@ -62,6 +69,7 @@ fn main() -> ExitCode {
         Command::Build(arguments) => build::run(&arguments).map(done),
         Command::Dev(arguments) => dev::run(&arguments).map(done),
         Command::Deploy(arguments) => deploy::run(&arguments).map(done),
+        Command::Destroy(arguments) => destroy::run(&arguments).map(done),
         Command::Test(arguments) => test::run(&arguments).map(done),
         Command::Bench(arguments) => delegate::bench(&arguments),
         Command::Capacity(arguments) => delegate::capacity(&arguments),
@@ -69,6 +77,10 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         step::failed(&error);
-        ExitCode::FAILURE
+        if error.is::<step::Refusal>() {
+            ExitCode::from(2)
+        } else {
+            ExitCode::FAILURE
+        }
     })
 }

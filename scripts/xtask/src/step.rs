@@ -1,13 +1,32 @@
 //! What `cargo xtask` says on the terminal, and the commands it runs.
 
+use std::error::Error;
+use std::fmt;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 use checkout::process;
 
+/// An error that the command line is to blame for: the exit code is 2.
+#[derive(Debug)]
+pub(crate) struct Refusal(pub(crate) String);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Refusal {}
+
 /// Says what happens next.
 pub(crate) fn say(text: impl AsRef<str>) {
     eprintln!("==> {}", text.as_ref());
+}
+
+/// Says what a step is doing, for whoever waits for it.
+pub(crate) fn detail(text: impl AsRef<str>) {
+    eprintln!("    {}", text.as_ref());
 }
 
 /// Says why the command ends.

@@ -1,13 +1,24 @@
-//! `cargo xtask deploy`, with the real wrangler, against a stand-in for Cloudflare's API. No request leaves the machine.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice)]
+//! `cargo xtask deploy` and `destroy`, with the real wrangler, against a stand-in for Cloudflare's API. No request leaves the
+//! machine.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic
+)]
 
 #[path = "deploy/cloudflare.rs"]
 mod cloudflare;
 
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
-use cloudflare::{ACCOUNT, Cloudflare, State, TOKEN};
+use cloudflare::{ACCOUNT, Bucket, Cloudflare, State, TOKEN};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 use wiremock::MockServer;
@@ -16,52 +27,97 @@ use wiremock::MockServer;
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 struct Run {
-    succeeded: bool,
+    code: i32,
     text: String,
 }
 
-/// Runs `cargo xtask deploy` against `server`, with the token and account given in the environment.
-async fn deploy(server: &MockServer, arguments: &[&str]) -> Run {
-    deploy_as(server, arguments, Some(TOKEN), Some(ACCOUNT)).await
+impl Run {
+    /// Makes sure that it ended with `code` and printed each of `parts`.
+    #[track_caller]
+    fn expect(&self, code: i32, parts: &[&str]) {
+        assert_eq!(self.code, code, "{}", self.text);
+        for part in parts {
+            assert!(self.text.contains(part), "no {part:?} in\n{}", self.text);
+        }
+    }
 }
 
-async fn deploy_as(
-    server: &MockServer,
-    arguments: &[&str],
-    token: Option<&str>,
-    account: Option<&str>,
-) -> Run {
-    let _turn = ONE_AT_A_TIME.lock().await;
-    let no_login = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command
-        .arg("deploy")
-        .args(arguments)
-        .env("CLOUDFLARE_API_BASE_URL", server.uri())
-        // Whoever runs the tests may be logged in.
-        .env("XDG_CONFIG_HOME", no_login.path())
-        .kill_on_drop(true);
-    for name in [
-        "CLOUDFLARE_API_TOKEN",
-        "CLOUDFLARE_API_KEY",
-        "CLOUDFLARE_EMAIL",
-        "CLOUDFLARE_ACCOUNT_ID",
-    ] {
-        command.env_remove(name);
+/// A user: somebody who may deploy, with settings of their own.
+struct User {
+    folder: TempDir,
+    token: Option<&'static str>,
+    account: Option<&'static str>,
+}
+
+impl User {
+    fn new(settings: &str) -> Self {
+        let user = Self {
+            folder: tempfile::tempdir().unwrap(),
+            token: Some(TOKEN),
+            account: Some(ACCOUNT),
+        };
+        user.set(settings);
+        user
     }
-    command.envs(token.map(|token| ("CLOUDFLARE_API_TOKEN", token)));
-    command.envs(account.map(|account| ("CLOUDFLARE_ACCOUNT_ID", account)));
-    let output = tokio::time::timeout(Duration::from_secs(600), command.output());
-    let output = output.await.unwrap().unwrap();
-    let text = format!(
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(!text.contains(TOKEN), "the token was printed:\n{text}");
-    Run {
-        succeeded: output.status.success(),
-        text,
+
+    /// Returns the user's `tailrace.toml`: that of the checkout is somebody else's.
+    fn settings(&self) -> PathBuf {
+        self.folder.path().join("tailrace.toml")
+    }
+
+    fn set(&self, settings: &str) {
+        fs::write(self.settings(), settings).unwrap();
+    }
+
+    /// Deploys without being asked.
+    async fn deploy(&self, server: &MockServer, arguments: &[&str]) -> Run {
+        let arguments = [&["deploy", "--yes"], arguments].concat();
+        self.run(server, &arguments, None).await
+    }
+
+    /// Runs `cargo xtask` against `server`: without a terminal, or at one where `answers` are typed.
+    async fn run(&self, server: &MockServer, arguments: &[&str], answers: Option<&str>) -> Run {
+        let _turn = ONE_AT_A_TIME.lock().await;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(self.settings())
+            .env("CLOUDFLARE_API_BASE_URL", server.uri())
+            // Whoever runs the tests may be logged in.
+            .env("XDG_CONFIG_HOME", self.folder.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        for name in [
+            "CLOUDFLARE_API_TOKEN",
+            "CLOUDFLARE_API_KEY",
+            "CLOUDFLARE_EMAIL",
+            "CLOUDFLARE_ACCOUNT_ID",
+        ] {
+            command.env_remove(name);
+        }
+        command.envs(self.token.map(|token| ("CLOUDFLARE_API_TOKEN", token)));
+        command.envs(self.account.map(|id| ("CLOUDFLARE_ACCOUNT_ID", id)));
+        let terminal = answers.map(|answers| {
+            let terminal = nix::pty::openpty(None, None).unwrap();
+            command.stdin(Stdio::from(terminal.slave));
+            let mut keyboard = File::from(terminal.master);
+            keyboard.write_all(answers.as_bytes()).unwrap();
+            keyboard
+        });
+        let output = tokio::time::timeout(Duration::from_secs(600), command.output());
+        let output = output.await.unwrap().unwrap();
+        drop(terminal);
+        let text = format!(
+            "{}\n{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(!text.contains(TOKEN), "the token was printed:\n{text}");
+        Run {
+            code: output.status.code().unwrap(),
+            text,
+        }
     }
 }
 
@@ -69,7 +125,7 @@ fn metadata<'a>(state: &'a State, worker: &str) -> &'a Value {
     state.scripts[worker].versions.last().unwrap()
 }
 
-/// The id or name that a Worker's binding points to.
+/// Returns the id or name that a Worker's binding points to.
 fn binding<'a>(metadata: &'a Value, name: &str, key: &str) -> &'a str {
     metadata["bindings"]
         .as_array()
@@ -81,18 +137,20 @@ fn binding<'a>(metadata: &'a Value, name: &str, key: &str) -> &'a str {
         .unwrap()
 }
 
-/// The requests since the last call that were no mere questions.
+/// Returns the requests since the last call that were not mere questions.
 fn changes(cloudflare: &Cloudflare) -> Vec<String> {
     cloudflare.with(|state| {
         let requests = std::mem::take(&mut state.requests);
         requests
             .into_iter()
-            .filter(|line| !line.starts_with("GET ") && !line.ends_with("/query"))
+            .filter(|line| {
+                !line.starts_with("GET ") && !line.ends_with("/query") && !line.ends_with("/peek")
+            })
             .collect()
     })
 }
 
-/// Returns what an account holds after a deployment of everything.
+/// Makes sure that an account holds a deployment of everything.
 fn everything_is_in_place(state: &State) {
     assert_eq!(state.unknown, [] as [&str; 0]);
     let queues: Vec<&String> = state.queues.keys().collect();
@@ -165,29 +223,38 @@ fn everything_is_in_place(state: &State) {
 async fn a_deployment_goes_on_where_it_stopped() {
     let cloudflare = Cloudflare::default();
     let server = cloudflare.start().await;
+    let user = User::new("");
 
     // A failure in the middle says what is left, and how to go on.
     cloudflare.with(|state| state.fail = Some("PUT workers/scripts/tail-ingest".to_owned()));
-    let stopped = deploy(&server, &[]).await;
-    assert!(!stopped.succeeded, "{}", stopped.text);
-    for part in [
-        "Worker log-writer: deployed",
-        "stopped after 9 of 13 steps. Not done:\n  Worker tail-ingest\n  Worker event-workflow\n",
-        "run the same command again",
-        "injected failure",
-    ] {
-        assert!(
-            stopped.text.contains(part),
-            "no {part:?} in\n{}",
-            stopped.text
-        );
-    }
+    let stopped = user.deploy(&server, &[]).await;
+    stopped.expect(
+        1,
+        &[
+            "account Test (0123456789abcdef0123456789abcdef), environment main",
+            "1. D1 database tailrace: create",
+            "[9/13] Worker log-writer",
+            "    wrangler deploy --config",
+            "Worker log-writer: deployed",
+            "stopped after 9 of 13 steps. Not done:\n  Worker tail-ingest\n  Worker event-workflow\n",
+            "run the same command again",
+            "injected failure",
+        ],
+    );
 
     // The next run does the rest, and only that.
     cloudflare.with(|state| state.fail = None);
     changes(&cloudflare);
-    let first = deploy(&server, &[]).await;
-    assert!(first.succeeded, "{}", first.text);
+    let first = user.deploy(&server, &[]).await;
+    first.expect(
+        0,
+        &[
+            "1. D1 database tailrace: in place\n",
+            "https://triggers-api.test.workers.dev",
+            "wrangler secret put API_TOKEN",
+            r#"tail_consumers = [{ service = "tail-ingest" }]"#,
+        ],
+    );
     let made = changes(&cloudflare);
     for line in [
         "POST queues",
@@ -200,36 +267,16 @@ async fn a_deployment_goes_on_where_it_stopped() {
         );
     }
     cloudflare.with(|state| everything_is_in_place(state));
-    assert!(
-        first.text.contains("https://triggers-api.test.workers.dev"),
-        "{}",
-        first.text
-    );
-    assert!(
-        first.text.contains("wrangler secret put API_TOKEN"),
-        "{}",
-        first.text
-    );
-    assert!(
-        first
-            .text
-            .contains(r#"tail_consumers = [{ service = "tail-ingest" }]"#),
-        "{}",
-        first.text
-    );
 
-    // Once more: nothing is made or uploaded; triggers are set to what they are.
+    // Once more, after more new secrets than the API lists versions: nothing is made or uploaded; triggers are set to
+    // what they are.
     cloudflare.with(|state| {
         let api = state.scripts.get_mut("triggers-api").unwrap();
         api.secrets.push("API_TOKEN".to_owned());
+        state.put_secrets("triggers-api", 12);
     });
-    let second = deploy(&server, &[]).await;
-    assert!(second.succeeded, "{}", second.text);
-    assert!(
-        second.text.contains("nothing has changed"),
-        "{}",
-        second.text
-    );
+    let second = user.deploy(&server, &[]).await;
+    second.expect(0, &["nothing has changed", "Worker triggers-api: in place"]);
     assert!(!second.text.contains("secret put"), "{}", second.text);
     for line in changes(&cloudflare) {
         let trigger = [
@@ -247,14 +294,12 @@ async fn an_environment_shares_no_name_with_the_main_system() {
     let cloudflare = Cloudflare::default();
     let server = cloudflare.start().await;
     // Without CLOUDFLARE_ACCOUNT_ID: the token sees one account, so that is the one.
-    let run = deploy_as(
-        &server,
-        &["--env", "staging", "--pipeline-only"],
-        Some(TOKEN),
-        None,
-    )
-    .await;
-    assert!(run.succeeded, "{}", run.text);
+    let mut user = User::new("");
+    user.account = None;
+    let run = user
+        .deploy(&server, &["--env", "staging", "--pipeline-only"])
+        .await;
+    run.expect(0, &["environment staging", "--env staging"]);
     cloudflare.with(|state| {
         let queues: Vec<&String> = state.queues.keys().collect();
         assert_eq!(queues, ["tail-logs-dlq-staging", "tail-logs-staging"]);
@@ -274,35 +319,30 @@ async fn an_environment_shares_no_name_with_the_main_system() {
             "tail-ingest-staging log-writer-staging"
         );
     });
-    assert!(run.text.contains("--env staging"), "{}", run.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_and_wrong_credentials_are_told_apart() {
     let cloudflare = Cloudflare::default();
     let server = cloudflare.start().await;
-    let none = deploy_as(&server, &[], None, None).await;
-    assert!(!none.succeeded);
-    assert!(
-        none.text
-            .contains("not logged in to Cloudflare: set CLOUDFLARE_API_TOKEN"),
-        "{}",
-        none.text
+    let mut user = User::new("");
+    (user.token, user.account) = (None, None);
+    let run = user.deploy(&server, &[]).await;
+    run.expect(
+        1,
+        &["not logged in to Cloudflare\nhint: set CLOUDFLARE_API_TOKEN"],
     );
-
-    let wrong = deploy_as(&server, &[], Some("wrong"), Some(ACCOUNT)).await;
-    assert!(!wrong.succeeded);
-    assert!(wrong.text.contains("lacks a permission"), "{}", wrong.text);
-
-    let account = deploy_as(&server, &[], Some(TOKEN), Some("my account")).await;
-    assert!(!account.succeeded);
-    assert!(
-        account
-            .text
-            .contains("CLOUDFLARE_ACCOUNT_ID is no account id"),
-        "{}",
-        account.text
-    );
+    (user.token, user.account) = (Some("wrong"), Some(ACCOUNT));
+    let run = user.deploy(&server, &[]).await;
+    run.expect(1, &["lacks a permission"]);
+    (user.token, user.account) = (Some(TOKEN), Some("my account"));
+    let run = user.deploy(&server, &[]).await;
+    run.expect(1, &["\"my account\", which is not an account id\nhint: "]);
+    // The file and the environment name different accounts.
+    user.account = Some(ACCOUNT);
+    user.set("account = \"ffffffffffffffffffffffffffffffff\"");
+    let run = user.deploy(&server, &[]).await;
+    run.expect(1, &["tailrace.toml names ffff", "nothing was changed"]);
     assert_eq!(changes(&cloudflare), [] as [&str; 0]);
 }
 
@@ -310,8 +350,14 @@ async fn missing_and_wrong_credentials_are_told_apart() {
 async fn a_dry_run_checks_every_worker_and_asks_nobody() {
     let cloudflare = Cloudflare::default();
     let server = cloudflare.start().await;
-    let run = deploy_as(&server, &["--dry-run", "--env", "rehearsal"], None, None).await;
-    assert!(run.succeeded, "{}", run.text);
+    let mut user = User::new("min_level = \"warn\"");
+    (user.token, user.account) = (None, None);
+    let arguments = ["deploy", "--dry-run", "--archive", "--env", "rehearsal"];
+    let run = user.run(&server, &arguments, None).await;
+    run.expect(
+        0,
+        &["min_level = warn", "R2 bucket tailrace-archive-rehearsal"],
+    );
     for worker in [
         "log-writer",
         "tail-ingest",
@@ -322,57 +368,415 @@ async fn a_dry_run_checks_every_worker_and_asks_nobody() {
         let check = format!("wrangler checks Worker {worker}-rehearsal");
         assert!(run.text.contains(&check), "no {check:?} in\n{}", run.text);
     }
-    assert_eq!(
-        run.text.matches("--dry-run: exiting now.").count(),
-        5,
-        "{}",
-        run.text
-    );
+    let exits = run.text.matches("--dry-run: exiting now.").count();
+    assert_eq!(exits, 5, "{}", run.text);
     cloudflare.with(|state| assert_eq!(state.requests, [] as [&str; 0]));
+    let settings = fs::read_to_string(user.settings()).unwrap();
+    assert_eq!(settings, "min_level = \"warn\"");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_was_not_deployed_from_here_is_not_replaced() {
+async fn what_is_somebody_elses_is_not_replaced() {
     let cloudflare = Cloudflare::default();
     let server = cloudflare.start().await;
+    let user = User::new("");
     cloudflare.with(|state| {
-        let mine = state
-            .scripts
-            .entry("log-writer-mine".to_owned())
-            .or_default();
+        let mine = state.scripts.entry("log-writer-a".to_owned()).or_default();
         mine.versions.push(json!({"annotations": {}}));
-    });
-    let run = deploy(&server, &["--env", "mine", "--pipeline-only"]).await;
-    assert!(!run.succeeded);
-    assert!(
-        run.text
-            .contains("there is a Worker log-writer-mine already"),
-        "{}",
-        run.text
-    );
-    cloudflare.with(|state| assert_eq!(state.scripts["log-writer-mine"].versions.len(), 1));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_consumed_dead_letter_queue_is_left_alone_and_named() {
-    let cloudflare = Cloudflare::default();
-    let server = cloudflare.start().await;
-    cloudflare.with(|state| {
-        for name in ["tail-logs-taken", "tail-logs-dlq-taken"] {
+        for (name, script) in [("tail-logs-b", "mine"), ("tail-logs-dlq-c", "mine")] {
             let queue = json!({
                 "queue_id": name, "queue_name": name, "producers": [],
-                "consumers": [{"type": "worker", "script": "mine", "consumer_id": "c"}],
+                "consumers": [{"type": "worker", "script": script, "consumer_id": "c"}],
             });
             state.queues.insert(name.to_owned(), queue);
         }
     });
-    let run = deploy(&server, &["--env", "taken", "--pipeline-only"]).await;
-    assert!(!run.succeeded);
-    assert!(
-        run.text
-            .contains("tail-logs-dlq-taken has a consumer of type worker"),
-        "{}",
-        run.text
+    for (env, complaint) in [
+        ("a", "there is a Worker log-writer-a already"),
+        ("b", "queue tail-logs-b has a consumer of type worker"),
+        ("c", "queue tail-logs-dlq-c has a consumer of type worker"),
+    ] {
+        let run = user
+            .deploy(&server, &["--env", env, "--pipeline-only"])
+            .await;
+        run.expect(1, &[complaint, "\nhint: "]);
+    }
+    assert_eq!(changes(&cloudflare), [] as [&str; 0]);
+    cloudflare.with(|state| assert_eq!(state.scripts["log-writer-a"].versions.len(), 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_changed_before_somebody_agrees() {
+    let cloudflare = Cloudflare::default();
+    let server = cloudflare.start().await;
+    let user = User::new("");
+    // Without a terminal and without --yes, not even a question is sent.
+    let arguments = ["deploy", "--env", "x", "--pipeline-only"];
+    let run = user.run(&server, &arguments, None).await;
+    run.expect(2, &["there is no terminal to ask at", "give --yes"]);
+    cloudflare.with(|state| assert_eq!(state.requests, [] as [&str; 0]));
+    // Settings that cannot be used are found before anything else.
+    for (settings, complaint) in [
+        (
+            "\nretention_days = 0",
+            "tailrace.toml, line 2: retention_days = 0 is not a whole number",
+        ),
+        ("rows = \"index\"", "without archive = true would drop"),
+    ] {
+        user.set(settings);
+        let run = user.deploy(&server, &["--env", "x"]).await;
+        run.expect(1, &[complaint, "\nhint: "]);
+    }
+    cloudflare.with(|state| assert_eq!(state.requests, [] as [&str; 0]));
+    // The account cannot run crons.
+    user.set("");
+    cloudflare.with(|state| state.lacks_subdomain = true);
+    let run = user
+        .deploy(&server, &["--env", "x", "--pipeline-only"])
+        .await;
+    run.expect(
+        1,
+        &[
+            "no workers.dev subdomain",
+            "dash.cloudflare.com/0123456789abcdef",
+        ],
+    );
+    // At a terminal, no is no.
+    cloudflare.with(|state| state.lacks_subdomain = false);
+    let run = user.run(&server, &arguments, Some("n\n")).await;
+    run.expect(
+        1,
+        &[
+            "Deploy to account Test (0123456789abcdef0123456789abcdef), environment x? [y/N]",
+            "not confirmed: nothing was changed",
+        ],
     );
     assert_eq!(changes(&cloudflare), [] as [&str; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_drift_and_losses_are_shown_and_agreed_to() {
+    let cloudflare = Cloudflare::default();
+    let server = cloudflare.start().await;
+    let user =
+        User::new("retention_days = 30\n[env.x]\nexcluded_workers = [\"noisy\", \"test-*\"]\n");
+    let deploy = async |more: &[&str]| {
+        let arguments = [&["--env", "x", "--pipeline-only"], more].concat();
+        user.deploy(&server, &arguments).await
+    };
+    deploy(&[]).await.expect(0, &[]);
+    cloudflare.with(|state| {
+        let (writer, ingest) = (
+            metadata(state, "log-writer-x"),
+            metadata(state, "tail-ingest-x"),
+        );
+        assert_eq!(binding(writer, "RETENTION_DAYS", "text"), "30");
+        assert_eq!(binding(ingest, "EXCLUDED_WORKERS", "text"), "noisy test-*");
+        // Somebody changes what was created.
+        let queue = state.queues.get_mut("tail-logs-dlq-x").unwrap();
+        queue["settings"]["message_retention_period"] = json!(345_600);
+        queue["consumers"][0]["settings"]["max_retries"] = json!(3);
+        let queue = state.queues.get_mut("tail-logs-x").unwrap();
+        queue["consumers"][0]["settings"]["max_retries"] = json!(5);
+    });
+    let drift = [
+        "it keeps messages for 345600 seconds instead of 1209600",
+        "a message can be pulled 3 times instead of 100",
+    ];
+    let run = deploy(&[]).await;
+    run.expect(0, &drift);
+    run.expect(0, &["max_retries is 5 instead of 100", "--fix mends it"]);
+    cloudflare.with(|state| {
+        let queue = &state.queues["tail-logs-dlq-x"];
+        assert_eq!(queue["settings"]["message_retention_period"], 345_600);
+        let consumer = &state.queues["tail-logs-x"]["consumers"][0];
+        assert_eq!(consumer["settings"]["max_retries"], 100);
+    });
+    // A module that an earlier build has left is not uploaded.
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.tailrace/deploy/x");
+    let stale = PathBuf::from(folder).join("log-writer-x/old.js");
+    fs::write(&stale, "export default 1;").unwrap();
+    deploy(&["--fix"]).await.expect(0, &drift);
+    assert!(!stale.exists());
+    let run = deploy(&["--fix"]).await;
+    run.expect(0, &["nothing has changed"]);
+    assert!(!run.text.contains("instead of"), "{}", run.text);
+
+    // A shorter retention and a binding that goes need a word.
+    user.set("retention_days = 3");
+    cloudflare.with(|state| {
+        let script = state.scripts.get_mut("log-writer-x").unwrap();
+        let bindings = script.versions.last_mut().unwrap()["bindings"].as_array_mut();
+        bindings
+            .unwrap()
+            .push(json!({"name": "MINE", "type": "kv_namespace"}));
+    });
+    changes(&cloudflare);
+    let losses = [
+        "log-writer-x keeps logs for 3 days instead of 30",
+        "log-writer-x loses its binding MINE (kv_namespace)",
+    ];
+    let run = deploy(&[]).await;
+    run.expect(1, &losses);
+    run.expect(1, &["nothing was changed", "--allow-loss"]);
+    assert_eq!(changes(&cloudflare), [] as [&str; 0]);
+    deploy(&["--allow-loss"]).await.expect(0, &[]);
+    cloudflare.with(|state| {
+        assert_eq!(
+            binding(metadata(state, "log-writer-x"), "RETENTION_DAYS", "text"),
+            "3"
+        );
+        assert_eq!(state.unknown, [] as [&str; 0]);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_archive_is_turned_on_kept_and_turned_off() {
+    let cloudflare = Cloudflare::default();
+    let server = cloudflare.start().await;
+    let user = User::new("# mine\n");
+    let deploy = async |more: &[&str]| {
+        let arguments = [&["--env", "x", "--pipeline-only"], more].concat();
+        user.deploy(&server, &arguments).await
+    };
+    // Without the subscription, nothing is changed.
+    cloudflare.with(|state| state.lacks_r2 = true);
+    let run = deploy(&["--archive"]).await;
+    run.expect(1, &["[code: 10042]", "hint: R2 needs a subscription"]);
+    assert_eq!(changes(&cloudflare), [] as [&str; 0]);
+    assert_eq!(fs::read_to_string(user.settings()).unwrap(), "# mine\n");
+
+    // The bucket is there, with a rule of the user's own.
+    let own = json!({"id": "mine", "enabled": true, "conditions": {"prefix": "other/"}});
+    cloudflare.with(|state| {
+        state.lacks_r2 = false;
+        let rules = vec![own.clone()];
+        let bucket = Bucket {
+            rules,
+            keys: Vec::new(),
+        };
+        state
+            .buckets
+            .insert("tailrace-archive-x".to_owned(), bucket);
+    });
+    let run = deploy(&["--archive"]).await;
+    run.expect(
+        0,
+        &[
+            "R2 bucket tailrace-archive-x: in place, not created by a deployment",
+            "lifecycle rule of tailrace-archive-x: 30 days: set",
+            "$0.015 a GB-month",
+        ],
+    );
+    let settings = fs::read_to_string(user.settings()).unwrap();
+    assert!(settings.contains("[env.x]\narchive = true"), "{settings}");
+    let rules = |state: &State| state.buckets["tailrace-archive-x"].rules.clone();
+    cloudflare.with(|state| {
+        assert_eq!(rules(state)[0], own);
+        let rule = &rules(state)[1];
+        assert_eq!(rule["conditions"]["prefix"], "v1/");
+        assert_eq!(
+            rule["deleteObjectsTransition"]["condition"]["maxAge"],
+            2_592_000
+        );
+        let writer = metadata(state, "log-writer-x");
+        assert_eq!(
+            binding(writer, "ARCHIVE", "bucket_name"),
+            "tailrace-archive-x"
+        );
+    });
+
+    // A later deployment keeps it; a shorter time needs a word.
+    changes(&cloudflare);
+    deploy(&[]).await.expect(0, &["nothing has changed"]);
+    assert!(!changes(&cloudflare).iter().any(|line| line.contains("r2/")));
+    user.set("[env.x]\narchive = true\narchive_days = 10\nrows = \"index\"\n");
+    let run = deploy(&[]).await;
+    run.expect(
+        1,
+        &[
+            "keeps objects for 10 days instead of 30",
+            "nothing was changed",
+        ],
+    );
+    deploy(&["--allow-loss"])
+        .await
+        .expect(0, &["change from 30 days"]);
+    cloudflare.with(|state| {
+        assert_eq!(rules(state).len(), 2);
+        let rule = &rules(state)[1];
+        assert_eq!(
+            rule["deleteObjectsTransition"]["condition"]["maxAge"],
+            864_000
+        );
+        assert_eq!(
+            binding(metadata(state, "log-writer-x"), "ROWS", "text"),
+            "index"
+        );
+    });
+
+    // Off: the index alone would lose lines; otherwise the binding goes and the bucket stays.
+    let run = deploy(&["--no-archive"]).await;
+    run.expect(1, &["rows = \"index\" without archive = true"]);
+    user.set("[env.x]\narchive = true # for a while\n");
+    deploy(&["--no-archive"]).await.expect(0, &[]);
+    let settings = fs::read_to_string(user.settings()).unwrap();
+    assert_eq!(settings, "[env.x]\narchive = false # for a while\n");
+    cloudflare.with(|state| {
+        let writer = metadata(state, "log-writer-x").to_string();
+        assert!(!writer.contains("ARCHIVE"), "{writer}");
+        assert_eq!(rules(state).len(), 2);
+        assert_eq!(state.unknown, [] as [&str; 0]);
+    });
+}
+
+/// The commands of docs/operations.md, in its order, in one account.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_commands_work_one_after_the_other() {
+    let cloudflare = Cloudflare::default();
+    let server = cloudflare.start().await;
+    let user = User::new("");
+    fs::remove_file(user.settings()).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+    let text = fs::read_to_string(path).unwrap();
+    let mut count = 0;
+    for line in text.lines().map(str::trim) {
+        let Some(command) = line.strip_prefix("cargo xtask ") else {
+            continue;
+        };
+        let words: Vec<&str> = command
+            .split_whitespace()
+            .take_while(|word| !word.starts_with('#'))
+            .collect();
+        let run = match words.as_slice() {
+            ["destroy", .., "--env", name] | ["destroy", "--env", name, ..] => {
+                let answers = format!("Test\n{name}\n");
+                user.run(&server, &words, Some(&answers)).await
+            }
+            ["destroy", ..] => user.run(&server, &words, Some("Test\nmain\n")).await,
+            ["deploy", ..] => user.run(&server, &words, Some("y\n")).await,
+            other => panic!("{other:?} has no business in operations.md"),
+        };
+        run.expect(0, &[]);
+        count += 1;
+    }
+    assert!(count >= 8, "only {count} commands were found");
+    // A second file is not written over the first.
+    let run = user.run(&server, &["deploy", "--init"], None).await;
+    run.expect(1, &["exists already and is left as it is"]);
+    cloudflare.with(|state| {
+        assert!(state.scripts.is_empty(), "{:?}", state.scripts.keys());
+        assert!(state.databases.is_empty() && state.queues.is_empty());
+        assert_eq!(state.unknown, [] as [&str; 0]);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn destroy_deletes_what_deploy_created_and_no_more() {
+    let cloudflare = Cloudflare::default();
+    let server = cloudflare.start().await;
+    let user = User::new("");
+    // The queue was there before.
+    cloudflare.with(|state| {
+        let queue = json!({
+            "queue_id": "id-of-tail-logs-x", "queue_name": "tail-logs-x", "producers": [], "consumers": [],
+        });
+        state.queues.insert("tail-logs-x".to_owned(), queue);
+    });
+    let run = user.deploy(&server, &["--env", "x", "--archive"]).await;
+    run.expect(
+        0,
+        &["queue tail-logs-x: in place, not created by a deployment"],
+    );
+    changes(&cloudflare);
+
+    // It needs a terminal, and one of --main and --env.
+    let destroy = ["destroy", "--env", "x"];
+    let run = user
+        .run(&server, &[&destroy[..], &["--yes"]].concat(), None)
+        .await;
+    run.expect(
+        2,
+        &["there is no terminal", "--yes does not replace the answers"],
+    );
+    user.run(&server, &["destroy"], None)
+        .await
+        .expect(2, &["--main"]);
+
+    // Something is in the way.
+    let answers = Some("Test\nx\n");
+    cloudflare.with(|state| {
+        let attached = state.scripts.entry("shop".to_owned()).or_default();
+        let tailed = json!({"tail_consumers": [{"service": "tail-ingest-x"}]});
+        attached.versions.push(tailed);
+        state.dead_letters = 1;
+        state.keys = 1;
+    });
+    let run = user.run(&server, &destroy, answers).await;
+    run.expect(
+        1,
+        &[
+            "still name tail-ingest-x in tail_consumers",
+            "  shop\nhint: ",
+        ],
+    );
+    cloudflare.with(|state| state.scripts.remove("shop"));
+    let run = user.run(&server, &destroy, answers).await;
+    run.expect(
+        1,
+        &[
+            "there are dead letters in tail-logs-dlq-x",
+            "replay --env x",
+        ],
+    );
+    cloudflare.with(|state| state.dead_letters = 0);
+    let run = user.run(&server, &destroy, answers).await;
+    run.expect(
+        1,
+        &["there are records in the KV namespace tailrace-fallback-x"],
+    );
+    let discard = [&destroy[..], &["--discard-dead-letters"]].concat();
+    let run = user.run(&server, &discard, Some("Test\nmain\n")).await;
+    run.expect(1, &["\"main\" is not \"x\": nothing was deleted"]);
+    assert_eq!(changes(&cloudflare), [] as [&str; 0]);
+
+    // It stops in the middle, and the next run goes on. Logs and archive stay.
+    cloudflare.with(|state| state.fail = Some("DELETE storage/kv/namespaces".to_owned()));
+    let run = user.run(&server, &discard, answers).await;
+    run.expect(
+        1,
+        &[
+            "kept, unless the option is given:\n  R2 bucket tailrace-archive-x (--archive)\n  D1 database tailrace-x (--logs)",
+            "left alone: no deployment has created it:\n  queue tail-logs-x\n",
+            "the same command goes on from there",
+        ],
+    );
+    cloudflare.with(|state| {
+        assert!(state.scripts.is_empty() && state.workflows.is_empty());
+        state.fail = None;
+    });
+    let run = user.run(&server, &discard, answers).await;
+    run.expect(0, &["[1/", "everything that was recorded is deleted"]);
+    cloudflare.with(|state| {
+        let queues: Vec<&String> = state.queues.keys().collect();
+        assert_eq!(queues, ["tail-logs-x"]);
+        assert_eq!(state.namespaces, [] as [&str; 0]);
+        assert!(state.databases.contains_key("tailrace-x"));
+        let bucket = state.buckets.get_mut("tailrace-archive-x").unwrap();
+        bucket.keys = ["v1/dt=2026-11-25/hour=10/a.ndjson.gz", "v1/b"]
+            .map(str::to_owned)
+            .to_vec();
+    });
+
+    // Now these as well; after that there is nothing.
+    let all = [&destroy[..], &["--logs", "--archive"]].concat();
+    user.run(&server, &all, answers)
+        .await
+        .expect(0, &["2 objects to delete"]);
+    cloudflare.with(|state| {
+        assert!(state.databases.is_empty() && state.buckets.is_empty());
+        assert_eq!(state.unknown, [] as [&str; 0]);
+    });
+    let run = user.run(&server, &all, answers).await;
+    run.expect(0, &["there is nothing to delete"]);
 }

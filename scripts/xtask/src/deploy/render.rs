@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use checkout::{Fingerprint, WorkerConfig, Workspace};
-use toml_edit::{Item, TableLike, Value, value};
+use pipeline_settings::SETTINGS;
+use toml_edit::{DocumentMut, Item, TableLike, Value, value};
 
-use super::environment::Environment;
+use crate::environment::Environment;
+use crate::settings_file::Chosen;
 
-/// What the account has, as far as it is known.
+/// The ids of what the account has, as far as they are known.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ids {
     pub(crate) database: Option<String>,
@@ -26,26 +28,45 @@ pub(crate) struct Rendered {
     pub(crate) path: PathBuf,
     /// Of the configuration and the code: the same for the same Worker.
     pub(crate) fingerprint: String,
+    /// The contents of the file at `path`.
+    pub(crate) document: DocumentMut,
 }
 
-/// How every fingerprint begins: what is tagged so was deployed from here.
+/// The variable that every Worker deployed from here has: its fingerprint. Unlike a version's tag it stays when a secret is
+/// set, however often.
+pub(crate) const FINGERPRINT_VAR: &str = "TAILRACE_FINGERPRINT";
+
+/// The beginning of every fingerprint: what is tagged so was deployed from here.
 pub(crate) const FINGERPRINT_PREFIX: &str = "tailrace-";
 
-/// Writes the configuration of the Worker `base` below `.tailrace/deploy`.
+/// Writes the configuration of the Worker `base` below `.tailrace/deploy`, with the settings that were chosen.
 pub(crate) fn render(
     workspace: &Workspace,
     environment: &Environment,
     base: &str,
     ids: &Ids,
+    chosen: &Chosen,
 ) -> Result<Rendered> {
     let source = workspace.wrangler_dir().join(format!("{base}.toml"));
     let mut config = WorkerConfig::read(&source)?;
     adapt(config.document.as_table_mut(), environment, ids);
     config.name = environment.name(base);
-    if base == "tail-ingest" && environment.suffix().is_some() {
-        // It must know its own pipeline under the names it has here: recording itself would be an endless loop.
-        let own = ["tail-ingest", "log-writer"].map(|worker| environment.name(worker));
-        config.var("PIPELINE_WORKERS", own.join(" "));
+    for setting in SETTINGS.iter().filter(|it| it.worker.name() == base) {
+        if let Some(text) = chosen.vars.get(setting.name) {
+            config.var(setting.name, text.as_str());
+        }
+    }
+    if !chosen.has_archive() {
+        config.document.remove("r2_buckets");
+    }
+    if base == "tail-ingest" {
+        let others = chosen.vars.get("PIPELINE_WORKERS").map(String::as_str);
+        if others.is_some() || environment.suffix().is_some() {
+            // It must know its own pipeline under the names it has here: recording itself would be an endless loop.
+            let own = ["tail-ingest", "log-writer"].map(|worker| environment.name(worker));
+            let names: Vec<&str> = own.iter().map(String::as_str).chain(others).collect();
+            config.var("PIPELINE_WORKERS", names.join(" "));
+        }
     }
     let main = config
         .document
@@ -54,6 +75,7 @@ pub(crate) fn render(
         .with_context(|| format!("{} names no main", source.display()))?;
     let code = Path::new(main).parent().unwrap_or(Path::new("/"));
     let fingerprint = fingerprint(workspace, &config.document.to_string(), code)?;
+    config.var(FINGERPRINT_VAR, fingerprint.as_str());
     let folder = workspace
         .state_dir()
         .join("deploy")
@@ -62,6 +84,7 @@ pub(crate) fn render(
         path: config.render(&folder)?,
         name: config.name,
         fingerprint,
+        document: config.document,
     })
 }
 
@@ -96,6 +119,9 @@ fn adapt(config: &mut dyn TableLike, environment: &Environment, ids: &Ids) {
             table.insert("database_id", value(id));
         }
     }
+    for table in tables(config, "r2_buckets") {
+        rename(table, &["bucket_name"]);
+    }
     for table in tables(config, "kv_namespaces") {
         if let Some(id) = &ids.namespace {
             table.insert("id", value(id));
@@ -103,7 +129,7 @@ fn adapt(config: &mut dyn TableLike, environment: &Environment, ids: &Ids) {
     }
 }
 
-/// The tables of the array `key` of `config`, whichever way the array is written.
+/// Returns the tables of the array `key` of `config`, whichever way the array is written.
 fn tables<'a>(config: &'a mut dyn TableLike, key: &str) -> Vec<&'a mut dyn TableLike> {
     match config.get_mut(key) {
         Some(Item::ArrayOfTables(tables)) => tables
@@ -151,6 +177,10 @@ database_name = "b"
 [[kv_namespaces]]
 binding = "KV"
 
+[[r2_buckets]]
+binding = "R2"
+bucket_name = "r"
+
 [[workflows]]
 name = "w"
 binding = "W"
@@ -177,6 +207,7 @@ script_name = "s"
                 "database_name = \"b-x\" database_id = \"db-id\"",
             )
             .replace("binding = \"KV\"", "binding = \"KV\" id = \"kv-id\"")
+            .replace("bucket_name = \"r\"", "bucket_name = \"r-x\"")
             .replace("name = \"w\"", "name = \"w-x\"")
             .replace("\"s\"", "\"s-x\"");
         assert_eq!(strip(&document.to_string()), strip(&expected));

@@ -1,29 +1,20 @@
-//! Uploads a Worker, unless the one that runs is the same: each version is tagged with its fingerprint.
+//! Uploads a Worker, unless the one that runs is the same: each carries its fingerprint, in a variable and as a tag.
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::api::{entries, text};
 use super::plan::Outcome;
-use super::render::{self, Rendered};
+use super::render::{self, FINGERPRINT_VAR, Rendered};
 use super::wrangler::Wrangler;
 
 /// Brings the Worker up to date. Its triggers (crons, queue consumers) are set in any case: they are no part of a
 /// version, and an earlier deployment may have stopped between the two.
-///
-/// A Worker of the same name that was not deployed from here is somebody else's: it is only replaced with `overwrite`.
-pub(crate) fn deploy(wrangler: &Wrangler, worker: &Rendered, overwrite: bool) -> Result<Outcome> {
+pub(crate) fn deploy(wrangler: &Wrangler, worker: &Rendered, running: &Running) -> Result<Outcome> {
     let config = worker.path.to_string_lossy();
-    match running(wrangler, &worker.name)? {
-        Running::Tagged(tag) if tag == worker.fingerprint => {
-            wrangler.run(&["triggers", "deploy", "--config", &config])?;
-            return Ok(Outcome::Unchanged);
-        }
-        Running::Untagged if !overwrite && is_foreign(wrangler, &worker.name)? => bail!(
-            "there is a Worker {} already, and none of its latest versions was deployed from here: choose other names with \
-             --env NAME, leave the samples out with --pipeline-only, or replace it with --overwrite",
-            worker.name
-        ),
-        Running::Nothing | Running::Tagged(_) | Running::Untagged => {}
+    if running.fingerprint() == Some(&worker.fingerprint) {
+        wrangler.run(&["triggers", "deploy", "--config", &config])?;
+        return Ok(Outcome::Unchanged);
     }
     let answer = wrangler.run(&[
         "deploy",
@@ -52,17 +43,53 @@ pub(crate) fn has_secret(wrangler: &Wrangler, worker: &str, secret: &str) -> boo
     listed.contains(&format!("\"{secret}\""))
 }
 
-/// What serves a Worker's traffic.
-enum Running {
+/// The versions that serve a Worker's traffic.
+#[derive(Debug)]
+pub(crate) enum Running {
     /// There is no such Worker.
     Nothing,
-    /// One version, deployed from here with this fingerprint.
-    Tagged(String),
-    /// Anything else: a version from elsewhere, one that a new secret made, or several.
-    Untagged,
+    /// One version, as Cloudflare's API shows it.
+    Version(Value),
+    /// Several versions at once.
+    Several,
 }
 
-fn running(wrangler: &Wrangler, name: &str) -> Result<Running> {
+impl Running {
+    /// Returns the fingerprint of what runs, if it was deployed from here.
+    pub(crate) fn fingerprint(&self) -> Option<&str> {
+        match self {
+            Self::Version(version) => own_fingerprint(version),
+            Self::Nothing | Self::Several => None,
+        }
+    }
+
+    /// Returns the one version that runs.
+    pub(crate) fn version(&self) -> Option<&Value> {
+        match self {
+            Self::Version(version) => Some(version),
+            Self::Nothing | Self::Several => None,
+        }
+    }
+}
+
+/// Makes sure that a Worker that runs was deployed from here: another one is somebody else's.
+///
+/// # Errors
+/// When it was not.
+pub(crate) fn check_owner(wrangler: &Wrangler, name: &str, running: &Running) -> Result<()> {
+    let is_known = matches!(running, Running::Nothing) || running.fingerprint().is_some();
+    if !is_known && is_foreign(wrangler, name)? {
+        bail!(
+            "there is a Worker {name} already, and it was not deployed from here\n\
+             hint: choose other names with --env NAME, leave the samples out with --pipeline-only, or replace it with \
+             --overwrite"
+        );
+    }
+    Ok(())
+}
+
+/// Finds out what runs as the Worker `name`.
+pub(crate) fn find(wrangler: &Wrangler, name: &str) -> Result<Running> {
     let answer = wrangler.output(&["deployments", "status", "--json", "--name", name])?;
     if !answer.succeeded {
         if answer.is_missing() {
@@ -74,37 +101,46 @@ fn running(wrangler: &Wrangler, name: &str) -> Result<Running> {
         .with_context(|| format!("the deployment of {name}"))?;
     let versions = deployment.get("versions").and_then(Value::as_array);
     let Some([version]) = versions.map(Vec::as_slice) else {
-        return Ok(Running::Untagged);
+        return Ok(Running::Several);
     };
     let id = version
         .get("version_id")
         .and_then(Value::as_str)
         .unwrap_or_default();
     let text = wrangler.run(&["versions", "view", id, "--json", "--name", name])?;
-    let version: Value =
+    let version =
         serde_json::from_str(text.trim()).with_context(|| format!("version {id} of {name}"))?;
-    Ok(own_tag(&version).map_or(Running::Untagged, |tag| Running::Tagged(tag.to_owned())))
+    Ok(Running::Version(version))
 }
 
-/// Returns whether no recent version of the Worker `name` was deployed from here. (The running one may have no tag and still be
-/// ours: setting a secret makes a version too.)
+/// Returns whether no recent version of the Worker `name` was deployed from here. (Versions from before there was
+/// [`FINGERPRINT_VAR`] have a tag alone, and a new secret makes a version without one.)
 fn is_foreign(wrangler: &Wrangler, name: &str) -> Result<bool> {
     let text = wrangler.run(&["versions", "list", "--json", "--name", name])?;
     let versions: Vec<Value> =
         serde_json::from_str(text.trim()).with_context(|| format!("the versions of {name}"))?;
-    Ok(!versions.iter().any(|version| own_tag(version).is_some()))
+    Ok(!versions
+        .iter()
+        .any(|version| own_fingerprint(version).is_some()))
 }
 
-/// The fingerprint that a version was deployed with, from here.
-fn own_tag(version: &Value) -> Option<&str> {
-    version
-        .get("annotations")?
-        .get("workers/tag")?
-        .as_str()
-        .filter(|tag| tag.starts_with(render::FINGERPRINT_PREFIX))
+/// Returns the fingerprint that a version was deployed with, from here.
+fn own_fingerprint(version: &Value) -> Option<&str> {
+    let tag = || version.get("annotations")?.get("workers/tag")?.as_str();
+    let variable = bindings(version)
+        .find(|binding| text(binding, "name") == FINGERPRINT_VAR)
+        .and_then(|binding| binding.get("text")?.as_str());
+    variable
+        .or_else(tag)
+        .filter(|text| text.starts_with(render::FINGERPRINT_PREFIX))
 }
 
-/// The address that wrangler prints for a Worker that has one.
+/// Returns the bindings of a version.
+pub(crate) fn bindings(version: &Value) -> impl Iterator<Item = &Value> {
+    entries(version.get("resources").unwrap_or(&Value::Null), "bindings")
+}
+
+/// Returns the address that wrangler prints for a Worker that has one.
 fn address(answer: &str) -> Option<String> {
     let host = answer
         .split_whitespace()

@@ -1,19 +1,18 @@
 //! Runs the pinned wrangler, and makes sense of what it says when it fails.
 
-use std::process::Stdio;
+use anyhow::{Result, bail};
+use checkout::{Workspace, process};
 
-use anyhow::{Context, Result, bail};
-use checkout::Workspace;
+use super::hints;
+use crate::step::detail;
 
-use super::account::Account;
-
-/// How wrangler is run.
+/// The pinned wrangler.
 pub(crate) struct Wrangler<'a> {
     workspace: &'a Workspace,
-    account: Option<&'a Account>,
+    account: Option<&'a str>,
 }
 
-/// What a run of wrangler has printed.
+/// The output of a run of wrangler.
 pub(crate) struct Answer {
     pub(crate) succeeded: bool,
     pub(crate) stdout: String,
@@ -21,8 +20,8 @@ pub(crate) struct Answer {
 }
 
 impl<'a> Wrangler<'a> {
-    /// A wrangler that acts on `account`, or on none.
-    pub(crate) fn new(workspace: &'a Workspace, account: Option<&'a Account>) -> Self {
+    /// Returns a wrangler that acts on the account with the id `account`, or on none.
+    pub(crate) fn new(workspace: &'a Workspace, account: Option<&'a str>) -> Self {
         Self { workspace, account }
     }
 
@@ -34,16 +33,18 @@ impl<'a> Wrangler<'a> {
             .args(arguments)
             // So that messages need not be picked from escape sequences, and no log files pile up.
             .env("WRANGLER_WRITE_LOGS", "false")
-            .env("FORCE_COLOR", "0")
-            .stdin(Stdio::null());
+            .env("FORCE_COLOR", "0");
         if let Some(account) = self.account {
-            command.env("CLOUDFLARE_ACCOUNT_ID", account.to_string());
+            command.env("CLOUDFLARE_ACCOUNT_ID", account);
         }
-        let output = command.output().context("wrangler did not start")?;
+        if self.account.is_some() {
+            detail(format!("wrangler {}", arguments.join(" ")));
+        }
+        let printed = process::capture(&mut command)?;
         Ok(Answer {
-            succeeded: output.status.success(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            succeeded: printed.status.success(),
+            stdout: printed.stdout,
+            stderr: printed.stderr,
         })
     }
 
@@ -61,18 +62,6 @@ impl<'a> Wrangler<'a> {
     }
 }
 
-/// How the API, or wrangler for it, words that it does not let somebody in: 6003 and 6111 are malformed credentials, 7003
-/// an account that is not there.
-const REFUSALS: [&str; 7] = [
-    "Authentication error",
-    "Unable to authenticate",
-    "[code: 6003]",
-    "[code: 6111]",
-    "[code: 7003]",
-    "[code: 9109]",
-    "[code: 10000]",
-];
-
 impl Answer {
     /// Returns what went wrong, in wrangler's words, with what to do about the usual causes.
     pub(crate) fn complaint(&self) -> String {
@@ -84,26 +73,18 @@ impl Answer {
             .next()
             .unwrap_or_default()
             .trim();
-        let hint = if REFUSALS.iter().any(|text| complaint.contains(text)) {
-            "\nThe token is not valid, lacks a permission (docs/operations.md lists those that are needed), or is not for \
-             the account that CLOUDFLARE_ACCOUNT_ID names."
-        } else if complaint.contains("fetch failed") || complaint.contains("ENOTFOUND") {
-            "\nCloudflare's API cannot be reached: check the network."
-        } else {
-            ""
-        };
-        format!("{complaint}{hint}")
+        format!("{complaint}{}", hints::find(complaint))
     }
 
     /// Returns whether wrangler says that what was asked for is not there.
     pub(crate) fn is_missing(&self) -> bool {
         [&self.stdout, &self.stderr]
             .iter()
-            .any(|text| text.contains("does not exist"))
+            .any(|text| text.contains("does not exist") || text.contains("has no deployments"))
     }
 }
 
-/// `text` without the escape sequences that colour it: wrangler colours its errors even where it is asked not to.
+/// Returns `text` without the escape sequences that colour it: wrangler colours its errors even where it is asked not to.
 fn plain(text: &str) -> String {
     let mut parts = text.split("\u{1b}[");
     let mut plain = parts.next().unwrap_or_default().to_owned();
@@ -127,6 +108,18 @@ mod tests {
                 .to_owned(),
         };
         assert_eq!(answer.complaint(), "No such thing.");
+    }
+
+    #[test]
+    fn a_missing_subdomain_is_explained() {
+        let answer = Answer {
+            succeeded: false,
+            stdout: String::new(),
+            stderr:
+                "[ERROR] A request failed.\n\n  workers.api.error.subdomain_required [code: 10063]"
+                    .to_owned(),
+        };
+        assert!(answer.complaint().contains("open Workers & Pages once"));
     }
 
     #[test]

@@ -32,8 +32,27 @@ pub(crate) struct State {
     pub(crate) scripts: BTreeMap<String, Script>,
     /// By name: what was put.
     pub(crate) workflows: BTreeMap<String, Value>,
+    /// By name.
+    pub(crate) buckets: BTreeMap<String, Bucket>,
+    /// Messages in the dead-letter queues.
+    pub(crate) dead_letters: usize,
+    /// Keys in the KV namespaces.
+    pub(crate) keys: usize,
     /// A request that fails, as the beginning of `METHOD path`.
     pub(crate) fail: Option<String>,
+    /// Whether the account has no workers.dev subdomain.
+    pub(crate) lacks_subdomain: bool,
+    /// Whether the account has no subscription to R2.
+    pub(crate) lacks_r2: bool,
+}
+
+/// An R2 bucket.
+#[derive(Default)]
+pub(crate) struct Bucket {
+    /// Its lifecycle rules.
+    pub(crate) rules: Vec<Value>,
+    /// The keys of its objects.
+    pub(crate) keys: Vec<String>,
 }
 
 /// A Worker.
@@ -129,6 +148,18 @@ impl State {
             (_, ["queues", rest @ ..]) => self.queues(method, rest, &body, request),
             (_, ["d1", "database", rest @ ..]) => self.databases(method, rest, &body),
             (_, ["storage", "kv", "namespaces"]) => Ok(self.namespaces(method, &body)),
+            ("GET", ["storage", "kv", "namespaces", _, "keys"]) => {
+                Ok((0..self.keys).map(|key| json!({"name": format!("envelope/{key}")})).collect())
+            }
+            ("DELETE", ["storage", "kv", "namespaces", id]) => {
+                self.namespaces.retain(|title| format!("id-of-{title}") != *id);
+                Ok(Value::Null)
+            }
+            (_, ["r2", "buckets", rest @ ..]) => self.buckets(method, rest, &body),
+            ("DELETE", ["workflows", name]) => {
+                self.workflows.remove(*name);
+                Ok(json!({"status": "ok", "success": true}))
+            }
             ("GET", ["workflows", name]) => self.workflows.get(*name).cloned().ok_or((
                 404,
                 10200,
@@ -138,7 +169,21 @@ impl State {
                 self.workflows.insert((*name).to_owned(), body);
                 Ok(json!({"id": "workflow-id", "name": name}))
             }
+            ("GET", ["workers", "subdomain"]) if self.lacks_subdomain => {
+                Err((404, 10007, "You do not have a workers.dev subdomain.".to_owned()))
+            }
             ("GET", ["workers", "subdomain"]) => Ok(json!({"subdomain": "test"})),
+            ("GET", ["workers", "scripts"]) => Ok(self
+                .scripts
+                .iter()
+                .map(|(name, script)| {
+                    let consumers = script.versions.last().map(|last| last["tail_consumers"].clone());
+                    json!({"id": name, "tail_consumers": consumers})
+                })
+                .collect()),
+            ("DELETE", ["workers", "services", name]) => self.delete_script(name),
+            // `wrangler delete` looks there for containers that would be left.
+            ("GET", ["workers", "durable_objects", "namespaces"]) => Ok(json!([])),
             ("GET", ["workers", "services", name]) => self.script(name).map(|_| {
                 json!({"default_environment": {"environment": "production", "script": {"last_deployed_from": "wrangler"}}})
             }),
@@ -195,6 +240,40 @@ impl State {
                 queue["consumers_total_count"] = json!(1);
                 Ok(consumer)
             }
+            ("POST", [id, "messages", "peek"]) => {
+                let count = if id.contains("-dlq") {
+                    self.dead_letters
+                } else {
+                    0
+                };
+                let message = |number| json!({"id": format!("message-{number}"), "body": ""});
+                Ok(json!({"messages": (0..count).map(message).collect::<Vec<_>>()}))
+            }
+            (_, [id, rest @ ..]) => {
+                let name = self
+                    .queues
+                    .iter()
+                    .find(|(_, queue)| queue["queue_id"] == *id);
+                let Some(name) = name.map(|(name, _)| name.clone()) else {
+                    return Err((404, 11000, "Queue does not exist.".to_owned()));
+                };
+                let queue = self.queues.get_mut(&name).unwrap();
+                match (method, rest) {
+                    ("DELETE", ["consumers", _]) => {
+                        queue["consumers"] = json!([]);
+                        queue["consumers_total_count"] = json!(0);
+                        Ok(Value::Null)
+                    }
+                    ("DELETE", []) => Ok(self.queues.remove(&name).map(|_| Value::Null).unwrap()),
+                    ("PATCH", []) => {
+                        queue["settings"] = body["settings"].clone();
+                        Ok(queue.clone())
+                    }
+                    ("GET", []) => Ok(queue.clone()),
+                    ("GET", ["consumers"]) => Ok(queue["consumers"].clone()),
+                    _ => self.unknown(&format!("{method} queues/ID/{}", rest.join("/"))),
+                }
+            }
             _ => self.unknown(&format!("{method} queues/{}", rest.join("/"))),
         }
     }
@@ -225,9 +304,13 @@ impl State {
                     .databases
                     .iter()
                     .find(|(name, _)| id(name) == *wanted)
-                    .unwrap();
+                    .ok_or((404, 7404, "no such database".to_owned()))?;
                 run_sql(database, body["sql"].as_str().unwrap())
                     .map_err(|error| (400, 7500, error.to_string()))
+            }
+            ("DELETE", [wanted]) => {
+                self.databases.retain(|name, _| id(name) != *wanted);
+                Ok(Value::Null)
             }
             ("GET", [_, "time_travel", "bookmark"]) => Ok(json!({"bookmark": "b"})),
             _ => self.unknown(&format!("{method} d1/database/{}", rest.join("/"))),
@@ -245,6 +328,70 @@ impl State {
             .iter()
             .map(|title| namespace(title))
             .collect()
+    }
+
+    fn buckets(&mut self, method: &str, rest: &[&str], body: &Value) -> Answer {
+        if self.lacks_r2 {
+            let message = "Please enable R2 through the Cloudflare Dashboard.";
+            return Err((403, 10042, message.to_owned()));
+        }
+        if let ("POST", []) = (method, rest) {
+            let name = body["name"].as_str().unwrap().to_owned();
+            self.buckets.insert(name.clone(), Bucket::default());
+            return Ok(json!({ "name": name }));
+        }
+        let Some(bucket) = rest.first().and_then(|name| self.buckets.get_mut(*name)) else {
+            return Err((
+                404,
+                10006,
+                "The specified bucket does not exist.".to_owned(),
+            ));
+        };
+        match (method, rest) {
+            ("GET", [name]) => Ok(json!({ "name": name })),
+            ("GET", [_, "lifecycle"]) => Ok(json!({ "rules": bucket.rules })),
+            ("PUT", [_, "lifecycle"]) => {
+                bucket.rules.clone_from(body["rules"].as_array().unwrap());
+                Ok(json!({}))
+            }
+            ("GET", [_, "objects"]) => Ok(bucket
+                .keys
+                .iter()
+                .map(|key| json!({ "key": key }))
+                .collect()),
+            ("DELETE", [_, "objects", key @ ..]) => {
+                let key = key.join("/");
+                bucket.keys.retain(|known| *known != key);
+                Ok(json!({ "key": key }))
+            }
+            ("DELETE", [_]) if !bucket.keys.is_empty() => {
+                Err((409, 10008, "The bucket is not empty.".to_owned()))
+            }
+            ("DELETE", [name]) => Ok(self.buckets.remove(*name).map(|_| json!({})).unwrap()),
+            _ => self.unknown(&format!("{method} r2/buckets/{}", rest.join("/"))),
+        }
+    }
+
+    /// Deletes a Worker, if it does not consume a queue.
+    fn delete_script(&mut self, name: &str) -> Answer {
+        let consumes = |queue: &Value| queue["consumers"][0]["script"] == name;
+        if self.queues.values().any(consumes) {
+            let message = "The script is a consumer of a queue, and cannot be deleted.";
+            return Err((400, 10064, message.to_owned()));
+        }
+        self.script(name)?;
+        self.scripts.remove(name);
+        Ok(Value::Null)
+    }
+
+    /// Sets a secret `count` times: each makes a version with the bindings of the last one, and without its tag.
+    pub(crate) fn put_secrets(&mut self, worker: &str, count: usize) {
+        let script = self.scripts.get_mut(worker).unwrap();
+        for _ in 0..count {
+            let mut version = script.versions.last().unwrap().clone();
+            version["annotations"] = json!({"workers/triggered_by": "secret"});
+            script.versions.push(version);
+        }
     }
 
     fn script(&self, name: &str) -> Result<&Script, (u16, u32, String)> {
@@ -274,7 +421,7 @@ impl State {
             let annotations = &script.versions[number]["annotations"];
             json!({"id": id, "number": number, "annotations": annotations, "metadata": {
                 "author_email": "a", "source": "wrangler", "created_on": "2026-11-23T10:00:00Z"},
-                "resources": {"bindings": [], "script": {"etag": "e", "handlers": [], "last_deployed_from": "wrangler"},
+                "resources": {"bindings": script.versions[number]["bindings"], "script": {"etag": "e", "handlers": [], "last_deployed_from": "wrangler"},
                 "script_runtime": {}}})
         };
         match (method, rest) {
@@ -293,7 +440,11 @@ impl State {
                 "versions": [{"version_id": version(latest)["id"], "percentage": 100}]}]})),
             ("POST", ["deployments"]) => Ok(json!({"id": "deployment-id"})),
             ("GET", ["versions"]) => {
-                let all: Vec<Value> = (0..script.versions.len()).rev().map(version).collect();
+                let all: Vec<Value> = (0..script.versions.len())
+                    .rev()
+                    .take(10)
+                    .map(version)
+                    .collect();
                 Ok(json!({"items": all}))
             }
             ("GET", ["versions", id]) => {

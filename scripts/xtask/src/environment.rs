@@ -1,5 +1,5 @@
-//! What resources are called. `--env NAME` is a suffix to every name: a second system in the same account shares nothing
-//! with the first.
+//! The names of resources. `--env NAME` is a suffix to every name: a second system in the same account shares nothing with
+//! the first.
 
 use std::str::FromStr;
 
@@ -21,9 +21,10 @@ impl FromStr for Environment {
             || !text.chars().all(plain)
             || text.starts_with('-')
             || text.ends_with('-')
+            || text == "main"
         {
             return Err(format!(
-                "a name has 1 to {MAX_LENGTH} lower-case letters, digits and inner hyphens, such as staging"
+                "a name has 1 to {MAX_LENGTH} lower-case letters, digits and inner hyphens, such as staging; main is the one without --env"
             ));
         }
         Ok(Self(Some(text.to_owned())))
@@ -39,12 +40,23 @@ impl Environment {
         }
     }
 
-    /// The name given with `--env`.
+    /// Returns the environment's name for a person.
+    pub(crate) fn title(&self) -> &str {
+        self.suffix().unwrap_or("main")
+    }
+
+    /// Returns the options of a command for this environment.
+    pub(crate) fn option(&self) -> String {
+        let name = self.suffix().map(|name| format!(" --env {name}"));
+        name.unwrap_or_default()
+    }
+
+    /// Returns the name given with `--env`.
     pub(crate) fn suffix(&self) -> Option<&str> {
         self.0.as_deref()
     }
 
-    /// The folder for rendered configurations. The main one's cannot be an environment's: it starts with an underscore.
+    /// Returns the folder for rendered configurations. The main one's cannot be an environment's: it starts with an underscore.
     pub(crate) fn folder(&self) -> &str {
         self.suffix().unwrap_or("_main")
     }
@@ -71,6 +83,7 @@ mod tests {
             "a-",
             "../x",
             "a b",
+            "main",
             &"a".repeat(MAX_LENGTH + 1),
         ] {
             assert!(name.parse::<Environment>().is_err(), "{name}");
