@@ -87,6 +87,14 @@ impl Judge<'_> {
                 Limit::AtLeast(2.2),
                 ratios,
             );
+            for (subject, target) in [(end_to_end::ARCHIVE, 0.8), (end_to_end::INDEX, 1.1)] {
+                let ratios = self.ratios("end-to-end", &case, subject, end_to_end::RUST);
+                self.add(
+                    &format!("end to end, {case}, {subject} against without"),
+                    Limit::AtLeast(target),
+                    ratios,
+                );
+            }
         }
     }
 

@@ -1,4 +1,5 @@
-//! From a request to the last of its rows: the same producer under the same load, with three designs behind it, in turn.
+//! From a request to the last of its rows: the same producer under the same load, with five designs behind it, in turn:
+//! the story's, Tailrace's architecture in TypeScript, and Tailrace without the archive and with it.
 //! All run at once, but only the one under measurement has anything to do.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +23,10 @@ pub const STORY: &str = "story: TypeScript tail Worker, batch() of 100";
 pub const TUNED: &str = "Tailrace's architecture in tuned TypeScript";
 /// Tailrace.
 pub const RUST: &str = "Tailrace";
+/// Tailrace with the archive, and every record a row.
+pub const ARCHIVE: &str = "Tailrace with the archive";
+/// Tailrace with the archive, and few rows.
+pub const INDEX: &str = "Tailrace with the archive, ROWS=index";
 
 const PRODUCER: &str = "workers/producer.js";
 const FILL: &str = "workers/fill.js";
@@ -40,7 +45,24 @@ struct Design {
     /// Where its queue's batch is filled up, if it has one.
     fill: Option<u16>,
     database: Database,
+    /// What it stores, and where.
+    stores: Stores,
 }
+
+/// What a design stores, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stores {
+    /// Every record as a row.
+    Rows,
+    /// Every record as a row and in the archive.
+    RowsAndArchive,
+    /// Every record in the archive, and some as rows.
+    Archive,
+}
+
+/// Counts the records that the catalog of the archive knows.
+const ARCHIVED: &str = "\
+SELECT ifnull(sum(level.value), 0) FROM archive_objects, json_each(counts) AS worker, json_each(worker.value) AS level";
 
 /// Measures the designs in turn.
 ///
@@ -133,29 +155,21 @@ fn start(workspace: &Workspace) -> Result<Vec<Design>> {
         json!({ "tail-logs": { "maxBatchSize": 100, "maxBatchTimeout": 5, "maxRetries": 100 } });
     let (tuned, tuned_ports) = tuned(workspace, &consumers)?;
 
-    let mut rust = Builder::new(workspace)?;
-    let rust_port = producer(&mut rust, "tail-ingest")?;
-    let options = json!({
-        "queueProducers": { "TAIL_LOGS": "tail-logs" },
-        "kvNamespaces": { "FALLBACK": "FALLBACK" },
-    });
-    rust.built("tail-ingest", options)?;
-    let options = json!({
-        "queueConsumers": consumers,
-        "queueProducers": { "DLQ": "tail-logs-dlq" },
-        "kvNamespaces": { "FALLBACK": "FALLBACK" },
-        "d1Databases": { "DB": "DB" },
-    });
-    rust.built("log-writer", options)?;
-    let rust_fill = fill(&mut rust)?;
+    let (rust, rust_ports) = tailrace(workspace, &consumers, &json!({}))?;
+    let bucket = |rows| json!({ "r2Buckets": { "ARCHIVE": "tailrace-archive" }, "bindings": { "ROWS": rows } });
+    let (archive, archive_ports) = tailrace(workspace, &consumers, &bucket("all"))?;
+    let (index, index_ports) = tailrace(workspace, &consumers, &bucket("index"))?;
 
+    let all = migrations.as_slice();
     [
-        (STORY, story, (story_port, None), first),
-        (TUNED, tuned, tuned_ports, &migrations),
-        (RUST, rust, (rust_port, Some(rust_fill)), &migrations),
+        (STORY, story, (story_port, None), first, Stores::Rows),
+        (TUNED, tuned, tuned_ports, all, Stores::Rows),
+        (RUST, rust, rust_ports, all, Stores::Rows),
+        (ARCHIVE, archive, archive_ports, all, Stores::RowsAndArchive),
+        (INDEX, index, index_ports, all, Stores::Archive),
     ]
     .into_iter()
-    .map(|(name, builder, (port, fill), migrations)| {
+    .map(|(name, builder, (port, fill), migrations, stores)| {
         let local = builder
             .start()
             .with_context(|| format!("{name} does not start"))?;
@@ -166,9 +180,37 @@ fn start(workspace: &Workspace) -> Result<Vec<Design>> {
             port,
             fill,
             database,
+            stores,
         })
     })
     .collect()
+}
+
+/// Tailrace, with `more` options of log-writer; and the ports of its producer and of what fills up its queue's batch.
+fn tailrace<'w>(
+    workspace: &'w Workspace,
+    consumers: &Value,
+    more: &Value,
+) -> Result<(Builder<'w>, (u16, Option<u16>))> {
+    let mut builder = Builder::new(workspace)?;
+    let port = producer(&mut builder, "tail-ingest")?;
+    let options = json!({
+        "queueProducers": { "TAIL_LOGS": "tail-logs" },
+        "kvNamespaces": { "FALLBACK": "FALLBACK" },
+    });
+    builder.built("tail-ingest", options)?;
+    let mut options = json!({
+        "queueConsumers": consumers,
+        "queueProducers": { "DLQ": "tail-logs-dlq" },
+        "kvNamespaces": { "FALLBACK": "FALLBACK" },
+        "d1Databases": { "DB": "DB" },
+    });
+    if let (Some(options), Some(more)) = (options.as_object_mut(), more.as_object()) {
+        options.extend(more.clone());
+    }
+    builder.built("log-writer", options)?;
+    let fill = fill(&mut builder)?;
+    Ok((builder, (port, Some(fill))))
 }
 
 /// Tailrace's architecture in TypeScript; and the ports of its producer and of what fills up its queue's batch.
@@ -224,7 +266,7 @@ impl Design {
         let agent = agent(Duration::from_secs(60));
         let mut before = None;
         loop {
-            let stored = self.database.count()?;
+            let stored = self.stored()?;
             if stored >= load.rows() {
                 break;
             }
@@ -248,6 +290,15 @@ impl Design {
         // What is doubled may still be under way.
         thread::sleep(Duration::from_millis(500));
         let connection = self.database.connection();
+        if self.stores != Stores::Rows {
+            let archived = self.archived()?;
+            ensure!(
+                archived == load.rows(),
+                "{} records were made, {archived} are in the archive",
+                load.rows()
+            );
+            connection.execute("DELETE FROM archive_objects", [])?;
+        }
         let (rows, distinct): (u64, u64) = connection.query_row(
             "SELECT count(*), count(DISTINCT correlation_id || message) FROM tail_logs",
             [],
@@ -259,12 +310,27 @@ impl Design {
             },
         )?;
         ensure!(
-            rows == load.rows() && distinct == rows,
+            (rows == load.rows() || self.stores == Stores::Archive) && distinct == rows,
             "{} rows were made, {rows} are stored, of which {distinct} differ",
             load.rows()
         );
         connection.execute("DELETE FROM tail_logs", [])?;
         Ok((took, spent))
+    }
+
+    /// Returns the records that are where the design stores them.
+    fn stored(&self) -> Result<u64> {
+        Ok(match self.stores {
+            Stores::Rows => self.database.count()?,
+            Stores::RowsAndArchive => self.database.count()?.min(self.archived()?),
+            Stores::Archive => self.archived()?,
+        })
+    }
+
+    fn archived(&self) -> Result<u64> {
+        let connection = self.database.connection();
+        let count: i64 = connection.query_row(ARCHIVED, [], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
     }
 
     fn drive(&self, load: Load) -> Result<()> {
