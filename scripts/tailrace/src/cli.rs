@@ -4,8 +4,11 @@
 mod archive;
 mod global;
 mod logs;
+mod mcp;
 mod normalize;
+mod sql;
 mod stats;
+mod status;
 mod trace;
 mod ui;
 mod values;
@@ -22,8 +25,11 @@ pub use global::{
     Color, Format, FormatArgs, GlobalArgs, QueueNames, RecordFormat, RecordFormatArgs, ZoneArgs,
 };
 pub use logs::Logs;
+pub use mcp::Mcp;
 pub use normalize::{Normalize, Setting};
+pub use sql::Sql;
 pub use stats::Stats;
+pub use status::{PartName, Status, StatusLimits};
 pub use trace::Trace;
 pub use ui::Ui;
 use values::REASONS;
@@ -34,6 +40,8 @@ Examples:
   tailrace logs --follow --worker triggers-api    new lines as they arrive
   tailrace trace 0b0f2a1c                         one request across Workers
   tailrace stats --since 24h                      latency and error rates
+  tailrace status                                 is the pipeline well?
+  tailrace sql \"SELECT … FROM tail_logs …\"        any question
   tailrace replay --dry-run                       count dead letters
   tailrace logs --local                           the same against a running `cargo xtask dev`";
 
@@ -43,12 +51,15 @@ Examples:
   tailrace logs --follow --worker triggers-api    new lines as they arrive
   tailrace trace 0b0f2a1c                         one request across Workers
   tailrace stats --since 24h                      latency and error rates
+  tailrace status                                 is the pipeline well?
+  tailrace sql \"SELECT … FROM tail_logs …\"        any question
   tailrace replay --dry-run                       count dead letters
   tailrace logs --local                           the same against a running `cargo xtask dev`
 
 Environment:
   CLOUDFLARE_API_TOKEN   a token: D1 read; for `replay` Queues edit, and Workers
-                         KV edit for the fallback. Without one, the login of
+                         KV edit for the fallback; for `status` Queues, Workers
+                         KV and Workers Scripts read. Without one, the login of
                          wrangler (`wrangler auth token`) is used
   CLOUDFLARE_ACCOUNT_ID  the account; without one, the only one that the token
                          sees
@@ -77,8 +88,10 @@ Configuration:
 
 Exit codes:
   0  everything asked for was done; for `replay`: and nothing was left behind
-  1  something failed or was left behind; for `trace`: nothing has this id
+  1  something failed or was left behind; for `trace`: nothing has this id; for
+     `status`: something is red
   2  the command line, a configuration or an input file cannot be used
+  3  for `status`: a part could not be looked at, and nothing seen is red
   130  for `replay`: stopped at once by a second Ctrl-C";
 
 /// Search, trace, measure and replay what Tailrace keeps.
@@ -105,6 +118,12 @@ pub enum Command {
     Stats(Stats),
     /// Open a page of logs and traces in the browser
     Ui(Ui),
+    /// Say whether the pipeline is well
+    Status(Status),
+    /// Ask D1 a question in SQL; nothing is ever changed
+    Sql(Sql),
+    /// Answer an assistant, over the Model Context Protocol
+    Mcp(Mcp),
     /// Bring dead letters back into the pipeline
     Replay(Replay),
     /// List what is kept in R2, and write its records

@@ -8,18 +8,20 @@
 //! - `answer`: the frame around every result;
 //! - `session`: the account, its credential, and remembered ids;
 //! - [`Client`]: calls that are made again where that helps (see [`mod@crate::retry`]);
-//! - [`d1`], [`kv`], [`queues`], [`r2`]: the endpoints.
+//! - [`d1`], [`kv`], [`queues`], [`queue_state`], [`r2`], [`workers`]: the endpoints.
 
 mod answer;
 mod call;
 pub mod d1;
 pub mod kv;
 mod pace;
+pub mod queue_state;
 pub mod queues;
 pub mod r2;
 mod refusal;
 mod session;
 mod transport;
+pub mod workers;
 
 use serde::de::DeserializeOwned;
 

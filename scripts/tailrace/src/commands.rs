@@ -4,9 +4,12 @@
 pub mod archive;
 pub mod completions;
 pub mod logs;
+pub mod mcp;
 pub mod normalize;
 pub mod replay;
+pub mod sql;
 pub mod stats;
+pub mod status;
 pub mod trace;
 pub mod ui;
 
@@ -34,10 +37,12 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
     };
     choice.write_global();
     let mut out = output::stdout();
-    // Whoever reads records has seen enough: `tailrace logs | head`. The exit code of a replay says what is left.
-    let may_break = !matches!(cli.command, Command::Replay(_));
+    // Whoever reads records has seen enough: `tailrace logs | head`. The exit codes of `replay` and `status` say more.
+    let may_break = !matches!(cli.command, Command::Replay(_) | Command::Status(_));
     let names = match &cli.command {
         Command::Replay(args) => Some(&args.names),
+        Command::Status(args) => Some(&args.names),
+        Command::Mcp(args) => Some(&args.names),
         _ => None,
     };
     let result = match &cli.command {
@@ -54,6 +59,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
                 Command::Trace(args) => trace::run(args, &place, &mut out).await,
                 Command::Stats(args) => stats::run(args, &place, &mut out).await,
                 Command::Ui(args) => ui::run(args, &cli.global, &place, &mut out).await,
+                Command::Mcp(_) => mcp::run(&place).await,
+                Command::Sql(args) => sql::run(args, &place, &mut out).await,
+                Command::Status(args) => status::run(args, &place, &mut out).await,
                 Command::Replay(args) => replay::run(args, &place, &mut out).await,
                 Command::Archive(args) => archive::run(args, &place, &mut out).await,
                 Command::Normalize(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
@@ -69,6 +77,17 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         (Ok(_), Err(source)) => Err(Error::io("standard output")(source)),
         (result, _) => result,
     }
+}
+
+/// Returns what went wrong and the next step, as printed.
+#[must_use]
+pub fn report(error: &Error) -> String {
+    let mut text = format!("error: {}", output::safe(&error.to_string()));
+    if let Some(step) = error.next_step() {
+        text.push_str("\nhint: ");
+        text.push_str(&output::safe(&step));
+    }
+    text
 }
 
 /// Connects to the installation, and names it on a terminal.

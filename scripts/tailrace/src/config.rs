@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::cli::Format;
+use crate::cli::{Format, StatusLimits};
 use crate::credentials::variable;
 use crate::{Error, checkout};
 
@@ -68,6 +68,9 @@ pub struct Context {
     pub output: Option<Format>,
     /// The profile of wrangler's login.
     pub profile: Option<String>,
+    /// The limits of `tailrace status`.
+    #[serde(default)]
+    pub status: StatusLimits,
 }
 
 #[derive(Default, Deserialize)]
@@ -164,5 +167,22 @@ mod tests {
             toml_edit::de::from_str("[context.a]\nlocal = 9000\noutput = \"json\"\n").unwrap();
         assert_eq!(user.context["a"].local, Some(9000));
         assert_eq!(user.context["a"].output, Some(Format::Json));
+    }
+
+    #[test]
+    fn the_limits_of_status_are_keys_of_a_context() {
+        let text = "[context.a.status]\nmax_dead_letters = 3\nexpect_rows = \"1h30m\"\nmax_database = 50\n";
+        let user: User = toml_edit::de::from_str(text).unwrap();
+        let limits = &user.context["a"].status;
+        assert_eq!(limits.max_dead_letters, Some(3));
+        assert_eq!(limits.max_database, Some(50));
+        assert_eq!(
+            limits.expect_rows.map(crate::time::Age::seconds),
+            Some(5_400)
+        );
+        for bad in ["expect_rows = \"soon\"", "max_letters = 3"] {
+            let text = format!("[context.a.status]\n{bad}\n");
+            assert!(toml_edit::de::from_str::<User>(&text).is_err(), "{bad}");
+        }
     }
 }

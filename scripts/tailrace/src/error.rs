@@ -11,6 +11,8 @@ pub const DONE: u8 = 0;
 pub const FAILED: u8 = 1;
 /// Exit code: the command line or an input file cannot be used.
 pub const USAGE: u8 = 2;
+/// Exit code: (status) a part could not be looked at, and nothing seen is red.
+pub const UNSEEN: u8 = 3;
 
 /// The reason why a command stopped. Never carries a token or a stored payload.
 #[derive(Debug, Error)]
@@ -25,6 +27,16 @@ pub enum Error {
         message: String,
         /// The text to write instead.
         hint: String,
+    },
+    /// The plan of a statement reads all of the table, and nobody has said yes to it.
+    #[error(
+        "this statement may read every row of tail_logs ({steps}), and log-writer waits meanwhile"
+    )]
+    Scan {
+        /// The steps of the plan that do.
+        steps: String,
+        /// How to say yes.
+        consent: &'static str,
     },
     /// The environment has no token, and there is no wrangler to ask.
     #[error("no API token")]
@@ -134,6 +146,7 @@ impl Error {
     pub fn next_step(&self) -> Option<String> {
         Some(match self {
             Self::Query { hint, .. } => hint.clone(),
+            Self::Scan { consent, .. } => format!("narrow it with timestamp >= '…', or {consent}"),
             Self::NoToken => "set CLOUDFLARE_API_TOKEN (docs/operations.md says with which permissions), or log in with \
                 `wrangler login`, in a checkout or with wrangler on PATH; for a running `cargo xtask dev` add --local"
                 .to_owned(),
@@ -273,7 +286,9 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Usage(_) | Self::Query { .. } | Self::NotLoopback { .. } => USAGE,
+            Self::Usage(_) | Self::Query { .. } | Self::Scan { .. } | Self::NotLoopback { .. } => {
+                USAGE
+            }
             _ => FAILED,
         })
     }

@@ -128,6 +128,18 @@ impl Drop for Progress {
     }
 }
 
+/// Says something that went wrong and is a part of the answer, on standard error.
+pub fn say_line(text: &str) {
+    // Nothing can be done where even stderr is gone.
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Asks something on standard error; the answer is typed behind it.
+pub fn ask_user(text: &str) {
+    let _ = write!(anstream::stderr(), "{text}");
+    let _ = anstream::stderr().flush();
+}
+
 /// Says something beside the results, on standard error.
 pub fn note(text: &str) {
     let say = || {
@@ -250,6 +262,24 @@ pub fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Bytes in their largest sensible unit: `512 B`, `34 kB`, `1.2 GB`.
+#[must_use]
+pub fn size_shown(bytes: u64) -> String {
+    let (unit, name) = match bytes {
+        0..1_000 => return format!("{bytes} B"),
+        1_000..1_000_000 => (1_000, "kB"),
+        1_000_000..1_000_000_000 => (1_000_000, "MB"),
+        _ => (1_000_000_000, "GB"),
+    };
+    let whole = bytes / unit;
+    let tenth = bytes % unit * 10 / unit;
+    if whole >= 10 || tenth == 0 {
+        format!("{whole} {name}")
+    } else {
+        format!("{whole}.{tenth} {name}")
+    }
 }
 
 /// `1 row`, `2 rows`.

@@ -9,7 +9,7 @@
 //! A name that stands below an environment (`--env`) is not used with it: it was written for another one.
 
 use crate::Error;
-use crate::cli::{Format, GlobalArgs, QueueNames};
+use crate::cli::{Format, GlobalArgs, QueueNames, StatusLimits};
 use crate::config::{Context, Deployed};
 
 /// The installation that is meant.
@@ -27,6 +27,8 @@ pub struct Place {
     pub profile: Option<String>,
     /// The form of the results, where a context names it.
     pub output: Option<Format>,
+    /// The limits of `tailrace status`, where a context sets them.
+    pub limits: StatusLimits,
     database: String,
     queue: String,
     dead_letter_queue: String,
@@ -112,6 +114,7 @@ impl Place {
             .map(variable),
             ..Layer::default()
         };
+        let limits = context.status.clone();
         let context = Layer::from(context);
         let layers = if global.context.is_some() {
             [line, context, environment]
@@ -140,6 +143,7 @@ impl Place {
             deployed_to,
             profile: first(&layers, |layer| &layer.profile),
             output: first(&layers, |layer| &layer.output),
+            limits,
             database: name(0, "tailrace"),
             queue: name(1, "tail-logs"),
             dead_letter_queue: name(2, "tail-logs-dlq"),

@@ -251,11 +251,9 @@ pub fn other_records(request_ids: &[String], id: &str, limit: usize) -> Statemen
 
 /// An invocation record: a context begins with its kind.
 const INVOCATION: &str = r#"context_json LIKE '{"kind":"invocation",%'"#;
-/// An exception record.
-const EXCEPTION: &str = r#"context_json LIKE '{"kind":"exception",%'"#;
 
-/// A window of time and the Workers asked for; `own_index` is whether one Worker's rows are found by its index.
-fn window(workers: &[String], from: &str, to: &str, own_index: bool) -> (String, Params) {
+/// A window of time and the Workers asked for.
+fn window(workers: &[String], from: &str, to: &str) -> (String, Params) {
     let mut params = Params::default();
     let mut text = format!(
         "timestamp >= {} AND timestamp < {}",
@@ -263,12 +261,8 @@ fn window(workers: &[String], from: &str, to: &str, own_index: bool) -> (String,
         params.bind(to)
     );
     if !workers.is_empty() {
-        // Of several Workers, the range is read once.
-        let plus = if own_index && workers.len() == 1 {
-            ""
-        } else {
-            "+"
-        };
+        // One Worker's rows are found by its index; of several, the range is read once.
+        let plus = if workers.len() == 1 { "" } else { "+" };
         let list = params.bind_all(workers);
         let _ = write!(text, " AND {plus}worker_name IN {list}");
     }
@@ -278,7 +272,7 @@ fn window(workers: &[String], from: &str, to: &str, own_index: bool) -> (String,
 /// Rows per Worker and level: `worker_name, log_level, count`.
 #[must_use]
 pub fn levels(workers: &[String], from: &str, to: &str) -> Statement {
-    let (window, params) = window(workers, from, to, true);
+    let (window, params) = window(workers, from, to);
     Statement {
         sql: format!(
             "SELECT worker_name, log_level, count(*) FROM tail_logs WHERE {window} GROUP BY worker_name, log_level"
@@ -299,7 +293,7 @@ pub enum Measure {
 /// Invocations per Worker, level and whole milliseconds: `worker_name, log_level, milliseconds or null, count`.
 #[must_use]
 pub fn durations(measure: Measure, workers: &[String], from: &str, to: &str) -> Statement {
-    let (window, params) = window(workers, from, to, true);
+    let (window, params) = window(workers, from, to);
     let value = match measure {
         Measure::Latency => "json_extract(context_json, '$.latency_ms')",
         Measure::Cpu => "coalesce(json_extract(context_json, '$.cpu_time_ms'), execution_time_ms)",
@@ -311,18 +305,4 @@ pub fn durations(measure: Measure, workers: &[String], from: &str, to: &str) -> 
         ),
         params: params.0,
     }
-}
-
-/// Exceptions by how often they occurred, at most `limit` different ones: `worker_name, name or null, message, count`.
-/// Messages are told apart by their first 200 characters.
-#[must_use]
-pub fn exceptions(workers: &[String], from: &str, to: &str, limit: usize) -> Statement {
-    // Errors have an index of their own.
-    let (window, params) = window(workers, from, to, false);
-    let sql = format!(
-        "SELECT worker_name, json_extract(context_json, '$.name') AS name, substr(message, 1, 200) AS message, \
-         count(*) AS times FROM tail_logs WHERE {window} AND log_level = 'error' AND {EXCEPTION} \
-         GROUP BY worker_name, name, substr(message, 1, 200)"
-    );
-    params.limited(&sql, "times DESC", limit)
 }

@@ -145,6 +145,41 @@ fn resolve(local: DateTime, rules: &TimeZone, edge: Edge) -> Option<Timestamp> {
     .ok()
 }
 
+/// An age: `15m`, `1h30m`, `7d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Age(i64);
+
+impl Age {
+    /// Returns the age of so many seconds.
+    #[must_use]
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
+    /// Returns its whole seconds.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        self.0
+    }
+}
+
+impl std::str::FromStr for Age {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse_age(text)
+            .map(|age| Self(age.as_secs()))
+            .ok_or_else(|| format!("\"{text}\" is not an age; write 15m, 1h30m or 7d"))
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Age {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// Reads an age such as `15m`, `1h30m` or `2 hours ago`; a day is 24 hours. Months and years have no fixed length, so
 /// they are not ages.
 #[must_use]

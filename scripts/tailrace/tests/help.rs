@@ -22,12 +22,15 @@ const SCREEN_LINES: usize = 36;
 /// Columns of a help text in a pipe, and at most on a terminal.
 const COLUMNS: usize = 100;
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 14] = [
     &[],
     &["logs"],
     &["trace"],
     &["stats"],
     &["ui"],
+    &["sql"],
+    &["mcp"],
+    &["status"],
     &["replay"],
     &["archive"],
     &["archive", "ls"],

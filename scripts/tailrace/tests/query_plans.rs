@@ -13,6 +13,8 @@ mod support;
 use std::fmt::Write as _;
 
 use rusqlite::Connection;
+use tailrace::commands::stats::exceptions::exceptions;
+use tailrace::commands::status::look::newest_row;
 use tailrace::query::Query;
 use tailrace::sql::{self, IdColumn, Measure, Position, Statement};
 
@@ -135,6 +137,7 @@ fn each_query_is_served_by_an_index_in_its_order() {
         );
     }
     check(&db, &sql::oldest_timestamp(), "PRIMARY KEY", true);
+    check(&db, &newest_row(), "PRIMARY KEY", true);
     for (column, index) in [
         (IdColumn::Correlation, "tail_logs_by_correlation_id"),
         (IdColumn::Request, "tail_logs_by_request_id"),
@@ -172,7 +175,7 @@ fn what_stats_asks_reads_only_its_window() {
             assert!(text.contains(index) && text.contains("timestamp"), "{text}");
             assert!(!text.contains("SCAN tail_logs"), "{text}");
         }
-        let text = plan(&db, &sql::exceptions(&workers, "0", "1", 10)).join("\n");
+        let text = plan(&db, &exceptions(&workers, "0", "1", 10)).join("\n");
         assert!(
             text.contains("tail_logs_errors") && text.contains("timestamp"),
             "{text}"
@@ -204,7 +207,7 @@ fn nothing_a_user_writes_is_in_a_statement() {
         sql::other_records(&[evil.to_owned()], evil, 1),
         sql::levels(&workers, evil, evil),
         sql::durations(Measure::Cpu, &workers, evil, evil),
-        sql::exceptions(&workers, evil, evil, 1),
+        exceptions(&workers, evil, evil, 1),
     ] {
         assert!(!statement.sql.contains("DROP"), "{}", statement.sql);
         // And every parameter has its place.

@@ -162,12 +162,17 @@ async fn stats_measures_what_its_help_defines() {
         (other["invocations"].as_u64(), other["error_rate"].as_f64()),
         (Some(0), None)
     );
+    let exceptions = report["exceptions"].as_array().unwrap();
+    let counted: Vec<_> = exceptions
+        .iter()
+        .map(|one| json!([one["workers"], one["name"], one["message"], one["count"]]))
+        .collect();
     assert_eq!(
-        report["exceptions"],
-        json!([
-            {"worker_name": "api", "name": "RangeError", "message": "boom", "count": 3},
-            {"worker_name": "other", "name": "Error", "message": "bang", "count": 1},
-        ])
+        counted,
+        [
+            json!([["api"], "RangeError", "boom", 3]),
+            json!([["other"], "Error", "bang", 1]),
+        ]
     );
     let ran = cloud
         .run(&[&["stats", "--worker", "other"], &window[..]].concat())
@@ -211,4 +216,124 @@ async fn stats_halves_a_window_that_is_too_much_for_one_query() {
         "{}",
         ran.stderr
     );
+}
+
+/// An exception at `ms`, thrown in a frame.
+fn exception(ms: i64, worker: &str, message: &str, frame: &str) -> Row {
+    let stack = format!("TypeError: {message}\n    at {frame}\n    at run (index.js:9:{ms})");
+    Row::line(ms, &format!("TypeError: {message}"))
+        .worker(worker)
+        .level("error")
+        .ids(&format!("corr-{ms}"), "r")
+        .kind("exception", &json!({"name": "TypeError", "stack": stack}))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exceptions_with_one_cause_are_one_line() {
+    let cloud = Cloud::with(&[
+        exception(1, "api", "order 41 is gone", "load (orders.js:3:4)"),
+        exception(
+            90_000_000,
+            "api",
+            "order 42 is gone",
+            "load (orders.js:7:1)",
+        ),
+        exception(
+            5,
+            "jobs",
+            "order 0b0f2a1c-5d1e-4c55-9a5f-0d6f1b8f9a10 is gone",
+            "load (orders.js:3:4)",
+        ),
+        // Another function, another cause.
+        exception(6, "api", "order 43 is gone", "save (orders.js:3:4)"),
+    ])
+    .await;
+    let window = ["--since", "2026-11-23", "--until", "2026-11-26", "--utc"];
+    let ran = cloud
+        .run(&[&["stats", "--json"], &window[..]].concat())
+        .await;
+    let exceptions = ran.json()[0]["exceptions"].as_array().unwrap().clone();
+    assert_eq!(exceptions.len(), 3, "{exceptions:#?}");
+    let first = &exceptions[0];
+    assert_eq!(
+        (
+            &first["count"],
+            &first["workers"],
+            &first["frame"],
+            &first["message"]
+        ),
+        (
+            &json!(2),
+            &json!(["api"]),
+            &json!("load (orders.js)"),
+            &json!("TypeError: order <n> is gone")
+        )
+    );
+    assert_eq!(first["first_seen"], "2026-11-23T00:00:00.001Z");
+    assert_eq!(first["last_seen"], "2026-11-24T01:00:00.000Z");
+    assert_eq!(first["trace"], "corr-90000000");
+    let ran = cloud.run(&[&["stats"], &window[..]].concat()).await;
+    ran.says("tailrace trace corr-90000000");
+    ran.says("at load (orders.js); 2026-11-23 00:00:00.001Z to 2026-11-24 01:00:00.000Z");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exceptions_are_all_counted_however_many_differ() {
+    let rows: Vec<_> = (0..3_000)
+        .map(|n| {
+            exception(
+                n * 60,
+                "api",
+                &format!("user {n} is unknown"),
+                "find (users.js:1:1)",
+            )
+        })
+        .collect();
+    let cloud = Cloud::with(&rows).await;
+    let ran = cloud
+        .run(&[
+            "stats",
+            "--json",
+            "--since",
+            "2026-11-23",
+            "--until",
+            "2026-11-24",
+            "--utc",
+        ])
+        .await;
+    let exceptions = ran.json()[0]["exceptions"].as_array().unwrap().clone();
+    assert_eq!(
+        (exceptions.len(), &exceptions[0]["count"]),
+        (1, &json!(3_000))
+    );
+    assert_eq!(ran.stderr, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_week_is_asked_in_slices_of_a_quarter_of_a_day() {
+    let rows: Vec<_> = (1..=7 * 24)
+        .map(|n| Row::line(-n * 3_600_000, "run").kind("invocation", &json!({"latency_ms": n})))
+        .collect();
+    let cloud = Cloud::with(&rows).await;
+    // D1 answers nothing that is longer.
+    cloud.state().longest_window = Some(std::time::Duration::from_secs(6 * 3_600));
+    let ran = cloud
+        .run(&[
+            "stats",
+            "--json",
+            "--since",
+            "2026-11-16",
+            "--until",
+            "2026-11-23",
+            "--utc",
+        ])
+        .await;
+    assert_eq!(
+        ran.json()[0]["workers"][0]["invocations"],
+        7 * 24,
+        "{}",
+        ran.stderr
+    );
+    let calls = cloud.state().calls.len();
+    assert!(calls <= 150, "{calls} calls");
 }

@@ -50,13 +50,13 @@ pub struct GlobalArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Where")]
 pub struct QueueNames {
-    /// Replay records to the queue of this name [default: tail-logs]
+    /// The queue of log records has this name [default: tail-logs]
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub queue: Option<String>,
-    /// Take dead letters from the queue of this name [default: tail-logs-dlq]
+    /// The dead-letter queue has this name [default: tail-logs-dlq]
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub dead_letter_queue: Option<String>,
-    /// Take bodies from the KV namespace of this title [default: tailrace-fallback]
+    /// The KV fallback has this title [default: tailrace-fallback]
     #[arg(long, value_name = "TITLE", value_parser = NonEmptyStringValueParser::new(), hide_short_help = true)]
     pub fallback: Option<String>,
 }

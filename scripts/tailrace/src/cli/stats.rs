@@ -23,8 +23,9 @@ Definitions:
                invocations do not exceed
   records      all stored records by level, invocation records and exceptions
                included
-  exceptions   exception records by Worker, name and the first 200 characters
-               of the message
+  exceptions   exception records that have the same fingerprint: the name; the
+               message's first 200 characters, with ids and numbers replaced;
+               function and file of the top frame, without line and column
 
 D1 counts and groups; this tool merges the counts of slices of time and holds one number per distinct millisecond, so \
 its memory does not grow with the number of invocations.

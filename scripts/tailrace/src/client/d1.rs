@@ -26,12 +26,23 @@ pub struct Database<'a> {
     page_rows: AtomicUsize,
     /// The longest that a statement took since [`Database::take_slowest`] was called, in microseconds.
     slowest: AtomicU64,
+    /// The database's bytes after the last statement; 0 until D1 has said.
+    size: AtomicU64,
 }
 
 #[derive(Deserialize)]
 struct Listed {
     uuid: String,
     name: String,
+}
+
+/// What a statement answers.
+#[derive(Debug, Default)]
+pub struct Table {
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// The rows, each a list of cells.
+    pub rows: Vec<Vec<Value>>,
 }
 
 /// The answer of `…/raw` to one statement.
@@ -46,6 +57,8 @@ struct Raw {
 #[derive(Default, Deserialize)]
 struct Results {
     #[serde(default, deserialize_with = "null_is_default")]
+    columns: Vec<String>,
+    #[serde(default, deserialize_with = "null_is_default")]
     rows: Vec<Vec<Value>>,
 }
 
@@ -54,6 +67,9 @@ struct Meta {
     /// Milliseconds that D1 worked on the statement.
     #[serde(default)]
     duration: Option<f64>,
+    /// Bytes of the database after the statement.
+    #[serde(default)]
+    size_after: Option<f64>,
 }
 
 impl<'a> Database<'a> {
@@ -70,6 +86,7 @@ impl<'a> Database<'a> {
             remembered,
             page_rows: AtomicUsize::new(PAGE_ROWS),
             slowest: AtomicU64::new(0),
+            size: AtomicU64::new(0),
         };
         match client
             .session
@@ -98,6 +115,14 @@ impl<'a> Database<'a> {
     /// # Errors
     /// As the API has them.
     pub async fn query(&self, statement: &Statement) -> Result<Vec<Vec<Value>>, Error> {
+        Ok(self.query_table(statement).await?.rows)
+    }
+
+    /// Returns the rows that a statement answers, with the names of their columns.
+    ///
+    /// # Errors
+    /// As the API has them.
+    pub async fn query_table(&self, statement: &Statement) -> Result<Table, Error> {
         let _turn = self.client.transport.pace.turn().await;
         match self.ask(statement).await {
             Err(error) if self.remembered && error.is_misplaced() => {
@@ -141,7 +166,13 @@ impl<'a> Database<'a> {
         Duration::from_micros(self.slowest.swap(0, Ordering::Relaxed))
     }
 
-    async fn ask(&self, statement: &Statement) -> Result<Vec<Vec<Value>>, Error> {
+    /// Returns the database's bytes, as D1 told them with its last answer.
+    #[must_use]
+    pub fn size_bytes(&self) -> Option<u64> {
+        Some(self.size.load(Ordering::Relaxed)).filter(|size| *size > 0)
+    }
+
+    async fn ask(&self, statement: &Statement) -> Result<Table, Error> {
         let id = self.lock().clone();
         let call = Call::post(
             "query D1",
@@ -158,13 +189,22 @@ impl<'a> Database<'a> {
             .filter_map(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok())
             .reduce(|sum, took| sum + took)
             .unwrap_or_else(|| began.elapsed());
+        if let Some(size) = answer
+            .result
+            .iter()
+            .rev()
+            .find_map(|raw| raw.meta.size_after)
+        {
+            self.size.store(super::whole(size), Ordering::Relaxed);
+        }
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.slowest.fetch_max(micros, Ordering::Relaxed);
-        Ok(answer
-            .result
-            .into_iter()
-            .flat_map(|raw| raw.results.rows)
-            .collect())
+        let mut table = Table::default();
+        for raw in answer.result {
+            table.columns = raw.results.columns;
+            table.rows.extend(raw.results.rows);
+        }
+        Ok(table)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, String> {

@@ -24,6 +24,11 @@ struct Listed {
     title: String,
 }
 
+#[derive(Deserialize)]
+struct Key {
+    name: String,
+}
+
 impl<'a> Namespace<'a> {
     /// The namespace of `title`. Locally it goes by the name of its binding, `FALLBACK`.
     ///
@@ -81,10 +86,6 @@ impl<'a> Namespace<'a> {
     /// # Errors
     /// As the API has them.
     pub async fn list_keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
-        #[derive(Deserialize)]
-        struct Key {
-            name: String,
-        }
         let mut keys = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
@@ -100,6 +101,17 @@ impl<'a> Namespace<'a> {
                 _ => return Ok(keys),
             }
         }
+    }
+
+    /// Returns the first keys, at most 1,000, in order, and whether there are more.
+    ///
+    /// # Errors
+    /// As the API has them.
+    pub async fn first_keys(&self) -> Result<(Vec<String>, bool), Error> {
+        let call = Call::get("list the fallback's keys", self.path("keys"));
+        let page = self.client.list::<Key>(&call).await?;
+        let more = page.info.cursor.is_some_and(|cursor| !cursor.is_empty());
+        Ok((page.result.into_iter().map(|key| key.name).collect(), more))
     }
 
     /// The value of `key`; `None` where it is gone.

@@ -2,9 +2,13 @@
 //!
 //! D1 counts and groups, one slice of time after another; counts add up exactly, so the slices change nothing but the
 //! length of a statement. The slices end with the oldest row, and the time after now is a part of the first: a window may
-//! be as long as one likes. [`figures`] adds the slices up, [`table`] shows them.
+//! be as long as one likes. [`figures`] adds the slices up, [`exceptions`] tells exceptions apart, [`fingerprint`] by what
+//! they have in common, and [`table`] shows it all.
 
+mod cells;
+pub mod exceptions;
 pub mod figures;
+pub mod fingerprint;
 pub mod table;
 
 use std::io::Write;
@@ -67,8 +71,8 @@ pub async fn run(args: &Stats, place: &Place, out: &mut dyn Write) -> Result<Exi
         super::note_below(
             out,
             &format!(
-                "more than {EXCEPTIONS_A_SLICE} different exceptions in one slice of time: rare ones may be missing or \
-                 counted too low; narrow the window or name a --worker"
+                "more than {EXCEPTIONS_A_SLICE} different exceptions in one second: rare ones may be missing or counted too \
+                 low; name a --worker"
             ),
         )?;
     }
@@ -99,6 +103,8 @@ pub async fn measure(
     let _ = database.take_slowest();
     while let Some(slice) = slices.next_slice() {
         match measure_slice(database, workers, &slice).await {
+            // Counted in shorter slices, none is left out.
+            Ok(rows) if rows.exceptions.len() >= EXCEPTIONS_A_SLICE && slices.divide() => {}
             Ok(rows) => {
                 measured.add(&rows);
                 slices.advance(database.take_slowest());
@@ -120,7 +126,7 @@ async fn measure_slice(
         sql::levels(workers, from, to),
         sql::durations(Measure::Latency, workers, from, to),
         sql::durations(Measure::Cpu, workers, from, to),
-        sql::exceptions(workers, from, to, EXCEPTIONS_A_SLICE),
+        exceptions::exceptions(workers, from, to, EXCEPTIONS_A_SLICE),
     ];
     let [levels, latencies, cpu_times, exceptions] = statements
         .each_ref()

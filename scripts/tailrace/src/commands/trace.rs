@@ -173,7 +173,7 @@ pub struct Found {
 
 impl Found {
     /// Returns all records, the invocations' included, by time.
-    fn in_order(&self) -> Vec<&Row> {
+    pub(super) fn in_order(&self) -> Vec<&Row> {
         let mut rows: Vec<_> = self.rows.iter().chain(self.invocations.values()).collect();
         rows.sort_by_key(|row| row.position());
         rows

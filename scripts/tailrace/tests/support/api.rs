@@ -69,6 +69,10 @@ pub struct State {
     pub other_namespaces: usize,
     /// Whether answers leave out, or give as null, whatever the API does not promise.
     pub sparse: bool,
+    /// Bytes of the database.
+    pub database_bytes: u64,
+    /// Workers by name: their tail consumers, and the plain settings that they were deployed with.
+    pub workers: BTreeMap<String, (Vec<&'static str>, Value)>,
     pub(super) next: u64,
 }
 
@@ -106,6 +110,16 @@ impl Default for State {
             kv_page: 1000,
             other_namespaces: 1,
             sparse: false,
+            database_bytes: 120_000_000,
+            workers: BTreeMap::from([
+                ("tail-ingest".to_owned(), (vec![], json!({}))),
+                (
+                    "log-writer".to_owned(),
+                    (vec![], json!({"RETENTION_DAYS": "7"})),
+                ),
+                ("shop-api".to_owned(), (vec!["tail-ingest"], json!({}))),
+                ("other".to_owned(), (vec!["tail-ingest-staging"], json!({}))),
+            ]),
             next: 0,
         }
     }
@@ -257,7 +271,7 @@ impl State {
                     .keys()
                     .filter(|name| named.is_none_or(|named| named == *name))
                     .take(100)
-                    .map(|name| json!({"queue_id": format!("id-{name}"), "queue_name": name}))
+                    .map(|name| self.listed_queue(name))
                     .collect();
                 self.success(&json!(queues), &json!({}))
             }
@@ -265,13 +279,10 @@ impl State {
                 let Some(queue) = self.queues.get(id.trim_start_matches("id-")) else {
                     return failure(404, 11000, "Queue not found");
                 };
-                let consumers = if queue.pull_consumer {
-                    json!([{"type": "http_pull", "settings": {"max_retries": queue.max_retries}}])
-                } else {
-                    json!([{"type": "worker", "script_name": "log-writer"}])
-                };
-                self.success(&consumers, &json!({}))
+                self.success(&json!(queue.listed_consumers()), &json!({}))
             }
+            ("GET", ["queues", id, "metrics"]) => self.metrics(id.trim_start_matches("id-")),
+            ("GET", ["workers", "scripts", rest @ ..]) => self.workers(rest),
             ("POST", ["queues", id, "messages", action]) => {
                 self.messages(id.trim_start_matches("id-"), action, &body)
             }
@@ -317,8 +328,9 @@ impl State {
                     .collect();
                 rows.push(Value::from(cells));
             }
+            let meta = json!({"size_after": self.database_bytes});
             Ok(
-                json!([{"results": {"columns": columns, "rows": rows}, "success": true, "meta": {}}]),
+                json!([{"results": {"columns": columns, "rows": rows}, "success": true, "meta": meta}]),
             )
         };
         match run() {
@@ -350,6 +362,48 @@ impl State {
             || failure(404, 10007, "The specified key does not exist."),
             |object| ResponseTemplate::new(200).set_body_bytes(object.clone()),
         )
+    }
+
+    /// Lists the Workers, or returns one's deployments or settings.
+    fn workers(&self, path: &[&str]) -> ResponseTemplate {
+        let &[name, what] = path else {
+            let scripts: Vec<_> = self
+                .workers
+                .iter()
+                .map(|(name, (consumers, _))| {
+                    let consumers: Vec<_> = consumers
+                        .iter()
+                        .map(|name| json!({"service": name}))
+                        .collect();
+                    json!({"id": name, "tail_consumers": consumers})
+                })
+                .collect();
+            return self.success(&json!(scripts), &json!({}));
+        };
+        let Some((_, settings)) = self.workers.get(name) else {
+            return failure(404, 10007, "This Worker does not exist on your account.");
+        };
+        match what {
+            "deployments" => self.success(
+                &json!({"deployments": [{
+                    "id": "d-2", "created_on": "2026-11-20T10:00:00.123Z", "source": "wrangler", "strategy": "percentage",
+                    "annotations": {"workers/message": "second"},
+                    "versions": [{"version_id": format!("0123abcd-{name}"), "percentage": 100}],
+                }, {"id": "d-1", "versions": [{"version_id": "old", "percentage": 100}]}]}),
+                &json!({}),
+            ),
+            "settings" => {
+                let bindings: Vec<_> = settings
+                    .as_object()
+                    .unwrap()
+                    .iter()
+                    .map(|(name, text)| json!({"name": name, "type": "plain_text", "text": text}))
+                    .chain([json!({"name": "DB", "type": "d1", "id": "db-id"})])
+                    .collect();
+                self.success(&json!({"bindings": bindings}), &json!({}))
+            }
+            _ => failure(404, 7000, "No route for that URI"),
+        }
     }
 
     fn namespaces(&self, title: &str, query: &BTreeMap<String, String>) -> ResponseTemplate {

@@ -27,6 +27,28 @@ pub struct Queue {
     pub pull_consumer: bool,
     pub max_retries: u32,
     pub paused: bool,
+    /// Members of the consumer and its settings that are not as deployed.
+    pub changed: Vec<(&'static str, Value)>,
+    /// Seconds that messages are kept, where that is not as deployed.
+    pub retention: Option<u64>,
+}
+
+impl Queue {
+    /// The consumers as the API lists them.
+    pub(super) fn listed_consumers(&self) -> Vec<Value> {
+        let mut consumer = if self.pull_consumer {
+            json!({"type": "http_pull", "settings": {"max_retries": self.max_retries}})
+        } else {
+            json!({
+                "type": "worker", "script_name": "log-writer", "dead_letter_queue": "tail-logs-dlq",
+                "settings": {"batch_size": 100, "max_wait_time_ms": 5000, "max_retries": 100, "max_concurrency": 2},
+            })
+        };
+        for (pointer, value) in &self.changed {
+            *consumer.pointer_mut(pointer).unwrap() = value.clone();
+        }
+        vec![consumer]
+    }
 }
 
 impl State {
@@ -69,6 +91,37 @@ impl State {
         for message in &mut self.queues.get_mut(queue).unwrap().messages {
             message.lease = None;
         }
+    }
+
+    /// A queue as the API lists it.
+    pub(super) fn listed_queue(&self, name: &str) -> Value {
+        let queue = &self.queues[name];
+        let kept = if queue.pull_consumer {
+            1_209_600
+        } else {
+            345_600
+        };
+        json!({
+            "queue_id": format!("id-{name}"), "queue_name": name, "producers": [], "consumers_total_count": 1,
+            "settings": {
+                "delivery_delay": 0, "delivery_paused": queue.paused,
+                "message_retention_period": queue.retention.unwrap_or(kept),
+            },
+        })
+    }
+
+    /// A queue's backlog as the API tells it.
+    pub(super) fn metrics(&self, name: &str) -> ResponseTemplate {
+        let messages = &self.queues[name].messages;
+        let bytes: usize = messages.iter().map(|message| message.body.len()).sum();
+        let oldest = messages.iter().map(|message| message.timestamp_ms).min();
+        self.success(
+            &json!({
+                "backlog_count": messages.len(), "backlog_bytes": bytes,
+                "oldest_message_timestamp_ms": oldest.unwrap_or(0),
+            }),
+            &json!({}),
+        )
     }
 
     pub(super) fn pull(&mut self, name: &str, body: &Value) -> ResponseTemplate {

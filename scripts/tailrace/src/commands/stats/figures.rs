@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::EXCEPTIONS_A_SLICE;
+use super::cells::{number, text};
+use super::exceptions::{ExceptionReport, Exceptions};
 use crate::histogram::Histogram;
 
 /// The answers for one slice.
@@ -31,8 +33,7 @@ pub struct Figures {
 #[derive(Debug, Default)]
 pub struct Measured {
     workers: BTreeMap<String, Figures>,
-    /// By Worker, name and message.
-    exceptions: BTreeMap<(String, String, String), u64>,
+    exceptions: Exceptions,
     /// Whether a slice had more different exceptions than were taken.
     pub(super) exceptions_cut: bool,
 }
@@ -63,8 +64,7 @@ impl Measured {
         }
         self.exceptions_cut |= slice.exceptions.len() >= EXCEPTIONS_A_SLICE;
         for cells in &slice.exceptions {
-            let key = (text(cells, 0), text(cells, 1), text(cells, 2));
-            *self.exceptions.entry(key).or_default() += number(cells, 3).unwrap_or(0);
+            self.exceptions.add(cells);
         }
     }
 
@@ -94,18 +94,7 @@ impl Measured {
                     .collect(),
             })
             .collect();
-        let mut exceptions: Vec<_> = self
-            .exceptions
-            .iter()
-            .map(|((worker_name, name, message), count)| ExceptionReport {
-                worker_name: worker_name.clone(),
-                name: name.clone(),
-                message: message.clone(),
-                count: *count,
-            })
-            .collect();
-        exceptions.sort_by_key(|exception| std::cmp::Reverse(exception.count));
-        exceptions.truncate(top);
+        let exceptions = self.exceptions.report(top);
         Report {
             since,
             until,
@@ -169,42 +158,4 @@ pub struct WorkerReport {
     pub cpu_time_ms: Percentiles,
     /// Records by level.
     pub records: BTreeMap<String, u64>,
-}
-
-/// One exception.
-#[derive(Debug, Serialize)]
-pub struct ExceptionReport {
-    /// The Worker.
-    pub worker_name: String,
-    /// The error's name.
-    pub name: String,
-    /// The message's first 200 characters.
-    pub message: String,
-    /// How often.
-    pub count: u64,
-}
-
-/// A cell as text; empty for NULL.
-fn text(cells: &[Value], index: usize) -> String {
-    match cells.get(index) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
-        _ => String::new(),
-    }
-}
-
-/// A cell as a whole number; `None` for NULL and below zero.
-fn number(cells: &[Value], index: usize) -> Option<u64> {
-    let value = cells.get(index)?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "it saturates"
-    )]
-    value.as_u64().or_else(|| {
-        value
-            .as_f64()
-            .filter(|value| *value >= 0.0)
-            .map(|value| value as u64)
-    })
 }

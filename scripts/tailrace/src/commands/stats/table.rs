@@ -2,7 +2,8 @@
 
 use log_record::Level;
 
-use super::figures::{ExceptionReport, Percentiles, Report, WorkerReport};
+use super::exceptions::ExceptionReport;
+use super::figures::{Percentiles, Report, WorkerReport};
 use crate::output;
 use crate::time::{self, Zone};
 
@@ -44,6 +45,7 @@ pub fn render(report: &Report, zone: &Zone, width: Option<usize>) -> Vec<String>
         lines.push(output::paint(output::STRONG, "TOP EXCEPTIONS"));
         for exception in &report.exceptions {
             lines.push(exception_line(exception, width));
+            lines.push(exception_detail(exception, zone, width));
         }
     }
     lines
@@ -121,7 +123,7 @@ const LIST_COLUMNS: usize = 29;
 
 fn exception_line(exception: &ExceptionReport, width: Option<usize>) -> String {
     let count = format!("{:>8}", output::grouped(exception.count));
-    let mut worker = output::safe(&exception.worker_name);
+    let mut worker = output::safe(&exception.workers.join(", "));
     if let Some(width) = width {
         let room = width.saturating_sub(count.len() + 4 + MESSAGE_COLUMNS);
         worker = output::cut(&worker, room.clamp(NAME_LEAST_COLUMNS, NAME_COLUMNS));
@@ -139,6 +141,26 @@ fn exception_line(exception: &ExceptionReport, width: Option<usize>) -> String {
         output::paint(output::WORKER, &worker),
         output::paint(output::BAD, &message)
     )
+}
+
+/// Returns where an exception was thrown, since when it has been, and how to see one of them.
+fn exception_detail(exception: &ExceptionReport, zone: &Zone, width: Option<usize>) -> String {
+    let mut parts = Vec::new();
+    if !exception.frame.is_empty() {
+        parts.push(format!("at {}", output::safe(&exception.frame)));
+    }
+    parts.push(format!(
+        "{} to {}",
+        time::shown(&exception.first_seen, zone),
+        time::shown(&exception.last_seen, zone)
+    ));
+    parts.push(format!("tailrace trace {}", output::safe(&exception.trace)));
+    let text = format!("{:10}{}", "", parts.join("; "));
+    let text = match width {
+        Some(width) => output::cut(&text, width),
+        None => text,
+    };
+    output::paint(output::FAINT, &text)
 }
 
 fn percentiles(of: &Percentiles) -> String {
@@ -181,17 +203,30 @@ mod tests {
     #[test]
     fn an_exception_fits_whatever_its_worker_is_called() {
         let exception = ExceptionReport {
-            worker_name: "long-name".repeat(7),
+            fingerprint: "0123abcd".to_owned(),
             name: "TypeError".to_owned(),
             message: "x is undefined, and more words than fit in any line".to_owned(),
+            frame: "handler (index.js)".to_owned(),
             count: 12_345,
+            workers: vec!["long-name".repeat(7)],
+            first_seen: "2026-11-23T00:00:00.000Z".to_owned(),
+            last_seen: "2026-11-23T10:00:00.000Z".to_owned(),
+            trace: "corr".to_owned(),
         };
         for width in [60, 80, 120] {
             let line = exception_line(&exception, Some(width));
             let plain = anstream::adapter::strip_str(&line).to_string();
             assert!(output::columns(&plain) <= width, "{width}: {plain}");
             assert!(plain.contains("TypeError"), "{plain}");
+            let detail = exception_detail(&exception, &Zone::Utc, Some(width));
+            assert!(output::columns(&anstream::adapter::strip_str(&detail).to_string()) <= width);
         }
-        assert!(exception_line(&exception, None).contains(&exception.worker_name));
+        assert!(exception_line(&exception, None).contains(&exception.workers[0]));
+        let detail = exception_detail(&exception, &Zone::Utc, None);
+        assert!(
+            detail.contains("at handler (index.js); 2026-11-23 00:00:00.000Z to"),
+            "{detail}"
+        );
+        assert!(detail.contains("tailrace trace corr"), "{detail}");
     }
 }

@@ -1,0 +1,165 @@
+//! `tailrace sql`: any question, and nothing but questions.
+//!
+//! [`question`] lets only statements through that read, and bounds their rows; [`table`] shows the answer.
+
+pub mod question;
+mod table;
+
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write};
+use std::process::ExitCode;
+
+use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde_json::Value;
+
+use crate::cli::{Format, Sql};
+use crate::client::d1::{Database, Table};
+use crate::place::Place;
+use crate::{Error, output};
+
+use question::Question;
+
+/// The longest statement that D1 takes. (D1 limits: 100 KB.)
+const STATEMENT_BYTES: u64 = 100_000;
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Error::Usage`] where the statement is not one that only reads; else as the API has them.
+pub async fn run(args: &Sql, place: &Place, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    let text = if args.statement == "-" {
+        read_statement()?
+    } else {
+        args.statement.clone()
+    };
+    let question = Question::read(&text).map_err(Error::Usage)?;
+    let client = super::connect(place).await?;
+    let database = super::open(&client, place).await?;
+    if !args.yes {
+        confirm(&scans(&database, &question).await?)?;
+    }
+    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let answer = ask(&database, &question, limit).await?;
+    if is_json(args, place) {
+        for row in &answer.table.rows {
+            super::json_line(out, &NamedRow(&answer.table.columns, row))?;
+        }
+    } else {
+        let (lines, is_cut) = table::render(&answer.table, output::width());
+        for text in lines {
+            super::line(out, &text)?;
+        }
+        if is_cut {
+            super::note_below(out, "long cells are cut; -o json has them whole")?;
+        }
+    }
+    if answer.is_cut {
+        super::note_below(
+            out,
+            &format!("there are more than {limit} rows; ask for more with --limit"),
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What D1 answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// At most as many rows as asked for.
+    pub table: Table,
+    /// Whether there are more.
+    pub is_cut: bool,
+}
+
+/// Asks D1 for at most `limit` rows.
+///
+/// # Errors
+/// As the API has them.
+pub async fn ask(
+    database: &Database<'_>,
+    question: &Question,
+    limit: usize,
+) -> Result<Answer, Error> {
+    // One more row tells whether there are more.
+    let statement = question.statement(limit.saturating_add(1));
+    let mut table = database.query_table(&statement).await?;
+    let is_cut = table.rows.len() > limit;
+    table.rows.truncate(limit);
+    Ok(Answer { table, is_cut })
+}
+
+/// Returns the steps of D1's plan that read all of `tail_logs`, or all of one of its indexes.
+///
+/// # Errors
+/// As the API has them.
+pub async fn scans(database: &Database<'_>, question: &Question) -> Result<Vec<String>, Error> {
+    let Some(plan) = question.plan() else {
+        return Ok(Vec::new());
+    };
+    let steps = database.query(&plan).await?;
+    // `id, parent, notused, detail`.
+    let details = steps.iter().filter_map(|cells| cells.last()?.as_str());
+    Ok(details
+        .filter(|detail| question.is_scan(detail))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Asks whether a statement with such a plan shall run.
+fn confirm(scans: &[String]) -> Result<(), Error> {
+    if scans.is_empty() {
+        return Ok(());
+    }
+    let scan = Error::Scan {
+        steps: scans.join("; "),
+        consent: "run it with --yes",
+    };
+    if !std::io::stdin().is_terminal() || !output::is_watched() {
+        return Err(scan);
+    }
+    output::say_line(&output::safe(&scan.to_string()));
+    output::ask_user("Run it? [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(Error::io("standard input"))?;
+    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        return Ok(());
+    }
+    Err(Error::Usage("the statement was not sent".to_owned()))
+}
+
+fn read_statement() -> Result<String, Error> {
+    let mut text = String::new();
+    std::io::stdin()
+        .lock()
+        .take(STATEMENT_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(Error::io("standard input"))?;
+    Ok(text)
+}
+
+/// Returns whether rows are printed as JSON: as asked for, else in a pipe.
+fn is_json(args: &Sql, place: &Place) -> bool {
+    if args.format.json {
+        return true;
+    }
+    match args.format.output.or(place.output) {
+        Some(format) => format == Format::Json,
+        None => !std::io::stdout().is_terminal(),
+    }
+}
+
+/// A row as an object, its members in the order of the columns.
+struct NamedRow<'a>(&'a [String], &'a [Value]);
+
+impl Serialize for NamedRow<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.1.len()))?;
+        for (name, value) in self.0.iter().zip(self.1) {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
