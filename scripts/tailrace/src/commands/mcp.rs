@@ -1,7 +1,7 @@
 //! `tailrace mcp`: the tool's questions for the assistant in an editor, over the Model Context Protocol on standard input
 //! and output. The SDK is the protocol's own, `rmcp`.
 //!
-//! [`input`] has what each tool takes, [`tools`] asks, and [`answer`] bounds what is answered and marks what Workers logged:
+//! `input` has what each tool takes, `tools` asks, and `answer` bounds what is answered and marks what Workers logged:
 //! logs hold text that anybody may have sent, and an assistant must take none of it for an instruction. Nothing here writes.
 
 mod answer;

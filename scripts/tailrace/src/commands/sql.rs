@@ -1,6 +1,6 @@
 //! `tailrace sql`: any question, and nothing but questions.
 //!
-//! [`question`] lets only statements through that read, and bounds their rows; [`table`] shows the answer.
+//! [`question`] lets only statements through that read, and bounds their rows; `table` shows the answer.
 
 pub mod question;
 mod table;

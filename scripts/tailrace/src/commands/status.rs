@@ -1,7 +1,7 @@
 //! `tailrace status`: whether the pipeline is well.
 //!
-//! [`look`] asks for what there is, part by part and all at once; [`judge`] holds it against limits and against what was
-//! deployed ([`expected`]); [`report`] is the answer, which [`print`] shows.
+//! [`look`] asks for what there is, part by part and all at once; `judge` holds it against limits and against what was
+//! deployed (`expected`); [`report`] is the answer, which `print` shows.
 
 mod expected;
 mod judge;
