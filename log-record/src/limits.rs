@@ -1,4 +1,4 @@
-//! What the platform allows, and the budgets this project derives from it. Units are in the names.
+//! The platform's limits, and the budgets this project derives from it. Units are in the names.
 //!
 //! Sources: Cloudflare's documentation of Queues limits, D1 limits and KV limits, where 1 KB is 1,000 bytes.
 

@@ -1,4 +1,4 @@
-//! What must hold for any input: nothing panics, no limit is exceeded, order is kept, nothing is lost.
+//! Properties of any input: nothing panics, no limit is exceeded, order is kept, nothing is lost.
 #![allow(clippy::unwrap_used, clippy::string_slice)]
 
 use log_record::envelope::Pushed;

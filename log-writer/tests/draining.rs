@@ -1,4 +1,4 @@
-//! What fell into KV comes back: into D1, or onto the dead-letter queue.
+//! The drain: what fell into KV comes back: into D1, or onto the dead-letter queue.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 

@@ -1,4 +1,4 @@
-//! What arrives in D1 where nothing fails, over real SQL.
+//! The rows that arrive in D1 where nothing fails, over real SQL.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 

@@ -1,4 +1,4 @@
-//! What an operator can set: wrangler `vars`, each with a safe default. A malformed one keeps its default and gives one
+//! Settings of an operator: wrangler `vars`, each with a safe default. A malformed one keeps its default and gives one
 //! warning; none stops the Worker.
 
 use log_record::Level;
@@ -48,7 +48,7 @@ pub const CORRELATION_HEADERS: [&str; 10] = [
     "x-request-id",
 ];
 
-/// Which request headers are stored.
+/// The request headers that are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Headers {
     /// Every one.

@@ -98,7 +98,7 @@ fn number_texts(value: &mut Value, count: &mut usize) {
     }
 }
 
-/// How an argument is passed to `console`.
+/// Ways of passing an argument to `console`.
 #[derive(Clone, Copy, Debug)]
 enum Form {
     AsItIs,

@@ -1,4 +1,4 @@
-//! What must hold for any input: nothing panics, nothing is lost, every limit is kept, no listed secret gets through.
+//! Properties of any input: nothing panics, nothing is lost, every limit is kept, no listed secret gets through.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeSet;
@@ -105,7 +105,7 @@ fn pointers(value: &Value, at: &str, out: &mut Vec<String>) {
     }
 }
 
-/// How many records an item must give.
+/// Returns the number of records that an item must give.
 fn expected(item: &Value) -> usize {
     let list = |name| item.get(name).and_then(Value::as_array).map_or(0, Vec::len);
     1 + list("logs") + list("exceptions") + list("diagnosticsChannelEvents")

@@ -1,4 +1,4 @@
-//! What the rows read like once SQLite has taken them apart as log-writer does: strings survive in full.
+//! The rows once SQLite has taken them apart as log-writer does: strings survive in full.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use log_record::{Envelope, RecordView};

@@ -1,4 +1,4 @@
-//! Why an outside call (a queue, KV, D1, R2) did not do its work.
+//! The reasons for which an outside call (a queue, KV, D1, R2) did not do its work.
 
 use thiserror::Error;
 

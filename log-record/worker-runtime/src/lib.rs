@@ -1,4 +1,4 @@
-//! What both Workers need, once: `tail-ingest` and `log-writer` are built on it alike.
+//! The parts that both Workers need, once: `tail-ingest` and `log-writer` are built on it alike.
 //!
 //! In reading order:
 //! - [`settings`]: reads a Worker's `vars`; a malformed one keeps its default and is named;

@@ -1,4 +1,4 @@
-//! What a Worker says about itself: one JSON object a line, `{"level":…,"event":…,"message":…,…}`. Numbers, codes from
+//! Log lines of a Worker about itself: one JSON object a line, `{"level":…,"event":…,"message":…,…}`. Numbers, codes from
 //! closed sets and the platform's own error texts; never a payload.
 
 use log_record::Level;

@@ -16,7 +16,7 @@ pub(super) struct SliceMessage<'m> {
     pub(super) records: &'m [RecordView<'m>],
     /// For each record, whether it should be a row.
     pub(super) is_row: Vec<bool>,
-    /// What D1 said of each record that was to become a row.
+    /// D1's answer about each record that was to become a row.
     pub(super) statuses: Vec<Option<RecordStatus>>,
     /// The delay after which it comes again, whatever D1 said.
     pub(super) retry: Option<Delay>,

@@ -1,4 +1,4 @@
-//! What callers get: JSON with the correlation id in body and header, errors included.
+//! Answers to callers: JSON with the correlation id in body and header, errors included.
 
 use serde_json::{Value, json};
 

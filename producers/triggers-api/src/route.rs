@@ -11,7 +11,7 @@ pub enum Route {
     DebugPlain,
 }
 
-/// Why there is no route.
+/// The reason why a request has no route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoRoute {
     /// No such path.

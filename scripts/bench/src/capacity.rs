@@ -1,4 +1,4 @@
-//! What a load needs, what it costs a month, and which limit binds first: arithmetic from what the bench measured, the
+//! The needs of a load, its cost a month, and which limit binds first: arithmetic from what the bench measured, the
 //! platform's limits and its prices, and a simulation, second by second, of an outage of D1 and the time after it.
 
 pub mod constants;
@@ -28,7 +28,7 @@ pub struct Load {
     pub outage_minutes: f64,
 }
 
-/// What a load needs.
+/// The needs of a load.
 #[derive(Clone, Debug)]
 pub struct Capacity {
     load: Load,
@@ -46,7 +46,7 @@ pub struct Capacity {
     pub databases: f64,
     /// Each limit, and at how many logs a second it binds; the first to bind comes first.
     pub limits: Vec<(&'static str, f64)>,
-    /// What the simulation saw.
+    /// Result of the simulation.
     pub outage: Outage,
     /// Dollars a month: what for, and how much, without what is included.
     pub bill: Vec<(&'static str, f64)>,

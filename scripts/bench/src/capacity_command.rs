@@ -12,7 +12,7 @@ pub(crate) struct Arguments {
     /// The length of such a line in bytes, on average
     #[arg(long, value_name = "N")]
     bytes: f64,
-    /// How many lines a request logs, on average
+    /// Lines that a request logs, on average
     #[arg(long, value_name = "N", default_value_t = 10.0)]
     lines_per_request: f64,
     /// The time that logs are kept

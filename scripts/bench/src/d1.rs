@@ -294,7 +294,7 @@ impl Place {
         }
     }
 
-    /// How many rows a sample has. Random keys in a large table touch other pages with every row: a few are enough.
+    /// Returns the rows of a sample. Random keys in a large table touch other pages with every row: a few are enough.
     fn rows(&self, plan: &Plan) -> u64 {
         if self.schema == STORY && self.existing > 0 {
             plan.d1_rows / 5

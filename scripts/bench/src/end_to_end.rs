@@ -40,9 +40,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 struct Design {
     name: &'static str,
     local: Local,
-    /// Where the producer itself answers.
+    /// Port of the producer itself.
     port: u16,
-    /// Where its queue's batch is filled up, if it has one.
+    /// Port of the Worker that fills up the queue's batch, if it has one.
     fill: Option<u16>,
     database: Database,
     /// What it stores, and where.

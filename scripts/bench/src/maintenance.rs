@@ -1,4 +1,4 @@
-//! What happens on a table with many rows besides writing it: the rotation, and the operator's tool, searching and
+//! Work on a table with many rows besides writing it: the rotation, and the operator's tool, searching and
 //! replaying.
 
 use std::fs;
@@ -26,7 +26,7 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 /// Records of one dead letter: what a message of some 45 kB leaves behind.
 const LETTER_RECORDS: u64 = 100;
 
-/// One row in so many is not old enough to go.
+/// One row in ten is not old enough to go.
 const STAYING: u64 = 10;
 
 /// The longest of 95 of 100 calls of the rotation, by D1's own `meta.duration`.
@@ -34,7 +34,7 @@ pub const MOST_CALLS: &str = "95 of 100 calls, ms";
 /// Rows that D1 read for a deleted row.
 pub const ROWS_READ: &str = "rows read/row";
 
-/// Returns the case of a rotation of so many rows.
+/// Returns the case of a rotation of `rows` rows.
 #[must_use]
 pub fn rotation_case(rows: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]

@@ -12,7 +12,7 @@ use crate::plan::{Plan, take_turns};
 use crate::report::{Better, Report, Table};
 use crate::workerd::{self, Module, Workerd};
 
-/// How the tail Workers are called in the tables.
+/// Names of the tail Workers in the tables.
 pub const STORY: &str = "TypeScript, story";
 /// TypeScript with what helped in Rust.
 pub const TUNED: &str = "TypeScript, tuned";
@@ -27,7 +27,7 @@ pub fn loop_case(events: u64) -> String {
     format!("{events} × 10")
 }
 
-/// One event with so many lines.
+/// Returns the case of one event with `lines` lines.
 #[must_use]
 pub fn real_case(lines: u64) -> String {
     format!("1 × {lines}")
@@ -62,7 +62,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         "Normalizing, a real trace event over and over",
         "µs CPU/log",
         Better::Lower,
-        "One real trace event of so many lines, as the runtime handed it to a real tail handler, which then calls the \
+        "One real trace event of that many lines, as the runtime handed it to a real tail handler, which then calls the \
          tail Worker on it over and over. Processor time of the workerd process.",
     );
     let mut fresh = Table::new(
@@ -70,7 +70,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         "Normalizing, a new real trace event each call",
         "µs/log",
         Better::Lower,
-        "One real trace event of so many lines, each in a call of its own, as in production: unlike the loops, this has \
+        "One real trace event of that many lines, each in a call of its own, as in production: unlike the loops, this has \
          in it what the runtime does when a field of the event is first read. Timed around each call in the tail handler, \
          whose clock has whole milliseconds; over thousands of calls that averages out.",
     );
@@ -146,7 +146,7 @@ fn messages(candidates: &[Candidate]) -> Result<Table> {
         "On the queue",
         "",
         Better::Lower,
-        "What the tail Workers hand to the queue for requests of so many lines. A log is a console line; each request's \
+        "What the tail Workers hand to the queue for requests of that many lines. A log is a console line; each request's \
          invocation record is in its share.",
     );
     for lines in [1, 10, 100, 1_000] {

@@ -1,10 +1,10 @@
-//! How much of everything is done. The full plan takes about a quarter of an hour on two cores, the quick one a few
+//! The amount of each measurement. The full plan takes about a quarter of an hour on two cores, the quick one a few
 //! minutes, with fewer rounds and without a million rows.
 
-/// How much of everything is done.
+/// The amount of each measurement.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Whether this is the quick plan.
+    /// True for the quick plan.
     pub quick: bool,
     /// Rounds of normalizing.
     pub normalize_rounds: usize,

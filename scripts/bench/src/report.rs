@@ -1,4 +1,4 @@
-//! What a run measured: tables, and the facts that a reader needs to judge them. `bars` looks at the tables, `render`
+//! The result of a run: tables, and the facts that a reader needs to judge them. `bars` looks at the tables, `render`
 //! writes them.
 
 use serde::Serialize;
@@ -13,11 +13,11 @@ pub struct Report {
     pub facts: Vec<(String, String)>,
     /// The tables, in order.
     pub tables: Vec<Table>,
-    /// What was asked for, and whether it was reached.
+    /// The targets, with what was measured.
     pub bars: Vec<Verdict>,
 }
 
-/// Which values are better.
+/// The direction in which values are better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Better {
@@ -30,15 +30,15 @@ pub enum Better {
 /// Measurements of the same unit.
 #[derive(Clone, Debug, Serialize)]
 pub struct Table {
-    /// What bars name it by.
+    /// Name for the targets.
     pub name: &'static str,
-    /// What a reader knows it by.
+    /// Title for readers.
     pub title: String,
-    /// How it was measured.
+    /// Method of measuring.
     pub method: String,
     /// The values' unit.
     pub unit: &'static str,
-    /// Which values are better.
+    /// The direction in which values are better.
     pub better: Better,
     /// The measurements.
     pub lines: Vec<Line>,
@@ -49,11 +49,11 @@ pub struct Table {
 pub struct Line {
     /// The circumstances; lines of the same case are compared with each other.
     pub case: String,
-    /// What was measured.
+    /// The measured thing.
     pub subject: String,
     /// The values, one a round.
     pub samples: Samples,
-    /// Whether the case's other lines are compared with this one.
+    /// True if the case's other lines are compared with this one.
     pub baseline: bool,
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use rusqlite::{Connection, params};
 
-/// How ids are made.
+/// Kinds of ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ids {
     /// Random, UUID version 4.

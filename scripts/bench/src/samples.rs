@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// What several rounds measured.
+/// The values of several rounds.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Samples(Vec<f64>);
 
@@ -24,7 +24,7 @@ impl Samples {
         &self.0
     }
 
-    /// How many there are.
+    /// Returns the number of values.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.len()

@@ -8,11 +8,11 @@ use crate::samples::Samples;
 /// One target, and what a run measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verdict {
-    /// What is measured.
+    /// Name of the measured value.
     pub what: String,
     /// The target.
     pub target: Limit,
-    /// What the rounds of this run measured; `None` if it did not measure it.
+    /// The values of this run's rounds; `None` if it did not measure it.
     pub measured: Option<Samples>,
 }
 
@@ -26,7 +26,7 @@ pub enum Limit {
     AtMost(f64, &'static str),
 }
 
-/// Whether a target is reached.
+/// The relation of a measured interval to its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// The whole interval is on the right side of the target.

@@ -1,4 +1,4 @@
-//! What a log costs in counts, which no machine changes: rows written, messages, bytes on the queue. The bench measures
+//! The cost of a log in counts, which no machine changes: rows written, messages, bytes on the queue. The bench measures
 //! the same in the runtime; times are measured there alone.
 #![allow(
     clippy::unwrap_used,

@@ -18,7 +18,7 @@ use crate::workspace::Workspace;
 /// about five seconds.
 const START: Duration = Duration::from_secs(90);
 
-/// Where `wrangler dev` writes its own and the Workers' output.
+/// File of `wrangler dev`'s own and the Workers' output.
 #[derive(Clone, Debug)]
 pub enum Output {
     /// To the terminal.
@@ -29,7 +29,7 @@ pub enum Output {
     Quiet(PathBuf),
 }
 
-/// Where the server with its state under `state` says which Workers it runs, for the servers of other Workers to find them
+/// Returns the folder in which the server with its state under `state` says which Workers it runs, for the servers of other Workers to find them
 /// by name. One of its own, so that systems side by side do not take each other's.
 #[must_use]
 pub fn registry(state: &Path) -> PathBuf {
@@ -276,7 +276,7 @@ impl DevServer {
 /// Applies the migrations of the log-writer configuration at `config` to the local database under `state`.
 ///
 /// # Errors
-/// When wrangler fails; with its output.
+/// Fails if wrangler fails, with its output.
 pub fn migrate(workspace: &Workspace, config: &Path, state: &Path) -> Result<()> {
     let mut command = workspace.command("wrangler")?;
     command

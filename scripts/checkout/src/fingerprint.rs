@@ -34,7 +34,7 @@ impl Fingerprint {
     /// exist counts as such.
     ///
     /// # Errors
-    /// When something cannot be read.
+    /// Fails if something cannot be read.
     pub fn add_path(&mut self, path: &Path) -> Result<()> {
         let name = path.strip_prefix(&self.root).unwrap_or(path);
         self.add_bytes(name.to_string_lossy().as_bytes());

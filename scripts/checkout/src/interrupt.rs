@@ -1,4 +1,4 @@
-//! What happens on SIGINT, SIGTERM and SIGHUP: everything that was started is ended, every temporary folder is removed,
+//! The answer to SIGINT, SIGTERM and SIGHUP: everything that was started is ended, every temporary folder is removed,
 //! and then the process ends of the signal.
 
 use std::sync::Once;

@@ -138,7 +138,7 @@ pub fn run(command: &mut Command) -> Result<ExitStatus> {
 /// The output of a command.
 #[derive(Debug)]
 pub struct Printed {
-    /// Whether it succeeded.
+    /// True if it succeeded.
     pub status: ExitStatus,
     /// On standard output.
     pub stdout: String,

@@ -1,4 +1,4 @@
-//! What this process has to clean up when it ends early: process groups and temporary folders.
+//! The things that this process cleans up when it ends early: process groups and temporary folders.
 
 use std::fs;
 use std::mem;

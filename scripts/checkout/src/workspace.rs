@@ -1,4 +1,4 @@
-//! Where things are in a checkout, and the pinned tools that set-up puts into it.
+//! The places in a checkout, and the pinned tools that set-up puts into it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -76,7 +76,7 @@ impl Workspace {
         self.root.join("wrangler")
     }
 
-    /// Where set-up installs the tools that come from crates.io.
+    /// Returns the folder into which set-up installs the tools from crates.io.
     #[must_use]
     pub fn tools_dir(&self) -> PathBuf {
         self.root.join(".tools")

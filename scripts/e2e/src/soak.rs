@@ -22,22 +22,22 @@ use crate::database::Database;
 use crate::probes::record_keys;
 use crate::system::{System, SystemBuilder};
 
-/// What to run.
+/// Options of a soak.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many log lines to make; each request adds an invocation record.
+    /// Log lines to make; each request adds an invocation record.
     pub lines: u64,
-    /// How many lines each request logs.
+    /// Lines that each request logs.
     pub lines_per_request: u64,
-    /// How many requests are under way at once.
+    /// Requests under way at once.
     pub concurrency: u64,
-    /// What the faults' times are drawn from.
+    /// Seed of the faults' times.
     pub seed: u64,
     /// The records that become rows beside the archive; `None` without an archive.
     pub archive: Option<Rows>,
 }
 
-/// Where every record ended.
+/// The places where the records ended.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     /// Records that were made: lines, invocations, and those in messages put onto the queue directly.
@@ -70,7 +70,7 @@ pub struct Ledger {
     pub bad_bodies: u64,
     /// Dead letters that hold a body.
     pub bad_bodies_found: u64,
-    /// How often the database was locked.
+    /// Times that the database was locked.
     pub locks: u64,
     /// The most memory workerd had, in bytes.
     pub peak_memory_bytes: u64,
@@ -265,7 +265,7 @@ fn lock_now_and_then(
     Ok(())
 }
 
-/// A body that is no envelope, one of a version still unknown, and an envelope whose second record D1 rejects.
+/// A body that is not an envelope, one of a version still unknown, and an envelope whose second record D1 rejects.
 fn bad_messages(request: u64) -> Vec<String> {
     let row = |position: u64, level: &str| {
         json!([

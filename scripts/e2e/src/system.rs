@@ -13,7 +13,7 @@ use crate::database::Database;
 /// The bearer token that triggers-api takes in a test.
 pub const API_TOKEN: &str = "local-test-token";
 
-/// What to run, and how it differs from the configurations under `wrangler/`.
+/// The Workers to run, and their differences from the configurations under `wrangler/`.
 #[derive(Debug)]
 pub struct SystemBuilder {
     workspace: Workspace,
@@ -159,7 +159,7 @@ impl System {
         Database::open(&self.state)
     }
 
-    /// Where wrangler keeps the local databases, queues and KV.
+    /// Returns the folder of the local databases, queues and KV.
     #[must_use]
     pub fn state(&self) -> &Path {
         &self.state
@@ -168,7 +168,7 @@ impl System {
     /// Applies the migrations while the system runs.
     ///
     /// # Errors
-    /// When wrangler fails; with its output.
+    /// Fails if wrangler fails, with its output.
     pub fn migrate(&self) -> Result<()> {
         migrate(
             &self.workspace,

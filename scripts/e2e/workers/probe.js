@@ -8,7 +8,7 @@ export default {
     const url = new URL(request.url);
     switch (url.pathname) {
       case "/send": {
-        // Body: a JSON array of message bodies, each sent as text unless it is no string (then as JSON).
+        // Body: a JSON array of message bodies, each sent as text unless it is not a string (then as JSON).
         const bodies = await request.json();
         const messages = bodies.map((body) => ({
           body,

@@ -1,4 +1,4 @@
-//! How far a run has come with things that are counted.
+//! Progress with things that are counted.
 
 use std::time::{Duration, Instant};
 

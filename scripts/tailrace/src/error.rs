@@ -1,4 +1,4 @@
-//! What can go wrong, in words for whoever ran the command; each error knows the next step and the exit code.
+//! Errors in words for whoever ran the command; each error knows the next step and the exit code.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;

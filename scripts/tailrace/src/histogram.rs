@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-/// How often each value occurred.
+/// Number of occurrences of each value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram(BTreeMap<u64, u64>);
 
@@ -18,7 +18,7 @@ impl Histogram {
         }
     }
 
-    /// How many values were counted.
+    /// Returns the number of counted values.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.values().sum()

@@ -15,7 +15,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 /// Worker names.
 pub const WORKER: Style = AnsiColor::Cyan.on_default();
-/// What matters less: times, ids, frames.
+/// Style of what matters less: times, ids, frames.
 pub const FAINT: Style = Style::new().effects(Effects::DIMMED);
 /// Headings.
 pub const STRONG: Style = Style::new().effects(Effects::BOLD);

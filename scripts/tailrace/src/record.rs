@@ -58,7 +58,7 @@ pub struct Row {
     pub correlation_id: Option<String>,
     /// `debug`, `info`, `warn` or `error`.
     pub log_level: String,
-    /// What a person reads.
+    /// The text that a person reads.
     pub message: String,
     /// The context as it is stored; a JSON string where the column holds no JSON.
     pub context: Box<RawValue>,

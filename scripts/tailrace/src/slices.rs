@@ -14,7 +14,7 @@ const LONGEST_MS: i64 = 6 * 3_600_000;
 /// The shortest slice: below it a failure is a failure.
 const SHORTEST_MS: i64 = 1_000;
 
-/// What a statement should take of D1's time: half of what is allowed at the median, as a slice can hold twice as much as
+/// Time of D1 that a statement should take: half of what is allowed at the median, as a slice can hold twice as much as
 /// the one before.
 const TARGET: Duration = Duration::from_millis(250);
 

@@ -281,7 +281,7 @@ pub fn levels(workers: &[String], from: &str, to: &str) -> Statement {
     }
 }
 
-/// What an invocation is measured by.
+/// The measured values of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
     /// Wall time: `latency_ms` of the context.

@@ -1,4 +1,4 @@
-//! What the commands have in common: getting in, what goes wrong, and what is said about it.
+//! The common parts of commands: getting in, errors, and what is said about them.
 
 #![allow(
     clippy::unwrap_used,

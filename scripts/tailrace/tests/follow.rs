@@ -228,7 +228,7 @@ async fn a_deep_look_that_is_too_slow_is_divided() {
     assert_eq!(shown.len(), 297);
 }
 
-/// How late a row was when it was stored counts, not how old it is when it is looked for: between two looks may be an
+/// A row's lateness when it was stored counts, not its age when it is looked for: between two looks may be an
 /// hour's `--interval`, an outage, or the sleep of a laptop.
 #[tokio::test]
 async fn rows_in_time_are_shown_however_old_the_last_look_is() {

@@ -19,7 +19,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::process::{Child, ChildStdin};
 use tokio::time::timeout;
 
-/// What a busy machine may take.
+/// Time that a busy machine may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
 const EVENT: &str = r#"{"scriptName":"api","outcome":"ok","eventTimestamp":1795456626376,"event":{"request":{"url":"https://x.test/events","method":"POST","headers":{}},"response":{"status":202}},"logs":[{"timestamp":1795456626377,"level":"log","message":["hello"]}],"exceptions":[],"diagnosticsChannelEvents":[]}"#;

@@ -92,7 +92,7 @@ async fn a_part_of_the_records_is_never_passed_off_as_all() {
     }
 }
 
-/// What was read before a failure is on the screen by then.
+/// Rows that were read before a failure are on the screen by then.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_read_is_printed_page_by_page() {
     let rows: Vec<_> = (0..600).map(|n| Row::line(n, &format!("m{n}"))).collect();

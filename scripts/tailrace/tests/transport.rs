@@ -1,4 +1,4 @@
-//! What lies below the API: certificates, and how many statements are under way at once.
+//! The transport below the API: certificates, and how many statements are under way at once.
 
 #![expect(
     clippy::unwrap_used,
@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// What D1 does: a database that is found, and that has no rows.
+/// A D1 database that is found, and that has no rows.
 fn answer(path: &str) -> &'static str {
     if path.ends_with("/raw") {
         r#"{"success": true, "errors": [], "result": [{"results": {"columns": [], "rows": []}}]}"#

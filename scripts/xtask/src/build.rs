@@ -1,6 +1,6 @@
 //! Compiles Workers to Wasm with worker-build, where their sources have changed since the last time.
 //!
-//! What is run and uploaded has no names of functions: they are a tenth of it. `build/index_bg.names` has them, for
+//! The Wasm that is run and uploaded has no names of functions: they are a tenth of it. `build/index_bg.names` has them, for
 //! stack traces: a line for each `wasm-function[N]`.
 
 use std::fs;
@@ -43,7 +43,7 @@ pub(crate) fn all(workspace: &Workspace) -> Result<()> {
         .try_for_each(|(name, folder)| worker(workspace, name, folder))
 }
 
-/// How wasm-opt goes over the Wasm that worker-build leaves. The features are those that worker-build allows, and the SIMD
+/// Options of wasm-opt for the Wasm that worker-build leaves. The features are those that worker-build allows, and the SIMD
 /// that `.cargo/config.toml` turns on; no more, since the runtime must know them.
 const WASM_OPT: [&str; 10] = [
     "--enable-mutable-globals",

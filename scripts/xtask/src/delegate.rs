@@ -9,7 +9,7 @@ use checkout::{Scratch, Workspace, process};
 use crate::step::cargo;
 use crate::{build, setup};
 
-/// What such a command is given.
+/// Arguments of such a command.
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Arguments {

@@ -1,4 +1,4 @@
-//! What `cargo xtask` says on the terminal, and the commands it runs.
+//! Output of `cargo xtask` on the terminal, and the commands it runs.
 
 use std::error::Error;
 use std::fmt;

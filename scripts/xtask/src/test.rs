@@ -111,7 +111,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 /// Tests that run together.
 struct Stage {
     title: &'static str,
-    /// What `cargo test` is told of them.
+    /// Arguments of `cargo test` about them.
     packages: &'static [&'static str],
     /// Where they are.
     folder: &'static str,

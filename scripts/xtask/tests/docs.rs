@@ -1,4 +1,4 @@
-//! What the documentation says, held against the code: commands parse, settings exist.
+//! The documentation, held against the code: commands parse, settings exist.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice)]
 
 use std::fs;

@@ -1,12 +1,12 @@
 //! What the arithmetic begins with: measured figures, the platform's limits and its prices.
 
-/// What the bench measured; docs/performance.md has the run. Bytes are those of its producer's lines.
+/// Constants that the bench measured; docs/performance.md has the run. Bytes are those of its producer's lines.
 pub mod measured {
-    /// What a record has on the queue besides the text of its line, in bytes.
+    /// Bytes of a record on the queue besides the text of its line.
     pub const RECORD_BYTES: f64 = 190.0;
-    /// What the record of a request itself has on the queue, in bytes.
+    /// Bytes on the queue of a request's own record.
     pub const INVOCATION_BYTES: f64 = 495.0;
-    /// What a row takes in D1 besides what it has on the queue, in bytes: index entries, the room that pages leave.
+    /// Bytes of a row in D1 besides those it has on the queue: index entries, the room that pages leave.
     pub const INDEX_BYTES: f64 = 390.0;
     /// Rows that one local D1 takes in a second, with a million in it.
     pub const D1_ROWS_PER_SECOND: f64 = 68_000.0;
@@ -25,17 +25,17 @@ pub mod measured {
 pub mod limits {
     /// Messages that one queue takes in a second.
     pub const QUEUE_MESSAGES_PER_SECOND: f64 = 5_000.0;
-    /// What one queue holds, in bytes.
+    /// Bytes that one queue holds.
     pub const QUEUE_BACKLOG_BYTES: f64 = 25e9;
-    /// What one D1 database holds, in bytes.
+    /// Bytes that one D1 database holds.
     pub const D1_BYTES: f64 = 10e9;
-    /// What all D1 databases of an account hold, in bytes, unless Cloudflare is asked for more.
+    /// Bytes that all D1 databases of an account hold, unless Cloudflare is asked for more.
     pub const D1_ACCOUNT_BYTES: f64 = 250e9;
     /// Messages in one batch of a consumer.
     pub const BATCH_MESSAGES: f64 = 100.0;
-    /// What one queue message holds, in bytes, as tail-ingest fills it.
+    /// Bytes that tail-ingest puts into one queue message.
     pub const MESSAGE_BYTES: f64 = 127_500.0;
-    /// What one queue operation covers, in bytes.
+    /// Bytes that one queue operation covers.
     pub const OPERATION_BYTES: f64 = 64_000.0;
 }
 

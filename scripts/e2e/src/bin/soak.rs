@@ -11,16 +11,16 @@ use log_record::archive::Rows;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask soak")]
 struct Arguments {
-    /// How many log lines to make
+    /// Log lines to make
     #[arg(long, default_value_t = 100_000)]
     lines: u64,
-    /// How many lines each request logs
+    /// Lines that each request logs
     #[arg(long, default_value_t = 50)]
     lines_per_request: u64,
-    /// How many requests are under way at once
+    /// Requests under way at once
     #[arg(long, default_value_t = 16)]
     concurrency: u64,
-    /// What the faults' times are drawn from
+    /// Seed of the faults' times
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// The records that become rows beside the archive: all, or index

@@ -6,7 +6,7 @@
 /// The trace id of the lines that have one.
 pub(super) const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// Which correlation id a line must have.
+/// The correlation id that a line must have.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Id {
     /// That of the request's header.

@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// The longest message of these lines, in characters, but for those that have a stack in their text: a person reads it
 /// in one look.
 const SHORT: usize = 400;
-/// What each secret in the Worker begins with.
+/// Beginning of each secret in the Worker.
 const SECRET: &str = "zoo-secret";
 
 /// The Worker's configuration, but for `main`.

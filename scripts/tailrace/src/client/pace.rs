@@ -1,4 +1,4 @@
-//! How fast the API may be asked. Cloudflare counts 1,200 calls in five minutes for each user, the dashboard's and other
+//! The pace of calls to the API. Cloudflare counts 1,200 calls in five minutes for each user, the dashboard's and other
 //! tools' included, and D1 runs one statement at a time, log-writer's included.
 
 use std::collections::VecDeque;

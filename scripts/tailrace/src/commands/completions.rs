@@ -12,7 +12,7 @@ use crate::cli::Cli;
 /// Writes the completion script.
 ///
 /// # Errors
-/// Where standard output cannot be written.
+/// Fails if standard output cannot be written.
 pub fn run(shell: Shell, out: &mut dyn Write) -> Result<ExitCode, Error> {
     // `generate` panics where it cannot write, so it writes to memory.
     let mut script = Vec::new();

@@ -33,7 +33,7 @@ const LIMIT: usize = 100;
 /// The reason why reading stopped, and the next step.
 const STOPPED: &str = "as more than 100 MB would be read: --yes reads on; a longer fixed text, or a shorter time, reads less";
 
-/// How much longer than a deep look's slice took D1 is left to others before the next.
+/// Times as long as a deep look's slice took that D1 is left to others before the next.
 const REST_FACTOR: u32 = 3;
 
 /// Runs the command.
@@ -247,7 +247,7 @@ fn nothing(args: &Logs, query: &Query) -> String {
 /// Prints new rows as they arrive: until Ctrl-C, until none came for `silence`, or until something fails for good.
 ///
 /// # Errors
-/// What fails for good.
+/// Fails for good.
 pub async fn go_on(
     follower: &mut Follower,
     database: &Database<'_>,

@@ -40,7 +40,7 @@ use wrangler::Line;
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Lines of others that are shown, per input; the rest are counted.
 const LINES_SHOWN: u64 = 5;
-/// How much of such a line is shown, in columns.
+/// Columns of such a line that are shown.
 const LINE_COLUMNS: usize = 60;
 
 /// Runs the command; `environment` is the one that is chosen in the configuration.

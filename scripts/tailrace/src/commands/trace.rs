@@ -23,7 +23,7 @@ use crate::sql::{self, IdColumn};
 use crate::time::{self, Edge, Zone};
 use crate::{Error, error, output};
 
-/// How often `--follow` looks.
+/// Time between two looks of `--follow`.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// After how long without a new record `--follow` ends.

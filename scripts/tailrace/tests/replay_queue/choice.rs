@@ -1,4 +1,4 @@
-//! Which letters are replayed, and which stay.
+//! The letters that are replayed, and those that stay.
 
 use base64::Engine as _;
 use log_record::{DeadLetterPayload, Reason};

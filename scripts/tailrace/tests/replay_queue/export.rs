@@ -1,4 +1,4 @@
-//! What is shown by a dry run, and exported before it is taken away.
+//! Letters shown by a dry run, and exported before they are taken away.
 
 use log_record::{DeadLetter, DeadLetterPayload, Reason};
 use serde_json::Value;

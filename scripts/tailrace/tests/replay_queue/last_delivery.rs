@@ -5,7 +5,7 @@ use log_record::Reason;
 use crate::support::letters::{DLQ, cloud_of, delivered, each_once, left, records, row};
 use crate::support::{Cloud, Pid};
 
-/// How often each message was delivered.
+/// Deliveries of each message.
 fn attempts(cloud: &Cloud) -> Vec<u32> {
     let state = cloud.state();
     let messages = state.queues[DLQ].messages.iter();

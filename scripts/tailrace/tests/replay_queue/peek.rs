@@ -6,7 +6,7 @@ use wiremock::ResponseTemplate;
 use crate::support::letters::{DLQ, cloud_of, each_once, left, letter, published, records, row};
 use crate::support::{Cloud, When, failure};
 
-/// How often messages were delivered, in all.
+/// Deliveries of all messages.
 fn deliveries(cloud: &Cloud) -> u32 {
     let state = cloud.state();
     let messages = state.queues[DLQ].messages.iter();
@@ -78,7 +78,7 @@ async fn a_dry_run_that_cannot_look_leases_and_says_so() {
     each_once(&cloud, 3);
 }
 
-/// Where neither a pull nor a count tells of messages, a look does.
+/// A look tells of messages where neither a pull nor a count does.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_delivered_is_left_even_without_a_count() {
     let cloud = cloud_of(3).await;

@@ -62,7 +62,7 @@ async fn acks_of_what_is_gone_do_not_count_for_others() {
     each_once(&cloud, 10);
 }
 
-/// How many messages there are is told with a pull, and may be out of date when it arrives: acks were quicker.
+/// The number of messages is told with a pull, and may be out of date when it arrives: acks were quicker.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_count_that_acks_have_overtaken_leaves_nothing_behind() {
     let slow = std::time::Duration::from_millis(400);

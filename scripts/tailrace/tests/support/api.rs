@@ -1,4 +1,4 @@
-//! What the stand-in holds, how it fails, and what it answers.
+//! The stand-in's content, faults and answers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -67,7 +67,7 @@ pub struct State {
     pub kv_page: usize,
     /// Namespaces that are listed before the fallback.
     pub other_namespaces: usize,
-    /// Whether answers leave out, or give as null, whatever the API does not promise.
+    /// True if answers leave out, or give as null, whatever the API does not promise.
     pub sparse: bool,
     /// Bytes of the database.
     pub database_bytes: u64,

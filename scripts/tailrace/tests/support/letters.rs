@@ -39,7 +39,7 @@ pub fn row(name: &str) -> Row {
     row
 }
 
-/// How often each record was published to `tail-logs`.
+/// Times that each record was published to `tail-logs`.
 pub fn published(cloud: &Cloud) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for body in &cloud.state().queues["tail-logs"].published {

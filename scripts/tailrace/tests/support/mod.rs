@@ -224,7 +224,7 @@ impl Pid {
     }
 }
 
-/// What a run left.
+/// Result of a run.
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,

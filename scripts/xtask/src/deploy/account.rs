@@ -1,4 +1,4 @@
-//! Who is logged in, and to which account.
+//! The login and its account.
 
 use std::fmt;
 

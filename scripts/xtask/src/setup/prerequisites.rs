@@ -1,4 +1,4 @@
-//! What the machine must have before anything can be installed. Everything is checked before anything is said, so that
+//! The prerequisites on the machine. Everything is checked before anything is said, so that
 //! one look at the list is enough.
 
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ pub(super) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// The oldest Node that wrangler runs on. On Linux a newer one is among the npm packages.
 const OLDEST_NODE: (u32, u32) = (22, 12);
 
-/// What is about to be installed, and what that asks for.
+/// The things about to be installed, and their prerequisites.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
     /// The npm packages.
@@ -31,7 +31,7 @@ struct Missing {
     remedy: &'static str,
 }
 
-/// What was found on this machine.
+/// Findings on this machine.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,

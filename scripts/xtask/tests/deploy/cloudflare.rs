@@ -15,12 +15,12 @@ pub(crate) const TOKEN: &str = "test-token-0123456789";
 /// The one account there is.
 pub(crate) const ACCOUNT: &str = "0123456789abcdef0123456789abcdef";
 
-/// What the account holds.
+/// The account's content.
 #[derive(Default)]
 pub(crate) struct State {
     /// Each request as `METHOD path`, without the account's prefix.
     pub(crate) requests: Vec<String>,
-    /// What was asked for and is not part of the stand-in.
+    /// Requests that are not part of the stand-in.
     pub(crate) unknown: Vec<String>,
     /// By name: id, settings and consumers as the API gives them.
     pub(crate) queues: BTreeMap<String, Value>,
@@ -62,7 +62,7 @@ pub(crate) struct Script {
     pub(crate) versions: Vec<Value>,
     /// Cron triggers.
     pub(crate) schedules: Value,
-    /// Whether it answers on workers.dev.
+    /// True if it answers on workers.dev.
     pub(crate) has_address: bool,
     /// Names of secrets.
     pub(crate) secrets: Vec<String>,

@@ -1,4 +1,4 @@
-//! What people log that is not secret, and must be stored as it was.
+//! Logged data that is not secret, and must be stored as it was.
 
 use super::*;
 

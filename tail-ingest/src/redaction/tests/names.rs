@@ -1,4 +1,4 @@
-//! Which names are secret, place by place.
+//! Secret names, place by place.
 
 use super::*;
 use Verdict::{Keep, Text, TextAndNumbers};

@@ -1,4 +1,4 @@
-//! What must hold for any spelling, value and surrounding.
+//! Properties of any spelling, value and surrounding.
 
 use proptest::prelude::*;
 use proptest::sample::select;

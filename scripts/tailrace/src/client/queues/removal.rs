@@ -1,4 +1,4 @@
-//! What became of messages that were to be taken away.
+//! The result of taking messages away.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -22,7 +22,7 @@
 //!   minutes late, every 5 minutes those up to `--late`. Slices go from the newest backwards, each as long as the last one's
 //!   time allows. A slice that fails is tried again after a while that doubles, and no other range waits for it.
 //!
-//! What is older than `--late` when it arrives is not shown. A query by correlation or request id has an index that leads
+//! A row older than `--late` when it arrives is not shown. A query by correlation or request id has an index that leads
 //! to its few rows, so every look reads all of them.
 
 use std::collections::HashMap;
@@ -38,20 +38,20 @@ use crate::slices::{Slice, Slices};
 use crate::sql::{self, LAST_TIME, Position};
 use crate::time;
 
-/// How far back the marks are set, against a clock that steps back.
+/// Distance by which the marks are set back, against a clock that steps back.
 const MARGIN_SECONDS: u32 = 10;
 
-/// How late a row may be for [`Follower::poll`] to show it.
+/// Lateness up to which [`Follower::poll`] shows a row.
 const SHALLOW_SECONDS: u32 = 120;
 
-/// How late a row may be for the first deep range, and how often it is looked at. The last range is that of `--late`.
+/// Lateness of rows in the first deep range, and the time between its looks. The last range is that of `--late`.
 const DEEP: [(u32, u64); 2] = [(1_800, 30), (u32::MAX, 300)];
 
 /// After how long a deep look that failed is tried again: at first, and at most.
 const BACKOFF_FIRST: Duration = Duration::from_secs(5);
 const BACKOFF_MOST: Duration = Duration::from_secs(300);
 
-/// What is stored from here on has not been looked for: a time of the database's clock.
+/// Rows stored from this time of the database's clock on have not been looked for.
 #[derive(Clone, Debug)]
 struct Mark {
     /// As `created_at` has it.
@@ -80,12 +80,12 @@ struct DeepRange {
     look: Option<(Slices, Mark)>,
 }
 
-/// What has been shown, and where the next look begins.
+/// The rows that were shown, and the beginning of the next look.
 #[derive(Debug)]
 pub struct Follower {
     query: Query,
     mark: Mark,
-    /// How late a row may be for [`Follower::poll`] to show it; `None` is however late.
+    /// Lateness up to which [`Follower::poll`] shows a row; `None` is without a limit.
     reach_seconds: Option<u32>,
     deep: Vec<DeepRange>,
     /// The ids that a look might read again, each with a time not before its `created_at`.

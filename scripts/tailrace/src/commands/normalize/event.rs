@@ -31,10 +31,10 @@ const LOGPUSH_MEMBERS: [&str; 8] = [
     "Exceptions",
     "CPUTimeMs",
 ];
-/// How many of these members make a trace event.
+/// Number of these members that make a trace event.
 const ENOUGH_MEMBERS: usize = 2;
 
-/// What an object is.
+/// Kinds of objects.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A trace event.
@@ -62,7 +62,7 @@ struct Notice {
 /// Returns what the object `text` is.
 ///
 /// # Errors
-/// Where it is not a JSON object.
+/// Fails if it is not a JSON object.
 pub(super) fn classify(text: &[u8]) -> Result<Kind, serde_json::Error> {
     let members: Members<'_> = serde_json::from_slice(text)?;
     let count = |names: &[&str]| {

@@ -11,7 +11,7 @@ enum Open {
     Array,
 }
 
-/// What may come next.
+/// The tokens that may come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     /// A value.
@@ -32,7 +32,7 @@ enum Next {
     Scalar,
 }
 
-/// Where a scan stopped.
+/// The place where a scan stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     /// All bytes are read and the value goes on.
@@ -45,14 +45,14 @@ pub(super) enum Stop {
     Wrong(&'static str),
 }
 
-/// How far one value has been read.
+/// Progress of reading one value.
 #[derive(Debug)]
 pub(super) struct Grammar {
     open: Vec<Open>,
     next: Next,
     /// The name of the outermost object's member that was read last.
     outer_key: Vec<u8>,
-    /// Whether the outermost value that begins has been announced.
+    /// True if the outermost value that begins has been announced.
     announced: bool,
 }
 

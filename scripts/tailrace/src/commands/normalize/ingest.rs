@@ -17,7 +17,7 @@ pub(super) fn setting_names() -> Vec<&'static str> {
 /// Returns the records that tail-ingest would store for one trace event.
 ///
 /// # Errors
-/// Why the event cannot be read.
+/// The reason why the event cannot be read.
 pub(super) fn records(
     event: &[u8],
     settings: &Settings,

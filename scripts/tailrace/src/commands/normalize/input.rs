@@ -15,7 +15,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// Chunks that wait while events are normalized.
 const CHUNKS: usize = 4;
 
-/// What arrives of an input.
+/// The parts of an input as they arrive.
 #[derive(Debug)]
 pub(super) enum Arrival {
     /// More bytes.

@@ -58,7 +58,7 @@ const EMPTY_IS_ABSENT: [&str; 3] = ["dispatchNamespace", "entrypoint", "scriptNa
 /// Returns the runtime's trace event for one of Logpush.
 ///
 /// # Errors
-/// Where `text` is not a JSON object.
+/// Fails if `text` is not a JSON object.
 pub(super) fn to_trace_event(text: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
     let pushed: Map<String, Value> = serde_json::from_slice(text)?;
     let mut event = rename(pushed);

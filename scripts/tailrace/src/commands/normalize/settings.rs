@@ -10,7 +10,7 @@ use super::ingest;
 use crate::cli::Setting;
 use crate::{Error, output};
 
-/// What the settings leave out, in the words of whoever set them.
+/// The records that settings leave out, in the words of whoever set them.
 #[derive(Debug)]
 pub(super) struct Applied {
     /// As tail-ingest reads them.

@@ -24,7 +24,7 @@ pub(super) struct Position {
     pub(super) byte: u64,
 }
 
-/// What the input holds at one position.
+/// The content of the input at one position.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Piece {
     /// One JSON object, in outline.
@@ -47,13 +47,13 @@ enum Container {
 struct Scan {
     grammar: Grammar,
     begin: Position,
-    /// How many whitespace bytes stand before it on its line; 0 where something else does.
+    /// Bytes of whitespace before it on its line; 0 where something else is before it.
     indent: usize,
     /// Bytes after the splitter's `start` that are read.
     scanned: usize,
-    /// Whether it has a member that trace events have.
+    /// True if it has a member that trace events have.
     is_event: bool,
-    /// Whether it only wraps trace events; its other members are left out.
+    /// True if it only wraps trace events; its other members are left out.
     is_wrapper: bool,
 }
 
@@ -354,7 +354,7 @@ impl Splitter {
     }
 }
 
-/// What came of reading on.
+/// Result of reading on.
 enum Scanned {
     Piece(Position, Piece),
     Again,

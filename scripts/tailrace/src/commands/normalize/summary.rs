@@ -1,4 +1,4 @@
-//! What became of the input, for standard error and the exit code.
+//! The result of reading the input, for standard error and the exit code.
 
 use std::process::ExitCode;
 

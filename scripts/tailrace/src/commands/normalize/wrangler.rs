@@ -1,6 +1,6 @@
 //! The lines that `wrangler tail --format json` prints besides the events.
 
-/// What a line that is not JSON says.
+/// Meanings of a line that is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Line {
     /// Wrangler's banner, and what it says while all is well.

@@ -1,4 +1,4 @@
-//! What a run knows: the table of letters, the counts, the export, and the bodies that letters left in KV.
+//! The state of a run: the table of letters, the counts, the export, and the bodies that letters left in KV.
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;

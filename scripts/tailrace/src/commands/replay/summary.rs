@@ -1,4 +1,4 @@
-//! What a run did, as it is said at the end.
+//! The summary that a run ends with.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What becomes of each letter: every reason to leave one, every state, and what a further delivery means, in one place.
+//! The fate of each letter: every reason to leave one, every state, and what a further delivery means, in one place.
 //!
 //! | state | the letter | delivered again |
 //! | --- | --- | --- |

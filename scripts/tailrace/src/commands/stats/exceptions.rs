@@ -37,7 +37,7 @@ pub struct ExceptionReport {
     pub message: String,
     /// Function and file of the top frame; empty without a stack.
     pub frame: String,
-    /// How often.
+    /// Number of occurrences.
     pub count: u64,
     /// The Workers that threw it.
     pub workers: Vec<String>,

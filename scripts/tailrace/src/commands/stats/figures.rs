@@ -29,12 +29,12 @@ pub struct Figures {
     records: BTreeMap<String, u64>,
 }
 
-/// What was measured.
+/// The measured thing.
 #[derive(Debug, Default)]
 pub struct Measured {
     workers: BTreeMap<String, Figures>,
     exceptions: Exceptions,
-    /// Whether a slice had more different exceptions than were taken.
+    /// True if a slice had more different exceptions than were taken.
     pub(super) exceptions_cut: bool,
 }
 
@@ -107,7 +107,7 @@ impl Measured {
 /// Percentiles in whole milliseconds.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct Percentiles {
-    /// How many invocations have this figure.
+    /// Returns the number of invocations that have this figure.
     pub count: u64,
     /// The median.
     pub p50: Option<u64>,

@@ -37,7 +37,7 @@ const PAIR_COLUMNS: usize = 8;
 struct Invocation<'a> {
     worker: &'a str,
     record: Option<&'a Row>,
-    /// Whether the record is of this id, and not only of this invocation.
+    /// True if the record is of this id, and not only of this invocation.
     own: bool,
     lines: Vec<&'a Row>,
     start_ms: i64,

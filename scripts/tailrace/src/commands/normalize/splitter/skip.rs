@@ -1,6 +1,6 @@
-//! What is left out after a fault: up to where the next value begins.
+//! The text that is left out after a fault: up to the next value's beginning.
 
-/// What is left out after a fault, up to where the next value begins.
+/// The text that is left out after a fault, up to the next value's beginning.
 #[derive(Debug, Default)]
 pub(super) struct Skip {
     indent: usize,
@@ -58,7 +58,7 @@ pub(super) fn begins_value(line: &[u8], indent: usize) -> Option<bool> {
     }
 }
 
-/// Where in `bytes`, after the first line, a value begins with this indentation.
+/// Returns the place in `bytes`, after the first line, where a value begins with this indentation.
 pub(super) fn next_value(bytes: &[u8], indent: usize) -> Option<usize> {
     memchr::memchr_iter(b'\n', bytes)
         .find(|end| begins_value(bytes.get(end + 1..).unwrap_or_default(), indent) == Some(true))
