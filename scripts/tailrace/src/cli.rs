@@ -41,7 +41,6 @@ Examples:
   tailrace trace 0b0f2a1c                         one request across Workers
   tailrace stats --since 24h                      latency and error rates
   tailrace status                                 is the pipeline well?
-  tailrace sql \"SELECT … FROM tail_logs …\"        any question
   tailrace replay --dry-run                       count dead letters
   tailrace logs --local                           the same against a running `cargo xtask dev`";
 

@@ -51,18 +51,18 @@ pub struct Status {
     /// Look at this part alone; repeatable
     #[arg(long, value_name = "PART")]
     pub only: Vec<PartName>,
-    /// The limits.
-    #[command(flatten)]
-    pub limits: StatusLimits,
-    /// The names of the queues and of the KV namespace.
-    #[command(flatten)]
-    pub names: super::QueueNames,
     /// The form of the results.
     #[command(flatten)]
     pub format: FormatArgs,
     /// The zone of times.
     #[command(flatten)]
     pub zone: ZoneArgs,
+    /// The limits.
+    #[command(flatten)]
+    pub limits: StatusLimits,
+    /// The names of the queues and of the KV namespace.
+    #[command(flatten)]
+    pub names: super::QueueNames,
 }
 
 /// The limits beyond which something is red, as far as they are given.
