@@ -86,6 +86,13 @@ impl Client {
         })
     }
 
+    /// Lets one statement at a time wait for D1, and no more.
+    #[must_use]
+    pub fn one_statement_at_once(self) -> Self {
+        self.transport.pace.one_statement();
+        self
+    }
+
     /// Returns whether this is the local runtime.
     #[must_use]
     pub fn is_local(&self) -> bool {

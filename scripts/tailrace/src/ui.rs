@@ -12,6 +12,8 @@
 //! - [`counts`]: the histogram and the facets, slice by slice, and [`tally`], what was counted before;
 //! - [`live`]: new rows: one look at D1 for all tabs;
 //! - [`waterfall`]: a trace on one time axis;
+//! - [`workers`]: Workers over a window, as `tailrace stats` measures them;
+//! - [`pipeline`]: the state of the pipeline, as `tailrace status` has it;
 //! - [`command`]: a search as a command of this tool;
 //! - [`handlers`]: one function for each address.
 
@@ -23,11 +25,13 @@ mod guard;
 mod handlers;
 mod live;
 mod open;
+mod pipeline;
 mod question;
 mod rows;
 mod server;
 mod tally;
 mod waterfall;
+mod workers;
 
 pub use guard::Guard;
 pub use handlers::{About, App};

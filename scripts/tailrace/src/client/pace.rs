@@ -40,6 +40,11 @@ impl Pace {
         }
     }
 
+    /// Lets no second statement wait for D1.
+    pub(super) fn one_statement(&self) {
+        self.statements.forget_permits(STATEMENTS - 1);
+    }
+
     /// Waits until one more call stays below the limit; a call that is not `limited` is not counted.
     pub(super) async fn wait(&self, limited: bool) {
         let Some(calls) = self.calls.as_ref().filter(|_| limited) else {

@@ -117,7 +117,8 @@ pub async fn measure(
     Ok(measured)
 }
 
-async fn measure_slice(
+/// Asks for the figures of one slice of time.
+pub(crate) async fn measure_slice(
     database: &Database<'_>,
     workers: &[String],
     slices::Slice { from, to }: &slices::Slice,

@@ -6,7 +6,7 @@
 mod expected;
 mod judge;
 pub mod look;
-mod print;
+pub(crate) mod print;
 pub mod report;
 
 use std::io::Write;

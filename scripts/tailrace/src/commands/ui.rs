@@ -26,7 +26,7 @@ pub async fn run(
         global,
     );
     // Statements go on when the tab that asked has gone, so what they use lives as long as the process.
-    let client = Box::leak(Box::new(client));
+    let client = Box::leak(Box::new(client.one_statement_at_once()));
     let database = Box::leak(Box::new(Database::find(client, &place.database()).await?));
     let listener = ui::bind(address).await?;
     let address = listener
@@ -42,7 +42,7 @@ pub async fn run(
     } else {
         open_browser(&url)
     };
-    let app = App::new(database, about);
+    let app = App::new(client, database, place.clone(), about);
     tokio::select! {
         Ok(()) = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
         ended = ui::serve(listener, app, guard) => ended.map(|()| ExitCode::SUCCESS),

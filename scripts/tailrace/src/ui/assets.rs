@@ -29,6 +29,7 @@ const ASSETS: &[Asset] = &[
     asset!("list.css", STYLE),
     asset!("logs.css", STYLE),
     asset!("trace.css", STYLE),
+    asset!("views.css", STYLE),
     asset!("main.js", SCRIPT),
     asset!("address.js", SCRIPT),
     asset!("api.js", SCRIPT),
@@ -43,11 +44,13 @@ const ASSETS: &[Asset] = &[
     asset!("live.js", SCRIPT),
     asset!("logs.js", SCRIPT),
     asset!("picker.js", SCRIPT),
+    asset!("pipeline.js", SCRIPT),
     asset!("record.js", SCRIPT),
     asset!("results.js", SCRIPT),
     asset!("text.js", SCRIPT),
     asset!("trace.js", SCRIPT),
     asset!("waterfall.js", SCRIPT),
+    asset!("workers.js", SCRIPT),
 ];
 
 const PAGE: Asset = asset!("index.html", "text/html; charset=utf-8");

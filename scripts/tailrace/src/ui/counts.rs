@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::desk::{Desk, Rank, lock};
 use super::question::Question;
-use super::tally::{Tally, Width};
+use super::tally::{MOST_BUCKETS, Tally, Width};
 use crate::slices::Slices;
 use crate::{Error, sql, time};
 
@@ -81,7 +81,7 @@ enum State {
 
 impl Count {
     pub(super) fn new(question: Question, remembered: &Remembered) -> Self {
-        let width = Width::of(question.to_ms - question.from_ms);
+        let width = Width::of(question.to_ms - question.from_ms, MOST_BUCKETS);
         Self {
             tally: remembered.within(&question, width),
             first_ms: question.from_ms,

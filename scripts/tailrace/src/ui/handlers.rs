@@ -21,12 +21,15 @@ use super::desk::{Desk, Rank};
 use super::live::Looks;
 use super::question::{Asked, Question, with_term};
 use super::rows::Search;
-use super::{command, waterfall};
+use super::workers::Measurement;
+use super::{command, pipeline, waterfall};
 use crate::Error;
 use crate::cli::GlobalArgs;
+use crate::client::Client;
 use crate::client::d1::Database;
 use crate::commands::trace;
 use crate::ids::{self, Resolution};
+use crate::place::Place;
 use crate::record::read_rows;
 use crate::sql::{self, IdColumn, Position};
 
@@ -79,17 +82,26 @@ pub struct App {
     remembered: Arc<Remembered>,
     looks: Arc<Looks>,
     about: Arc<About>,
+    client: &'static Client,
+    place: Arc<Place>,
 }
 
 impl App {
-    /// Serves what `database` holds.
+    /// Serves what `database` holds, and the state of the installation that `client` reaches.
     #[must_use]
-    pub fn new(database: &'static Database<'static>, about: About) -> Self {
+    pub fn new(
+        client: &'static Client,
+        database: &'static Database<'static>,
+        place: Place,
+        about: About,
+    ) -> Self {
         Self {
             desk: Arc::new(Desk::new(database)),
             remembered: Arc::default(),
             looks: Arc::default(),
             about: Arc::new(about),
+            client,
+            place: Arc::new(place),
         }
     }
 }
@@ -186,6 +198,31 @@ impl Steps for CountSteps {
     async fn step(&mut self) -> Option<Result<Value, Error>> {
         self.0.step(&self.1.desk, &self.1.remembered).await
     }
+}
+
+struct WorkerSteps(Measurement, App);
+
+impl Steps for WorkerSteps {
+    async fn step(&mut self) -> Option<Result<Value, Error>> {
+        self.0.step(&self.1.desk).await
+    }
+}
+
+pub(super) async fn workers(
+    State(app): State<App>,
+    Query(mut asked): Query<Asked>,
+) -> Result<Response, Failed> {
+    // Of all records, whatever the search of the logs is.
+    asked.q.clear();
+    let question = asked.read(Timestamp::now())?;
+    Ok(lines(WorkerSteps(Measurement::new(question), app)))
+}
+
+pub(super) async fn pipeline(State(app): State<App>) -> Result<Json<Value>, Failed> {
+    let (client, place) = (app.client, Arc::clone(&app.place));
+    let look = move |_| async move { Ok(pipeline::look(client, &place).await) };
+    let (status, _) = app.desk.ask(Rank::Trace, look).await;
+    Ok(Json(status?))
 }
 
 /// Answers with one line of JSON for each step; an error is the last.

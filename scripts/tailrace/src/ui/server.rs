@@ -61,6 +61,8 @@ pub async fn serve(listener: TcpListener, app: App, guard: Guard) -> Result<(), 
         .route("/api/counts", get(handlers::counts))
         .route("/api/record", get(handlers::record))
         .route("/api/trace", get(handlers::trace))
+        .route("/api/workers", get(handlers::workers))
+        .route("/api/pipeline", get(handlers::pipeline))
         .route("/api/term", get(handlers::term))
         .route("/api/command", get(handlers::command))
         .route("/api/live", get(handlers::live))

@@ -18,7 +18,7 @@ const WIDTHS: [Width; 6] = [
 ];
 
 /// The most buckets of a histogram, but for windows of many months.
-const MOST_BUCKETS: i64 = 240;
+pub(super) const MOST_BUCKETS: i64 = 240;
 
 /// Values of a facet.
 const TOP: usize = 10;
@@ -38,12 +38,12 @@ impl Width {
         Self { ms, characters }
     }
 
-    /// Returns the shortest length that divides `span_ms` into few enough buckets.
-    pub(super) fn of(span_ms: i64) -> Self {
+    /// Returns the shortest length that divides `span_ms` into at most `most` buckets.
+    pub(super) fn of(span_ms: i64, most: i64) -> Self {
         let [.., longest] = WIDTHS;
         WIDTHS
             .into_iter()
-            .find(|width| span_ms / width.ms <= MOST_BUCKETS)
+            .find(|width| span_ms / width.ms <= most)
             .unwrap_or(longest)
     }
 
@@ -174,6 +174,29 @@ impl Tally {
         self.covered.iter().map(|(from, to)| to - from).sum()
     }
 
+    /// Returns invocations over time by Worker: `[start, all, failed]`.
+    pub(super) fn invocations(&self) -> BTreeMap<&str, Vec<[i64; 3]>> {
+        let mut series: BTreeMap<&str, Vec<[i64; 3]>> = BTreeMap::new();
+        for (start, groups) in &self.buckets {
+            for (group, count) in groups {
+                if group.kind != "invocation" {
+                    continue;
+                }
+                let count = i64::try_from(*count).unwrap_or(i64::MAX);
+                let failed = if group.level == "error" { count } else { 0 };
+                let bars = series.entry(&group.worker).or_default();
+                match bars.last_mut() {
+                    Some([at, all, bad]) if at == start => {
+                        *all += count;
+                        *bad += failed;
+                    }
+                    _ => bars.push([*start, count, failed]),
+                }
+            }
+        }
+        series
+    }
+
     /// Returns bars by level, and the most frequent values of each facet.
     pub(super) fn report(&self) -> Value {
         let mut facets: [BTreeMap<&str, u64>; 4] = Default::default();
@@ -243,9 +266,12 @@ mod tests {
             (24 * 60, 600),
             (7 * 24 * 60, 3600),
         ] {
-            assert_eq!(Width::of(minutes * 60_000).ms, expected * 1000);
+            assert_eq!(
+                Width::of(minutes * 60_000, MOST_BUCKETS).ms,
+                expected * 1000
+            );
         }
-        assert_eq!(Width::of(i64::MAX / 2).ms, 86_400_000);
+        assert_eq!(Width::of(i64::MAX / 2, MOST_BUCKETS).ms, 86_400_000);
     }
 
     #[test]

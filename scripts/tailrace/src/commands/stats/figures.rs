@@ -12,7 +12,7 @@ use super::exceptions::{ExceptionReport, Exceptions};
 use crate::histogram::Histogram;
 
 /// The answers for one slice.
-pub(super) struct Slice {
+pub(crate) struct Slice {
     pub(super) levels: Vec<Vec<Value>>,
     pub(super) latencies: Vec<Vec<Value>>,
     pub(super) cpu_times: Vec<Vec<Value>>,
@@ -40,7 +40,7 @@ pub struct Measured {
 
 impl Measured {
     /// Adds a slice.
-    pub(super) fn add(&mut self, slice: &Slice) {
+    pub(crate) fn add(&mut self, slice: &Slice) {
         for cells in &slice.levels {
             let figures = self.workers.entry(text(cells, 0)).or_default();
             *figures.records.entry(text(cells, 1)).or_default() += number(cells, 2).unwrap_or(0);

@@ -75,7 +75,8 @@ fn state_word(state: State) -> String {
     output::paint(style, &output::pad(word, STATE_COLUMNS))
 }
 
-fn describe(facts: &Facts, zone: &Zone) -> String {
+/// Returns what was seen of a part, in one line.
+pub(crate) fn describe(facts: &Facts, zone: &Zone) -> String {
     match facts {
         Facts::Queue(queue) => describe_queue(queue),
         Facts::DeadLetters(letters) => describe_letters(letters),

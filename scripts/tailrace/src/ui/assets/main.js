@@ -6,7 +6,9 @@ import { byId, el, fill } from "./dom.js";
 import { setKeys, showKeys } from "./keys.js";
 import { Logs } from "./logs.js";
 import { setUtc } from "./text.js";
+import { Pipeline } from "./pipeline.js";
 import { Trace } from "./trace.js";
+import { Workers } from "./workers.js";
 
 /** @typedef {{ element: HTMLElement, show(): void, hide(): void, keys(): import("./keys.js").Key[] }} View */
 
@@ -14,6 +16,8 @@ import { Trace } from "./trace.js";
 const VIEWS = {
   logs: { title: "Logs", make: () => new Logs() },
   trace: { title: "Trace", make: () => new Trace() },
+  workers: { title: "Workers", make: () => new Workers() },
+  pipeline: { title: "Pipeline", make: () => new Pipeline() },
 };
 
 /** @type {Map<string, View>} */
