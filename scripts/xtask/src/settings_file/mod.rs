@@ -2,7 +2,7 @@
 //!
 //! - [`chosen`]: what it says for one deployment;
 //! - [`read`]: reading and checking it;
-//! - [`write`]: the file that `deploy --init` writes, and the archive's switch.
+//! - [`mod@write`]: the file that `deploy --init` writes, and the archive's switch.
 
 mod chosen;
 mod read;
