@@ -62,7 +62,7 @@ pub struct Processor<'a, P> {
 /// The messages of a slice, each with its index.
 type Slice<'m> = Vec<(usize, Cow<'m, Message>)>;
 
-/// An envelope, or the reason why a body is none, as a code and in words.
+/// An envelope, or the reason why a body is not an envelope, as a code and in words.
 type Decoded<'m> = Result<Envelope<'m>, (Reason, String)>;
 
 impl<'a, P: Ports> Processor<'a, P> {

@@ -45,11 +45,11 @@ struct Design {
     /// Port of the Worker that fills up the queue's batch, if it has one.
     fill: Option<u16>,
     database: Database,
-    /// What it stores, and where.
+    /// The places where it stores records.
     stores: Stores,
 }
 
-/// What a design stores, and where.
+/// The places where a design stores records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stores {
     /// Every record as a row.

@@ -42,7 +42,7 @@ pub mod limits {
 /// The platform's prices in dollars, beyond what is included in the Workers Paid plan (developers.cloudflare.com:
 /// workers/platform/pricing, observability/pricing; seen 2026-11-23). What is included is by the month.
 pub mod prices {
-    /// A million queue operations, of which one million are included.
+    /// A million queue operations; the plan includes one million.
     pub const QUEUE_OPERATIONS: (f64, f64) = (0.40, 1e6);
     /// A million rows written to D1.
     pub const D1_WRITTEN: (f64, f64) = (1.00, 50e6);
