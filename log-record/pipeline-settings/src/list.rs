@@ -1,6 +1,6 @@
 //! Settings that are lists of names, divided by commas or white space.
 
-/// Returns the names of Workers in `text`, each of which may end in `*`; `None` where one of them is not such a name, or
+/// Returns the names of Workers in `text`, which may end in `*`; `None` where one of them is not such a name, or
 /// there is none.
 #[must_use]
 pub fn read_worker_patterns(text: &str) -> Option<Vec<String>> {

@@ -13,7 +13,7 @@ pub enum Values {
     Word(&'static [&'static str]),
     /// `on` or `off`.
     Switch,
-    /// Names of Workers, each of which may end in `*`; not `*` alone.
+    /// Names of Workers, which may end in `*`; not `*` alone.
     WorkerNames,
     /// Names of headers.
     HeaderNames,

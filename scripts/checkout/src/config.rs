@@ -21,7 +21,7 @@ impl WorkerConfig {
     /// been built before.
     ///
     /// # Errors
-    /// When the file cannot be read, is not TOML, or names no Worker.
+    /// Fails if the file cannot be read, is not TOML, or does not name a Worker.
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path)
             .with_context(|| format!("{} cannot be read", path.display()))?;
@@ -32,7 +32,7 @@ impl WorkerConfig {
     /// Reads a configuration from its text; relative paths in it start at `folder`.
     ///
     /// # Errors
-    /// When the text is not TOML, or names no Worker.
+    /// Fails if the text is not TOML, or does not name a Worker.
     pub fn parse(text: &str, folder: &Path) -> Result<Self> {
         let mut document: DocumentMut = text.parse()?;
         let name = document

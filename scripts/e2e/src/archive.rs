@@ -54,7 +54,7 @@ impl SystemBuilder {
     /// Has the queues and the archive hesitate: slow, refusing and silent by turns.
     ///
     /// # Errors
-    /// When the configuration cannot be read.
+    /// Fails if the configuration cannot be read.
     pub fn hesitant(&mut self) -> Result<&mut Self> {
         self.add(HESITANT)?;
         self.vary("tail-ingest", |config| {
@@ -103,7 +103,7 @@ impl System {
     /// The objects in the bucket, by their keys.
     ///
     /// # Errors
-    /// When the runtime does not answer as Cloudflare's API does, or an object is not gzipped NDJSON of records.
+    /// Fails if the runtime does not answer as Cloudflare's API does, or an object is not gzipped NDJSON of records.
     pub fn archived_objects(&self) -> Result<BTreeMap<String, ArchivedObject>> {
         let keys = self.archived_keys()?;
         keys.into_iter()
@@ -174,7 +174,7 @@ impl Database {
     /// The catalog of the archive, by key.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// Fails if the table cannot be read.
     pub fn catalog(&self) -> Result<Vec<CatalogRow>> {
         let sql = "SELECT json_object('key', key, 'stored_at', stored_at, 'first_timestamp', first_timestamp, \
                    'last_timestamp', last_timestamp, 'bytes', bytes, 'rows', rows, 'counts', counts) \
@@ -189,7 +189,7 @@ impl Database {
 /// Returns the records of the objects in the catalog, with duplicates.
 ///
 /// # Errors
-/// What differs.
+/// Fails if the catalog and the bucket differ; says in what.
 pub fn reconcile<'o>(
     catalog: &[CatalogRow],
     objects: &'o BTreeMap<String, ArchivedObject>,

@@ -89,7 +89,7 @@ impl Database {
     /// Returns the number of rows.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// Fails if the table cannot be read.
     pub fn count(&self) -> Result<u64> {
         let count: i64 =
             self.connection
@@ -100,7 +100,7 @@ impl Database {
     /// The rows for which the SQL condition `condition` holds (`?1` is `parameter`), in the order they were logged.
     ///
     /// # Errors
-    /// When the table cannot be read, or a context is not JSON.
+    /// Fails if the table cannot be read, or a context is not JSON.
     pub fn rows(&self, condition: &str, parameter: &str) -> Result<Vec<Row>> {
         let sql = format!(
             "SELECT log_id, worker_name, request_id, correlation_id, log_level, message, context_json, timestamp \

@@ -70,7 +70,7 @@ impl System {
     /// The dead letters that reached the queue, oldest first.
     ///
     /// # Errors
-    /// When one of them is not a dead letter.
+    /// Fails if one of them is not a dead letter.
     pub fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
         self.decode_all("RECEIVED", "")
     }
@@ -78,7 +78,7 @@ impl System {
     /// The dead letters that fell back to KV, oldest first.
     ///
     /// # Errors
-    /// When one of them is not a dead letter.
+    /// Fails if one of them is not a dead letter.
     pub fn parked_dead_letters(&self) -> Result<Vec<DeadLetter>> {
         self.decode_all("FALLBACK", log_record::fallback::DEAD_LETTERS)
     }

@@ -71,7 +71,7 @@ impl SystemBuilder {
     /// Adds a Worker of the test's own, last; `text` is its configuration, with paths relative to [`Workspace::harness_dir`].
     ///
     /// # Errors
-    /// When the configuration cannot be read.
+    /// Fails if the configuration cannot be read.
     pub fn add(&mut self, text: &str) -> Result<&mut Self> {
         let config = WorkerConfig::parse(text, &self.workspace.harness_dir())?;
         self.configs.push(config);
@@ -81,7 +81,7 @@ impl SystemBuilder {
     /// The same as [`SystemBuilder::add`], but first: it answers HTTP.
     ///
     /// # Errors
-    /// When the configuration cannot be read.
+    /// Fails if the configuration cannot be read.
     pub fn add_first(&mut self, text: &str) -> Result<&mut Self> {
         self.add(text)?;
         self.configs.rotate_right(1);

@@ -24,7 +24,7 @@ use tailrace::retry::Policy;
 /// Batches wait five seconds; the rest is for a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What `tailrace … --local PORT` connects to.
+/// The address that `tailrace … --local PORT` connects to.
 fn connect(system: &System) -> (Client, Place) {
     let port = system.server.port();
     let global = GlobalArgs {
