@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use bench::Plan;
 use bench::run::{PARTS, Part};
-use e2e::Workspace;
+use harness::Workspace;
 
 /// Measure everything side by side, in the real local runtime, and print the tables
 #[derive(clap::Args)]

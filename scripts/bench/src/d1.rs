@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
-use e2e::{SystemBuilder, Workspace};
+use harness::{SystemBuilder, Workspace};
 use log_record::limits::STATEMENT_PARAMETER_BYTES;
 use rusqlite::Connection;
 use serde_json::Value;
@@ -208,7 +208,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
     Ok(())
 }
 
-fn run(system: &e2e::System, binding: &str, sql: &str) -> Result<()> {
+fn run(system: &harness::System, binding: &str, sql: &str) -> Result<()> {
     let (status, _, body) = system.request("POST", &format!("/run?db={binding}"), &[], sql)?;
     ensure!(status == 200, "{sql}: {status} {body}");
     Ok(())
@@ -307,7 +307,7 @@ impl Place {
     /// how many rows D1 bills for it.
     fn sample(
         &mut self,
-        system: &e2e::System,
+        system: &harness::System,
         way: Way,
         rows: u64,
         seed: u64,
@@ -341,7 +341,7 @@ impl Place {
 
     fn through_binding(
         &self,
-        system: &e2e::System,
+        system: &harness::System,
         method: &str,
         per: u64,
         rows: impl Iterator<Item = Row>,

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use e2e::dev_server::{agent, free_port};
-use e2e::{Database, Workspace};
+use harness::dev_server::{agent, free_port};
+use harness::{Database, Workspace};
 use serde_json::{Value, json};
 
 use crate::cpu;

@@ -8,8 +8,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use e2e::process::ProcessGroup;
-use e2e::{Database, Scratch, Workspace, wait_for};
+use harness::process::ProcessGroup;
+use harness::{Database, Scratch, Workspace, wait_for};
 use serde_json::{Value, json};
 
 use crate::workerd::{COMPATIBILITY_DATE, bundle, folder};

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use e2e::{Database, System, SystemBuilder, Workspace};
+use harness::{Database, System, SystemBuilder, Workspace};
 use log_record::dead_letter::DeadLetterHead;
 use log_record::{Reason, fallback};
 use serde_json::Value;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Workspace, wait_for};
+use harness::{Workspace, wait_for};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Instant;
 
 use anyhow::Result;
-use e2e::Workspace;
+use harness::Workspace;
 
 use crate::plan::Plan;
 use crate::report::Report;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
-use e2e::Workspace;
+use harness::Workspace;
 use tempfile::TempDir;
 
 use crate::normalize::{RUST, STORY};

@@ -8,9 +8,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use e2e::dev_server::{agent, free_port};
-use e2e::process::ProcessGroup;
-use e2e::{Scratch, Workspace};
+use harness::dev_server::{agent, free_port};
+use harness::process::ProcessGroup;
+use harness::{Scratch, Workspace};
 
 use crate::cpu;
 

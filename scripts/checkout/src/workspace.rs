@@ -91,7 +91,7 @@ impl Workspace {
     /// The folder of the end-to-end tests, with the Workers that only they run.
     #[must_use]
     pub fn harness_dir(&self) -> PathBuf {
-        self.root.join("scripts/e2e")
+        self.root.join("scripts/harness")
     }
 
     /// The programs of the npm packages.

@@ -9,8 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use checkout::Workspace;
-use e2e::system::API_TOKEN;
-use e2e::{System, SystemBuilder, wait_for};
+use harness::system::API_TOKEN;
+use harness::{System, SystemBuilder, wait_for};
 use serde_json::json;
 
 /// Rows for the list to be scrolled through.

@@ -30,7 +30,7 @@ pub(crate) fn bench(arguments: &Arguments) -> Result<ExitCode> {
 
 /// Runs `cargo xtask soak`.
 pub(crate) fn soak(arguments: &Arguments) -> Result<ExitCode> {
-    with_workers("e2e", "soak", &[], arguments)
+    with_workers("harness", "soak", &[], arguments)
 }
 
 /// Runs `cargo xtask capacity`.

@@ -36,14 +36,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             packages: &[
                 "--workspace",
                 "--exclude",
-                "e2e",
+                "harness",
                 "--exclude",
                 "ui-tests",
                 "--exclude",
                 "xtask",
             ],
             folder: "",
-            other_folders: &["scripts/e2e", "scripts/ui-tests", "scripts/xtask"],
+            other_folders: &["scripts/harness", "scripts/ui-tests", "scripts/xtask"],
         },
         Stage {
             title: "testing cargo xtask itself",
@@ -55,8 +55,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if !arguments.native {
         stages.push(Stage {
             title: "running the tests in the real local runtime (wrangler dev)",
-            packages: &["--package", "e2e"],
-            folder: "scripts/e2e",
+            packages: &["--package", "harness"],
+            folder: "scripts/harness",
             other_folders: &[],
         });
         stages.push(Stage {
@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             build::all(&workspace)?;
             built = true;
         }
-        if stage.packages.contains(&"e2e") && zoo::is_needed(arguments.filter.as_deref()) {
+        if stage.packages.contains(&"harness") && zoo::is_needed(arguments.filter.as_deref()) {
             zoo::install(&workspace)?;
         }
         let mut tests = stage.cargo_test(&workspace);

@@ -11,7 +11,7 @@ use crate::step::{execute, output, say};
 /// The test that needs them.
 const TEST: &str = "every_line_of_every_logger_is_read_right";
 /// Their Worker's folder in a checkout.
-const FOLDER: &str = "scripts/e2e/workers/zoo";
+const FOLDER: &str = "scripts/harness/workers/zoo";
 
 /// Returns whether the tests whose name holds `filter` need the loggers.
 pub(crate) fn is_needed(filter: Option<&str>) -> bool {

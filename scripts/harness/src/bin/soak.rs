@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use e2e::soak;
+use harness::soak;
 use log_record::archive::Rows;
 
 /// Make many records while faults come and go, and print where each one ended

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use e2e::system::API_TOKEN;
-use e2e::{Row, System, SystemBuilder, wait_for};
+use harness::system::API_TOKEN;
+use harness::{Row, System, SystemBuilder, wait_for};
 use serde_json::Value;
 
 /// The time until a row is there. It takes about ten seconds: the queues' batch timeouts (1 s for events, 5 s

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use e2e::{System, SystemBuilder, wait_for};
+use harness::{System, SystemBuilder, wait_for};
 use log_record::fallback;
 use serde_json::json;
 use tailrace::cli::{GlobalArgs, PartName, StatusLimits};

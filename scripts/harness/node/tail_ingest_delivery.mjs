@@ -1,5 +1,5 @@
 // The built tail-ingest with a queue and a KV namespace that refuse, hesitate and never answer, over a clock that the test
-// moves. Run by `scripts/e2e/tests/delivery.rs`.
+// moves. Run by `scripts/harness/tests/delivery.rs`.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

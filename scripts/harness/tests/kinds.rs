@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use e2e::{Row, System, SystemBuilder, wait_for};
+use harness::{Row, System, SystemBuilder, wait_for};
 use serde_json::json;
 
 /// Batches wait five seconds; the rest is for a busy machine.

@@ -10,8 +10,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use e2e::archive::{is_always_a_row, reconcile};
-use e2e::{System, SystemBuilder, wait_for};
+use harness::archive::{is_always_a_row, reconcile};
+use harness::{System, SystemBuilder, wait_for};
 use log_record::{Level, LogRecord};
 use serde_json::{Value, json};
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
-use e2e::{System, SystemBuilder, poll};
+use harness::{System, SystemBuilder, poll};
 use serde_json::json;
 use tempfile::TempDir;
 use toml_edit::value;

@@ -12,8 +12,8 @@ use std::ops::Range;
 use std::thread::sleep;
 use std::time::Duration;
 
-use e2e::probes::record_keys;
-use e2e::{System, SystemBuilder, poll, wait_for};
+use harness::probes::record_keys;
+use harness::{System, SystemBuilder, poll, wait_for};
 use log_record::fallback::{BODIES, DEAD_LETTERS, ENVELOPES};
 use log_record::{DeadLetter, DeadLetterPayload, Reason};
 use serde_json::{Value, json};
@@ -350,7 +350,7 @@ fn parked_dead_letters_move_to_the_queue() {
         system.server.url(),
         key.replace('/', "%2F").replace(':', "%3A")
     );
-    let answer = e2e::dev_server::agent(LIMIT)
+    let answer = harness::dev_server::agent(LIMIT)
         .put(&url)
         .send(parked.encode().unwrap());
     assert!(answer.unwrap().status().is_success());

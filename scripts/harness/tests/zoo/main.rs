@@ -6,8 +6,8 @@ mod expected;
 
 use std::time::Duration;
 
-use e2e::{Row, System, SystemBuilder, Workspace, wait_for};
 use expected::{Id, LOGGERS, Line, REQUEST_IDS, TRACE_ID};
+use harness::{Row, System, SystemBuilder, Workspace, wait_for};
 
 /// Batches wait five seconds; the rest is for a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -30,7 +30,7 @@ fn every_line_of_every_logger_is_read_right() {
     let worker = Workspace::find()
         .unwrap()
         .root()
-        .join("scripts/e2e/workers/zoo");
+        .join("scripts/harness/workers/zoo");
     assert!(
         worker.join("node_modules").exists(),
         "the loggers are not installed: run `cargo xtask test`, or `npm ci --ignore-scripts` in {}",

@@ -1,5 +1,6 @@
 // The built log-writer with the largest batch that a queue can deliver, whose messages the runtime holds until the handler
-// ends, with the archive and without; with batches that cannot be read; and with settings that are wrong. Run by `scripts/e2e/tests/batch.rs`.
+// ends, with the archive and without; with batches that cannot be read; and with settings that are wrong. Run by
+// `scripts/harness/tests/batch.rs`.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

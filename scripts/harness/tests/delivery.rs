@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use e2e::{SystemBuilder, Workspace, run_node_tests, wait_for};
+use harness::{SystemBuilder, Workspace, run_node_tests, wait_for};
 use log_record::Envelope;
 use log_record::fallback::ENVELOPES;
 

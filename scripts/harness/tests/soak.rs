@@ -1,7 +1,7 @@
 //! Short soaks; `cargo xtask soak` runs the long ones.
 #![allow(clippy::unwrap_used)]
 
-use e2e::soak::{Options, run};
+use harness::soak::{Options, run};
 use log_record::archive::Rows;
 
 fn soak(archive: Option<Rows>) {
