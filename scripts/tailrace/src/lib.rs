@@ -20,7 +20,6 @@
 //! - [`time`]: times as people write and read them;
 //! - [`output`]: colours, widths and text that is safe to print; [`counter`]: progress;
 //! - [`histogram`]: exact percentiles from counted values;
-//! - [`ui`]: the page of `tailrace ui`, and the server behind it;
 //! - [`commands`]: one file per command.
 
 pub mod cache;
@@ -44,6 +43,5 @@ pub mod search;
 pub mod slices;
 pub mod sql;
 pub mod time;
-pub mod ui;
 
 pub use error::Error;

@@ -5,7 +5,7 @@
 use checkout::Workspace;
 
 /// The page's files.
-const ASSETS: &str = "../tailrace/src/ui/assets";
+const ASSETS: &str = "../tailrace/src/commands/ui/assets";
 
 /// Runs a script of an npm package of this crate.
 fn run_package(script: &str, arguments: &[&str]) {

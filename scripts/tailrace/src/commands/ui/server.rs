@@ -18,7 +18,7 @@ use crate::Error;
 ///
 /// # Errors
 /// [`Error::NotLoopback`], or [`Error::Usage`] for what is not an address.
-pub fn read_address(text: &str) -> Result<SocketAddr, Error> {
+pub(super) fn read_address(text: &str) -> Result<SocketAddr, Error> {
     let numbers = text.replacen("localhost", "127.0.0.1", 1);
     let address = numbers.parse::<SocketAddr>().ok().or_else(|| {
         let port = numbers.parse().ok()?;
@@ -39,7 +39,7 @@ pub fn read_address(text: &str) -> Result<SocketAddr, Error> {
 ///
 /// # Errors
 /// Fails if this machine has no such address.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     let listener = match TcpListener::bind(address).await {
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
             TcpListener::bind((address.ip(), 0)).await
@@ -53,7 +53,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
 ///
 /// # Errors
 /// As the system has them.
-pub async fn serve(listener: TcpListener, app: App, guard: Guard) -> Result<(), Error> {
+pub(super) async fn serve(listener: TcpListener, app: App, guard: Guard) -> Result<(), Error> {
     let routes = Router::new()
         .route("/", get(page))
         .route("/api/about", get(handlers::about))

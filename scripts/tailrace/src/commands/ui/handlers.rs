@@ -38,7 +38,7 @@ const TRACE_ROWS: usize = 5000;
 
 /// The installation that the page shows.
 #[derive(Clone, Debug, Serialize)]
-pub struct About {
+pub(super) struct About {
     /// Account, environment and database, or the local system.
     installation: String,
     /// The options that name the same installation on a command line.
@@ -49,7 +49,7 @@ pub struct About {
 impl About {
     /// Describes an installation that `global` names.
     #[must_use]
-    pub fn new(installation: String, global: &GlobalArgs) -> Self {
+    pub(super) fn new(installation: String, global: &GlobalArgs) -> Self {
         let mut options = Vec::new();
         if let Some(port) = global.local {
             options.extend(["--local".to_owned(), port.to_string()]);
@@ -77,7 +77,7 @@ impl About {
 
 /// The state of the server.
 #[derive(Clone, Debug)]
-pub struct App {
+pub(super) struct App {
     desk: Arc<Desk>,
     remembered: Arc<Remembered>,
     looks: Arc<Looks>,
@@ -89,7 +89,7 @@ pub struct App {
 impl App {
     /// Serves what `database` holds, and the state of the installation that `client` reaches.
     #[must_use]
-    pub fn new(
+    pub(super) fn new(
         client: &'static Client,
         database: &'static Database<'static>,
         place: Place,

@@ -49,7 +49,7 @@ const ENTRY: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8"><tit
 
 /// The secret and the cookie that let a visitor in: made anew at each start.
 #[derive(Debug)]
-pub struct Guard {
+pub(super) struct Guard {
     secret: String,
     cookie: String,
 }
@@ -68,7 +68,7 @@ impl Guard {
     ///
     /// # Errors
     /// Fails if the system has no randomness.
-    pub fn new() -> Result<Self, Error> {
+    pub(super) fn new() -> Result<Self, Error> {
         Ok(Self {
             secret: random_text()?,
             cookie: random_text()?,
@@ -77,7 +77,7 @@ impl Guard {
 
     /// Returns the address that lets somebody in.
     #[must_use]
-    pub fn entry_url(&self, address: SocketAddr) -> String {
+    pub(super) fn entry_url(&self, address: SocketAddr) -> String {
         format!("http://{address}/?key={}", self.secret)
     }
 

@@ -10,7 +10,7 @@ use crate::place::Place;
 use crate::time::Zone;
 
 /// The runbook, compiled in: the page is of use where there is no checkout.
-const RUNBOOK: &str = include_str!("../../../../docs/runbook.md");
+const RUNBOOK: &str = include_str!("../../../../../docs/runbook.md");
 
 /// Looks at every part.
 pub(super) async fn look(client: &Client, place: &Place) -> Value {

@@ -11,7 +11,7 @@ use crate::Error;
 ///
 /// # Errors
 /// Fails if the file cannot be written, or there is no browser.
-pub fn open_browser(url: &str) -> Result<NamedTempFile, Error> {
+pub(super) fn open_browser(url: &str) -> Result<NamedTempFile, Error> {
     let file = write_page(url).map_err(Error::io("write the page that opens the browser"))?;
     open::that_detached(file.path()).map_err(Error::io("no browser could be opened"))?;
     Ok(file)

@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn every_file_of_the_page_is_served() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ui/assets");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/commands/ui/assets");
         for entry in std::fs::read_dir(folder).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let served = ASSETS
