@@ -119,13 +119,26 @@ const TEXT_LEVELS: [(&str, Level); 12] = [
     ("panic", Level::Error),
 ];
 
-/// The number of words among which a text's level is looked for: a date, a time and an offset may come before it.
-const TEXT_LEVEL_WORDS: usize = 4;
+/// The number of words among which a text's level is looked for: a date, a time, an offset, and a name between dashes or
+/// a process's number may come before it.
+const TEXT_LEVEL_WORDS: usize = 7;
 
 /// Returns the level, warn or error, that a plain text states at its beginning: a word in capitals or in brackets, or one
-/// with a colon; nothing but times before it.
+/// with a colon; nothing before it but times, the name `[Nest]`, and a logger's name between dashes, as Python has it.
 pub(crate) fn text_level(text: &str) -> Option<Level> {
-    for word in text.split_ascii_whitespace().take(TEXT_LEVEL_WORDS) {
+    let mut words = text
+        .split_ascii_whitespace()
+        .take(TEXT_LEVEL_WORDS)
+        .peekable();
+    let mut before = "";
+    let mut has_time = false;
+    while let Some(word) = words.next() {
+        let is_logger = before == "-" && words.peek() == Some(&"-");
+        let is_first = before.is_empty();
+        before = word;
+        if has_time && word == "-" || is_first && word == "[Nest]" {
+            continue;
+        }
         // logfmt: `time=… level=error msg=…`.
         if let Some(level) = word.strip_prefix("level=") {
             return Level::from_alias(level.trim_matches('"'))
@@ -159,9 +172,10 @@ pub(crate) fn text_level(text: &str) -> Option<Level> {
             && bare
                 .bytes()
                 .all(|byte| byte.is_ascii_digit() || b"-+:./,TZ".contains(&byte));
-        if !is_time {
+        if !(is_time || has_time && (is_logger || matches!(word, "AM" | "PM"))) {
             return None;
         }
+        has_time = true;
     }
     None
 }
@@ -296,6 +310,16 @@ mod tests {
                 Some(Level::Warn),
             ),
             ("ERROR:shop.db:no stock", Some(Level::Error)),
+            (
+                "2026-11-25 14:08:01,018 - shop.db - ERROR - no stock",
+                Some(Level::Error),
+            ),
+            (
+                "[Nest] 123  - 11/25/2026, 2:08:01 PM    WARN [Orders] low stock",
+                Some(Level::Warn),
+            ),
+            ("2026-11-25 14:08:01,018 - shop.db - INFO - no ERROR", None),
+            ("- shop - ERROR counts", None),
             (
                 "time=2026-11-25T10:00:00Z level=error msg=m",
                 Some(Level::Error),

@@ -1,12 +1,13 @@
 //! Secret members of data that was written into text: `{"password":"…"}` in the middle of a message,
-//! in JSON that was cut or written as JSON again, or as `console` shows objects, `{ password: '…' }`.
+//! in JSON that was cut or written as JSON again, or as `console` shows objects and maps, `{ password: '…' }` and
+//! `Headers { 'authorization' => '…' }`.
 
 use std::ops::Range;
 
 use super::query::is_apostrophe;
 use super::{REDACTED, Redactor, Secret, Verdict};
 
-/// Returns the value to redact of the member whose `":`, `':`, or `: ` before a quote or bracket is
+/// Returns the value to redact of the member whose `":`, `':`, `' =>`, or `: ` before a quote or bracket is
 /// at `at`, and the text in its place: JSON stays JSON.
 ///
 /// Reads backwards to the beginning of the name, and forwards only if the name is secret, to the
@@ -14,8 +15,12 @@ use super::{REDACTED, Redactor, Secret, Verdict};
 pub(super) fn find_member(redactor: &Redactor, text: &str, at: usize) -> Option<Secret> {
     let bytes = text.as_bytes();
     let is_quoted = bytes.get(at) != Some(&b':');
+    let is_entry = text.get(at + 1..)?.starts_with(" =>");
     let (name, colon) = if is_quoted {
-        (find_quoted_name(text, at)?, at + 1)
+        (
+            find_quoted_name(text, at)?,
+            if is_entry { at + 3 } else { at + 1 },
+        )
     } else {
         (find_bare_name(text, at)?, at)
     };

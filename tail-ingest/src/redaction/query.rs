@@ -52,7 +52,7 @@ pub(super) fn find_parameter(redactor: &Redactor, text: &str, at: usize) -> Opti
             let end = memchr::memchr(quote, bytes.get(start..)?).map(|len| start + len);
             start..end.unwrap_or_else(|| find_value_end(bytes, start, is_escaped))
         }
-        _ => start..find_value_end(bytes, start, is_escaped),
+        _ => find_bare_value(bytes, start, is_escaped),
     };
     let is_form = || bytes.get(value.end) == Some(&b'&');
     if is_bare && verdict != Verdict::TextAndNumbers && !is_form() {
@@ -116,6 +116,23 @@ fn find_value_end(bytes: &[u8], start: usize, is_escaped: bool) -> usize {
         at += 1;
     }
     at
+}
+
+/// Returns the value without quotes that begins at `start`. In `authorization=Bearer TOKEN` it is two words.
+fn find_bare_value(bytes: &[u8], start: usize, is_escaped: bool) -> Range<usize> {
+    let end = find_value_end(bytes, start, is_escaped);
+    if bytes.get(end) == Some(&b' ') && bytes.get(start..end).is_some_and(names_scheme) {
+        return start..find_value_end(bytes, end + 1, is_escaped);
+    }
+    start..end
+}
+
+/// Returns whether `value` is the name of a scheme of HTTP authentication.
+fn names_scheme(value: &[u8]) -> bool {
+    const SCHEMES: [&[u8]; 5] = [b"Bearer", b"Basic", b"Token", b"ApiKey", b"DPoP"];
+    SCHEMES
+        .iter()
+        .any(|scheme| value.eq_ignore_ascii_case(scheme))
 }
 
 /// Returns whether `name=`, a space or the end of the text is at `at`.

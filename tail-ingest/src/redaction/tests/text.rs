@@ -74,6 +74,14 @@ fn forms_and_settings_are_redacted() {
         ),
         ("password=hunter2", "password=REDACTED"),
         (
+            "authorization=Bearer abcdef; next=1",
+            "authorization=REDACTED; next=1",
+        ),
+        (
+            "headers.authorization=token abcdef g",
+            "headers.authorization=REDACTED g",
+        ),
+        (
             "level=info msg=\"x\" db_password=hunter2 n=1",
             "level=info msg=\"x\" db_password=REDACTED n=1",
         ),
@@ -128,6 +136,14 @@ fn members_in_text_are_redacted() {
             r#"failed: {"user":"u","password":"REDACTED","n":1} again"#,
         ),
         (r#"cut: {"api_key": "abc"#, r#"cut: {"api_key": "REDACTED"#),
+        (
+            "Headers(2) { 'authorization' => 'Bearer x', 'accept' => '*/*' }",
+            "Headers(2) { 'authorization' => 'REDACTED', 'accept' => '*/*' }",
+        ),
+        (
+            r#"{"password" => "hunter2", "pin" => 1234}"#,
+            r#"{"password" => "REDACTED", "pin" => "REDACTED"}"#,
+        ),
         (
             r#"{"token":["a",{"b":"]"}],"c":1}"#,
             r#"{"token":"REDACTED","c":1}"#,
