@@ -26,7 +26,6 @@ use tokio::sync::OnceCell;
 
 use crate::cli::{Replay, Source};
 use crate::client::Client;
-use crate::client::d1::Database;
 use crate::client::kv::Namespace;
 use crate::client::queues::Queue;
 use crate::place::Place;
@@ -68,13 +67,11 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
     let target = if args.dry_run {
         None
     } else if local {
-        Some(Target::Database(
-            Database::find(&client, &place.database()).await?,
-        ))
+        let database = super::open(&client, place).await?;
+        Some(Target::Database(database))
     } else {
-        Some(Target::Queue(
-            Queue::find(&client, &place.queue(), "--queue").await?,
-        ))
+        let queue = Queue::find(&client, &place.queue(), "--queue").await?;
+        Some(Target::Queue(queue))
     };
     let job = Job {
         args,
@@ -94,28 +91,27 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
     output::unwatch();
     ended?;
     let (summary, failure) = ledger.close().await?;
-    let exported_here = args.export.as_deref() == Some(Path::new("-"));
     let target = job.target.as_ref().map(Target::name);
-    for text in summary.lines(target, job.now) {
-        if exported_here {
-            output::note(&text);
-        } else {
-            allow_broken_pipe(super::line(out, &text))?;
-        }
-    }
+    let lines = summary.lines(target, job.now);
     // What was done is done, and said before whatever stopped the run.
+    if args.export.as_deref() == Some(Path::new("-")) {
+        for text in &lines {
+            output::note(text);
+        }
+    } else {
+        write_lines(out, &lines)?;
+    }
     if let Some(failure) = failure {
         return Err(failure);
     }
-    allow_broken_pipe(out.flush().map_err(Error::io("standard output")))?;
-    if let (true, Some(id)) = (summary.is_missing(args), &args.message) {
+    if let (true, Some(id)) = (summary.saw_nothing(), &args.message) {
         output::note(&format!(
             "there is no dead letter \"{id}\" (an id is shown by --export); it may be leased: look again in {} s",
             args.lease
         ));
         return Ok(ExitCode::from(error::FAILED));
     }
-    if summary.is_empty() {
+    if summary.saw_nothing() && summary.left.is_empty() {
         output::note(match from {
             Source::Queue => {
                 "the dead-letter queue is empty; what even the queues refused lies in KV: --from kv"
@@ -127,18 +123,17 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
         output::note("stopped before the end; run it again to go on");
     }
     let is_clean = summary.is_complete(args.dry_run) && !job.stop.is_asked();
-    Ok(ExitCode::from(if is_clean {
-        error::DONE
-    } else {
-        error::FAILED
-    }))
+    let code = if is_clean { error::DONE } else { error::FAILED };
+    Ok(ExitCode::from(code))
 }
 
-/// Lets a run end with its own exit code when nobody reads its summary: scripts build on that.
-fn allow_broken_pipe(written: Result<(), Error>) -> Result<(), Error> {
+/// Writes the summary. A run ends with its own exit code where nobody reads that: scripts build on it.
+fn write_lines(out: &mut dyn Write, lines: &[String]) -> Result<(), Error> {
+    let mut written = lines.iter().try_for_each(|text| writeln!(out, "{text}"));
+    written = written.and_then(|()| out.flush());
     match written {
-        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Error::io("standard output")),
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) async fn run(job: &Job<'_>, ledger: &mut Ledger<'_, '_>) -> Result<()
                 ledger.fail(error);
                 break;
             }
-            ledger.confirm_gone(&key);
+            ledger.confirm_gone(key);
         }
     }
     ledger.leave_unseen(unread as u64);

@@ -1,6 +1,6 @@
 //! The state of a run: the table of letters, the counts, the export, and the bodies that letters left in KV.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 
 use super::Job;
@@ -113,7 +113,7 @@ impl<'j, 'a> Ledger<'j, 'a> {
             self.export(|export| export.write(id, &letter));
         }
         let entry = Entry {
-            state: why.map_or(State::InFlight, State::Held),
+            state: why.map_or(State::InFlight, State::Stays),
             records: letter.records().len() as u64,
             body_key: letter.body_key.clone(),
             ..Entry::default()
@@ -146,7 +146,7 @@ impl<'j, 'a> Ledger<'j, 'a> {
             self.failure = self.failure.take().or(sent.failure);
         }
         self.taken -= published.iter().filter(|published| !**published).count();
-        self.set_state(&ids, |_| State::Held(SkipReason::NotPublished));
+        self.set_state(&ids, |_| State::Stays(SkipReason::NotPublished));
         let mut published = published.into_iter();
         ids.retain(|_| published.next() == Some(true));
         self.set_state(&ids, |_| State::Published);
@@ -156,8 +156,7 @@ impl<'j, 'a> Ledger<'j, 'a> {
 
     /// Returns the ids of the entries that are wanted.
     pub(super) fn select(&self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<String> {
-        let entries = self.entries.iter();
-        let wanted = entries.filter(|(_, entry)| is_wanted(entry));
+        let wanted = self.entries.iter().filter(|(_, entry)| is_wanted(entry));
         wanted.map(|(id, _)| id.clone()).collect()
     }
 
@@ -171,12 +170,11 @@ impl<'j, 'a> Ledger<'j, 'a> {
     }
 
     /// Notes that a message, or a key, is gone.
-    pub(super) fn confirm_gone(&mut self, id: &str) {
-        if let Some(entry) = self.entries.get_mut(id)
-            && entry.state == State::Published
-        {
-            entry.state = State::Gone;
-        }
+    pub(super) fn confirm_gone(&mut self, id: String) {
+        self.set_state(&[id], |entry| match entry.state {
+            State::Published => State::Gone,
+            state => state,
+        });
     }
 
     /// Puts the body that a letter left in KV in the place of its key. Returns why it is not there, if so.
@@ -203,14 +201,11 @@ impl<'j, 'a> Ledger<'j, 'a> {
 
     /// Counts letters that are there and that this run did not get to see.
     pub(super) fn leave_unseen(&mut self, count: u64) {
-        let why = if self.job.args.message.is_some() {
-            SkipReason::NotNamed
-        } else if self.room() == 0 {
-            SkipReason::BeyondLimit
-        } else if self.job.stop.is_asked() {
-            SkipReason::NotReached
-        } else {
-            SkipReason::NotDelivered
+        let why = match self.job.args.message {
+            Some(_) => SkipReason::NotNamed,
+            None if self.room() == 0 => SkipReason::BeyondLimit,
+            None if self.job.stop.is_asked() => SkipReason::NotReached,
+            None => SkipReason::NotDelivered,
         };
         if count > 0 {
             *self.summary.left.entry(why).or_default() += count;
@@ -239,13 +234,13 @@ impl<'j, 'a> Ledger<'j, 'a> {
         let Some(fallback) = self.job.fallback.get() else {
             return;
         };
-        let mut bodies: BTreeMap<&str, bool> = BTreeMap::new();
+        let (mut gone, mut kept) = (BTreeSet::new(), BTreeSet::new());
         for entry in self.entries.values() {
-            if let Some(key) = &entry.body_key {
-                *bodies.entry(key).or_insert(true) &= entry.state == State::Gone;
-            }
+            let is_gone = entry.state == State::Gone;
+            let keys = if is_gone { &mut gone } else { &mut kept };
+            keys.extend(entry.body_key.clone());
         }
-        for (key, _) in bodies.into_iter().filter(|(_, is_gone)| *is_gone) {
+        for key in gone.difference(&kept) {
             if let Err(error) = fallback.delete(key).await {
                 // It expires by itself.
                 output::note(&format!("a body that is replayed stays in KV: {error}"));

@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use super::Job;
 use super::ledger::Ledger;
 use super::summary::Look;
-use super::table::{Entry, State, few_left};
+use super::table::{Entry, SkipReason, State, few_left};
 use crate::client::queues::{CALL_MESSAGES, Message, MessageBody, Queue};
 use crate::letter::{Letter, Origin};
 use crate::{Error, output};
@@ -36,15 +36,10 @@ struct Run<'r, 'j, 'a> {
     max_retries: u32,
     /// The begin of the run by Cloudflare's clock, which counts in whole seconds here.
     begun_ms: i64,
+    /// Whether messages were only looked at: such are purged, leased ones acknowledged.
+    is_peeking: bool,
     /// The bodies that were put back: what comes with one of them later is not a letter of its own.
     requeued: HashSet<String>,
-}
-
-/// The way that messages are taken away: leased ones by an ack, peeked ones by a purge.
-#[derive(Clone, Copy)]
-enum Removal {
-    Ack,
-    Purge,
 }
 
 /// Replays, or counts, what the dead-letter queue holds.
@@ -68,12 +63,15 @@ pub(super) async fn run<'j, 'a>(
         ledger,
         max_retries,
         begun_ms: queue.found_at.as_millisecond(),
+        is_peeking: !job.args.all,
         requeued: HashSet::new(),
     };
-    if !run.peek().await? {
-        let unseen = run.pull_all().await?;
-        run.finish(unseen).await;
+    if run.is_peeking && run.peek().await? {
+        return Ok(());
     }
+    run.is_peeking = false;
+    let unseen = run.pull_all().await?;
+    run.finish(unseen).await;
     Ok(())
 }
 
@@ -81,9 +79,6 @@ impl Run<'_, '_, '_> {
     /// Looks at the head of the queue. Returns whether that was all there is to do.
     async fn peek(&mut self) -> Result<bool, Error> {
         let args = self.job.args;
-        if args.all {
-            return Ok(false);
-        }
         let messages = match self.queue.peek(CALL_MESSAGES).await {
             Ok(messages) => messages,
             // Where the API does not let one peek, pulling shows the same.
@@ -107,7 +102,7 @@ impl Run<'_, '_, '_> {
                 self.ledger.summary.look = Look::FirstOnly;
             }
             self.meet(messages).await;
-            self.replay(Removal::Purge).await;
+            self.replay().await;
         }
         Ok(is_enough)
     }
@@ -118,50 +113,28 @@ impl Run<'_, '_, '_> {
         if self.job.args.dry_run {
             self.ledger.summary.look = Look::Leased;
         }
-        let (mut quiet, mut pulls, mut rounds) = (0, 1, 0);
-        let mut unseen = Some(0);
+        let (mut quiet, mut pulls, mut unseen) = (0, 1, Some(0));
         while !self.ledger.is_over() && quiet < QUIET_ROUNDS {
-            let room = self.ledger.room();
-            let pull = |n| {
-                let count = room.saturating_sub(n * CALL_MESSAGES).min(CALL_MESSAGES);
-                (count > 0).then(|| self.queue.pull(count, self.job.args.lease * 1000))
-            };
-            let answers = join_all((0..pulls).filter_map(pull)).await;
-            let (mut messages, mut backlog) = (Vec::new(), None);
-            for answer in answers {
-                match answer {
-                    Ok(pulled) => {
-                        backlog = backlog.max(pulled.backlog);
-                        messages.extend(pulled.messages);
-                    }
-                    Err(error) if rounds == 0 => return Err(error),
-                    Err(error) => self.ledger.fail(error),
-                }
-            }
-            rounds += 1;
+            let (messages, backlog) = self.pull(pulls).await?;
             // A full round is followed by a larger one.
             let is_full = messages.len() >= pulls * CALL_MESSAGES;
             pulls = if is_full { self.job.at_once() } else { 1 };
-            let is_new = |one: &Message| {
-                let is_known = self.ledger.entries.contains_key(&one.id);
-                !(is_known || self.came_back(one) || self.is_copy(one))
-            };
             let is_empty = messages.is_empty();
-            quiet = if messages.iter().any(is_new) {
-                0
-            } else {
-                quiet + 1
-            };
-            let is_last = |one: &Message| few_left(one.attempts, self.max_retries) == Some(0);
-            self.job.stop.hold_last(messages.iter().any(is_last));
-            self.meet(messages).await;
+            let has_new = messages.iter().any(|message| self.is_new(message));
+            quiet = if has_new { 0 } else { quiet + 1 };
+            let scarce = self.meet(messages).await;
             let known = self.ledger.select(Entry::is_queued).len() as u64;
-            unseen = backlog.map(|backlog: u64| backlog.saturating_sub(known));
-            self.protect().await;
-            self.replay(Removal::Ack).await;
+            unseen = backlog.map(|backlog| backlog.saturating_sub(known));
+            self.protect(&scarce).await;
+            self.replay().await;
+            self.protect(&scarce).await;
             self.job.stop.hold_last(false);
             if is_empty && unseen == Some(0) {
-                self.confirm_by(backlog);
+                // Where the queue holds no more than what stays, everything published is gone.
+                let published = self.ledger.select(|entry| entry.state == State::Published);
+                if backlog.is_some_and(|backlog| backlog + published.len() as u64 <= known) {
+                    self.ledger.set_state(&published, |_| State::Gone);
+                }
                 break;
             }
             if is_empty {
@@ -169,6 +142,27 @@ impl Run<'_, '_, '_> {
             }
         }
         Ok(unseen)
+    }
+
+    /// Makes `pulls` pulls, or fewer under a limit. Returns what they bring, and how many messages the queue counts.
+    async fn pull(&mut self, pulls: usize) -> Result<(Vec<Message>, Option<u64>), Error> {
+        let room = self.ledger.room();
+        let pull = |n| {
+            let count = room.saturating_sub(n * CALL_MESSAGES).min(CALL_MESSAGES);
+            (count > 0).then(|| self.queue.pull(count, self.job.args.lease * 1000))
+        };
+        let (mut messages, mut backlog) = (Vec::new(), None);
+        for answer in join_all((0..pulls).filter_map(pull)).await {
+            match answer {
+                Ok(pulled) => {
+                    backlog = backlog.max(pulled.backlog);
+                    messages.extend(pulled.messages);
+                }
+                Err(error) if self.ledger.entries.is_empty() => return Err(error),
+                Err(error) => self.ledger.fail(error),
+            }
+        }
+        Ok((messages, backlog))
     }
 
     fn came_back(&self, message: &Message) -> bool {
@@ -181,21 +175,30 @@ impl Run<'_, '_, '_> {
             && matches!(&message.body, MessageBody::Text(text) if self.requeued.contains(text))
     }
 
-    /// Enters messages into the table, and takes away again what was published before.
-    async fn meet(&mut self, messages: Vec<Message>) {
-        let mut again = Vec::new();
+    fn is_new(&self, message: &Message) -> bool {
+        let is_known = self.ledger.entries.contains_key(&message.id);
+        !(is_known || self.came_back(message) || self.is_copy(message))
+    }
+
+    /// Enters messages into the table, and takes away again what was published before. Returns those with few deliveries
+    /// left, and those on their last one with their text.
+    async fn meet(&mut self, messages: Vec<Message>) -> (Vec<String>, Vec<(String, String)>) {
+        let (mut again, mut few, mut last) = (Vec::new(), Vec::new(), Vec::new());
         for message in messages {
             let (id, came_back) = (message.id.clone(), self.came_back(&message));
             let few_left = few_left(message.attempts, self.max_retries);
-            let last_text = match &message.body {
-                MessageBody::Text(text) if few_left == Some(0) => Some(text.clone()),
-                _ => None,
-            };
+            match &message.body {
+                MessageBody::Text(text) if few_left == Some(0) => {
+                    self.job.stop.hold_last(!self.is_peeking);
+                    last.push((id.clone(), text.clone()));
+                }
+                _ => few.extend(few_left.filter(|left| *left > 0).map(|_| id.clone())),
+            }
             if let Some(entry) = self.ledger.entries.get(&id) {
                 again.extend(entry.is_done().then(|| id.clone()));
             } else if self.is_copy(&message) {
                 let entry = self.ledger.entries.entry(id.clone()).or_default();
-                entry.state = State::Copy;
+                entry.state = State::Stays(SkipReason::PutBack);
             } else {
                 let letter = Letter::read(message.body, Origin::Platform);
                 let since_ms = message.timestamp_ms;
@@ -204,36 +207,32 @@ impl Run<'_, '_, '_> {
             if let Some(entry) = self.ledger.entries.get_mut(&id) {
                 entry.handle = message.handle;
                 entry.few_left = few_left;
-                entry.last_text = last_text;
-                if let State::Returned(why) = entry.state {
-                    entry.state = State::Held(why);
-                }
             }
         }
-        self.take_away(&again, Removal::Ack).await;
+        self.take_away(&again).await;
+        (few, last)
     }
 
     /// Publishes what was met and does not stay, and takes it away.
-    async fn replay(&mut self, by: Removal) {
+    async fn replay(&mut self) {
         // (1) If the process dies in here, the leases run out: all of it is published again, and stored once.
         let published = self.ledger.publish().await;
         // (2) If the process dies in here, the same.
-        self.take_away(&published, by).await;
+        self.take_away(&published).await;
     }
 
     /// Takes messages away, for the first time or again.
-    async fn take_away(&mut self, ids: &[String], by: Removal) {
+    async fn take_away(&mut self, ids: &[String]) {
         let handles = self.handles(ids);
-        let (gone, failure) = match by {
-            Removal::Ack => self.queue.ack(&handles, self.job.at_once()).await,
-            Removal::Purge => self.queue.purge(&handles).await,
+        let (gone, failure) = if self.is_peeking {
+            self.queue.purge(&handles).await
+        } else {
+            self.queue.ack(&handles, self.job.at_once()).await
         };
-        for id in ids {
-            let entry = self.ledger.entries.get(id);
-            if entry.is_some_and(|entry| gone.contains(&entry.handle)) {
-                self.ledger.confirm_gone(id);
-            }
-        }
+        self.ledger.set_state(ids, |entry| match entry.state {
+            State::Published if gone.contains(&entry.handle) => State::Gone,
+            state => state,
+        });
         if let Some(error) = failure {
             self.ledger.fail(error);
         }
@@ -246,66 +245,49 @@ impl Run<'_, '_, '_> {
 
     /// Puts back as new messages what stays and is on its last delivery, and gives back at once what has few left: out of
     /// sight for as long as a lease, so that this run does not use them up.
-    async fn protect(&mut self) {
-        let is_last = |entry: &Entry| entry.is_held() && entry.last_text.is_some();
-        let last = self.ledger.select(is_last);
-        let entries = last.iter().filter_map(|id| self.ledger.entries.get(id));
-        let texts: Vec<_> = entries
-            .filter_map(|entry| entry.last_text.clone())
-            .collect();
+    async fn protect(&mut self, (few, last): &(Vec<String>, Vec<(String, String)>)) {
+        let entries = &self.ledger.entries;
+        let is_held = |id: &String| entries.get(id).is_some_and(Entry::is_held);
+        let few: Vec<_> = few.iter().filter(|id| is_held(id)).cloned().collect();
+        let last = last.iter().filter(|(id, _)| is_held(id)).cloned();
+        let (ids, texts): (Vec<_>, Vec<_>) = last.unzip();
         let bodies: Vec<_> = texts.iter().map(String::as_str).collect();
         // (1) If the process dies in here, a message on its last delivery is lost, unless the call has arrived.
         let (count, failure) = self.queue.publish(&bodies, self.job.at_once()).await;
-        let ids = last.get(..count).unwrap_or_default();
+        let ids = ids.get(..count).unwrap_or_default();
         self.requeued.extend(texts.into_iter().take(count));
         // (2) If the process dies in here, it is there twice, and stored once.
-        self.take_away(ids, Removal::Ack).await;
-        let entries = &mut self.ledger.entries;
-        entries.retain(|id, entry| entry.state != State::Copy || !ids.contains(id));
-        self.ledger.set_state(ids, |entry| {
-            entry.skip_reason().map_or(entry.state, State::Requeued)
+        self.take_away(ids).await;
+        self.ledger.set_state(ids, |entry| match entry.state {
+            State::Stays(why) => State::Requeued(why),
+            state => state,
         });
         if let Some(error) = failure {
-            return self.ledger.fail(error);
+            self.ledger.fail(error);
         }
-        let is_scarce = |entry: &Entry| entry.is_held() && entry.few_left > Some(0);
-        let few = self.ledger.select(is_scarce);
-        if self.release(&few, self.job.args.lease).await {
-            self.ledger.set_state(&few, |entry| {
-                entry.skip_reason().map_or(entry.state, State::Returned)
-            });
-        }
+        self.release(&few, self.job.args.lease).await;
     }
 
-    /// Gives messages back. Returns whether that worked; if not, they come back when their leases are over.
-    async fn release(&self, ids: &[String], delay_seconds: u64) -> bool {
+    /// Gives messages back.
+    async fn release(&mut self, ids: &[String], delay_seconds: u64) {
         let handles = self.handles(ids);
-        let released = self.queue.release(&handles, delay_seconds).await;
-        if let Err(error) = &released {
+        if let Err(error) = self.queue.release(&handles, delay_seconds).await {
             let lease = self.job.args.lease;
-            output::note(&format!(
+            return output::note(&format!(
                 "some messages stay leased for up to {lease} s, and come back then: {error}"
             ));
         }
-        released.is_ok()
-    }
-
-    /// Takes the queue's own count for it: where it holds no more than what stays, everything published is gone.
-    fn confirm_by(&mut self, backlog: Option<u64>) {
-        let is_published = |entry: &Entry| entry.state == State::Published;
-        let stays = |entry: &Entry| entry.is_queued() && !is_published(entry);
-        let staying = self.ledger.select(stays).len() as u64;
-        if backlog.is_some_and(|backlog| backlog <= staying) {
-            let published = self.ledger.select(is_published);
-            self.ledger.set_state(&published, |_| State::Gone);
+        for id in ids {
+            if let Some(entry) = self.ledger.entries.get_mut(id) {
+                entry.handle.clear();
+            }
         }
     }
 
     /// Acknowledges again what nobody confirmed, counts what was not seen, and gives back what stays.
     async fn finish(&mut self, mut unseen: Option<u64>) {
-        self.protect().await;
         let unconfirmed = self.ledger.select(|entry| entry.state == State::Published);
-        self.take_away(&unconfirmed, Removal::Ack).await;
+        self.take_away(&unconfirmed).await;
         if unseen.is_none()
             && let Ok(messages) = self.queue.peek(CALL_MESSAGES).await
         {

@@ -10,8 +10,7 @@ use crate::output;
 #[derive(Clone, Default)]
 pub(super) struct Stop {
     asked: watch::Sender<bool>,
-    /// Tells that letters are in hand that would be lost if the process ended: on their last delivery, and neither published
-    /// nor put back.
+    /// Tells that letters are in hand that would be lost if the process ended: neither published nor put back.
     holds_last: watch::Sender<bool>,
 }
 
@@ -54,10 +53,11 @@ impl Stop {
                 output::note(
                     "dead letters are on the last delivery: a third Ctrl-C waits for nothing and may lose them",
                 );
-                tokio::select! {
-                    _ = holds_last.wait_for(|holds| !holds) => {}
-                    _ = tokio::signal::ctrl_c() => {}
-                }
+            }
+            tokio::select! {
+                biased;
+                _ = holds_last.wait_for(|holds| !holds) => {}
+                _ = tokio::signal::ctrl_c() => {}
             }
             output::unwatch();
             output::note(

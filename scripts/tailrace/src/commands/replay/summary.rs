@@ -8,7 +8,6 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::table::{Entry, SkipReason, State};
-use crate::cli::Replay;
 use crate::letter::Letter;
 use crate::{output, time};
 
@@ -84,7 +83,9 @@ impl ReplaySummary {
             self.replayed += 1;
             self.records += entry.records;
         }
-        if let Some(why) = entry.skip_reason() {
+        if let Some(why) = entry.skip_reason()
+            && why != SkipReason::PutBack
+        {
             *self.left.entry(why).or_default() += 1;
             if matches!(entry.state, State::Requeued(_)) {
                 self.requeued += 1;
@@ -94,14 +95,9 @@ impl ReplaySummary {
         }
     }
 
-    /// Returns whether there was nothing at all.
-    pub(super) fn is_empty(&self) -> bool {
-        self.seen == 0 && self.left.is_empty()
-    }
-
-    /// Returns whether the letter that is asked for by its id was not found.
-    pub(super) fn is_missing(&self, args: &Replay) -> bool {
-        args.message.is_some() && self.seen == 0
+    /// Returns whether no letter that is asked for was found.
+    pub(super) fn saw_nothing(&self) -> bool {
+        self.seen == 0
     }
 
     /// Returns whether all of it was done: nothing is left, or, of a dry run, nothing was not seen.
@@ -135,11 +131,9 @@ impl ReplaySummary {
         }
         for (why, count) in &self.lacking {
             let bodies = output::counted(*count, "body", "bodies");
-            let why = match why {
-                SkipReason::BodyGone => "gone from KV",
-                _ => "not read from KV",
-            };
-            lines.push(format!("the export lacks {bodies}: {why}"));
+            let is_gone = *why == SkipReason::BodyGone;
+            let why = if is_gone { "gone" } else { "not read" };
+            lines.push(format!("the export lacks {bodies}: {why} from KV"));
         }
         if !self.scarce.is_empty() {
             let scarce = count_letters(self.scarce.len() as u64);
@@ -153,9 +147,8 @@ impl ReplaySummary {
         }
         if self.requeued > 0 {
             let requeued = count_letters(self.requeued);
-            lines.push(format!(
-                "{requeued} without a delivery left, put back as new messages"
-            ));
+            let text = "without a delivery left, put back as new messages";
+            lines.push(format!("{requeued} {text}"));
         }
         lines
     }

@@ -5,17 +5,16 @@
 //! | `InFlight` | is being published | the newer lease is kept |
 //! | `Published` | is published; nobody has confirmed that it is gone | it is taken away again |
 //! | `Gone` | is published and was taken away | it is taken away again |
-//! | `Held` | stays; leased until the run ends, so that the run does not meet it again and again | the newer lease is kept |
-//! | `Returned` | stays; given back at once, as it has few deliveries left | it is given back again |
-//! | `Requeued` | stays as a new message, as it had no delivery left | the old message is taken away again |
-//! | `Copy` | is that new message, counted above; leased until the run ends | the newer lease is kept |
+//! | `Stays` | stays; leased until the run ends, so that the run does not meet it again and again, unless it has few deliveries left: then it is given back at once | the same again |
+//! | `Requeued` | stays as a new message (of which `PutBack` is the reason), as it had no delivery left | the old message is taken away again |
 //!
 //! Taking away is to acknowledge a message or to delete a key; either may be done twice. A process that dies leaves
 //! leases that run out: what was not taken away comes back. Only a message on its last delivery does not, so that one is
 //! put back or published before anything else.
 
+use log_record::RecordView;
 use log_record::limits::{MESSAGE_BODY_BYTES, RECORD_BYTES};
-use log_record::{Envelope, EnvelopeBuilder};
+use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::publish::Target;
@@ -27,6 +26,8 @@ use crate::letter::{Content, Letter};
 pub(super) enum SkipReason {
     #[error("only counted")]
     OnlyCounted,
+    #[error("put back by this run, and counted as the message that it was")]
+    PutBack,
     #[error("not of a reason asked for")]
     NotAsked,
     #[error("not the dead letter that --message names")]
@@ -74,9 +75,12 @@ impl SkipReason {
                 (body.len() > MESSAGE_BODY_BYTES).then_some(Self::TooLarge)
             }
             Content::Records(records) => {
-                let mut rows = records.iter().map(|record| record.get());
-                let is_large = |row: &str| row.len() > RECORD_BYTES;
-                if rows.clone().any(|row| !is_large(row) && !is_record(row)) {
+                let is_large = |row: &RawValue| row.get().len() > RECORD_BYTES;
+                let mut rows = records.iter().map(Box::as_ref);
+                if rows
+                    .clone()
+                    .any(|row| !is_large(row) && RecordView::new(row).is_err())
+                {
                     Some(Self::NoRecord)
                 } else {
                     rows.any(is_large).then_some(Self::TooLarge)
@@ -92,14 +96,6 @@ impl SkipReason {
     }
 }
 
-/// Returns whether an envelope of this one record can be read.
-fn is_record(row: &str) -> bool {
-    let mut builder = EnvelopeBuilder::new();
-    builder.push(row);
-    let body = builder.finish().unwrap_or_default();
-    Envelope::decode(&body).is_ok()
-}
-
 /// The state of a letter: see the table above.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
@@ -107,10 +103,8 @@ pub(super) enum State {
     InFlight,
     Published,
     Gone,
-    Held(SkipReason),
-    Returned(SkipReason),
+    Stays(SkipReason),
     Requeued(SkipReason),
-    Copy,
 }
 
 /// One letter of the table.
@@ -120,12 +114,11 @@ pub(super) struct Entry {
     pub(super) records: u64,
     /// The KV key of its body.
     pub(super) body_key: Option<String>,
-    /// The newest lease of its message; of one that was peeked at the reference, of a key nothing.
+    /// The newest lease of its message, nothing once it is given back; of one that was peeked at the reference, of a key
+    /// nothing.
     pub(super) handle: String,
     /// Deliveries of its message that are to come, where they are few: see [`few_left`].
     pub(super) few_left: Option<u32>,
-    /// The text of what is on its last delivery, to put it back.
-    pub(super) last_text: Option<String>,
 }
 
 /// Returns how many deliveries are left after `attempts`, where they are few: ten, or, of a consumer with fewer than
@@ -139,24 +132,24 @@ impl Entry {
     /// Returns why it is left, if it is.
     pub(super) fn skip_reason(&self) -> Option<SkipReason> {
         match self.state {
-            State::InFlight | State::Gone | State::Copy => None,
+            State::InFlight | State::Gone => None,
             State::Published => Some(SkipReason::NotRemoved),
-            State::Held(why) | State::Returned(why) | State::Requeued(why) => Some(why),
+            State::Stays(why) | State::Requeued(why) => Some(why),
         }
     }
 
+    /// Returns whether it stays and this run has its lease.
     pub(super) fn is_held(&self) -> bool {
-        matches!(self.state, State::Held(_) | State::Copy)
+        matches!(self.state, State::Stays(_)) && !self.handle.is_empty()
     }
 
     /// Returns whether a further delivery is to be taken away.
     pub(super) fn is_done(&self) -> bool {
-        use State::{Gone, Published, Requeued};
-        matches!(self.state, Published | Gone | Requeued(_))
+        !matches!(self.state, State::InFlight | State::Stays(_))
     }
 
-    /// Returns whether a message of the queue stands for it, as far as is known.
+    /// Returns whether a message of the queue stands for it alone, as far as is known.
     pub(super) fn is_queued(&self) -> bool {
-        !matches!(self.state, State::Gone | State::Copy)
+        self.state != State::Gone && self.skip_reason() != Some(SkipReason::PutBack)
     }
 }
