@@ -37,6 +37,7 @@ pub mod letter;
 pub mod output;
 pub mod place;
 pub mod query;
+pub mod raw;
 pub mod record;
 pub mod retry;
 pub mod search;

@@ -1,13 +1,20 @@
 //! Loggers that people use, from npm, in a Worker: each of their lines as a row in D1, held against a table that says
-//! what a person who wrote that line expects to find.
+//! what a person who wrote that line expects to find; and the operator's tool, asked about them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod expected;
+#[path = "../../../tailrace/tests/support/questions.rs"]
+mod questions;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use clap::Parser as _;
 use expected::{Id, LOGGERS, Line, REQUEST_IDS, TRACE_ID};
 use harness::{Row, System, SystemBuilder, Workspace, wait_for};
+use questions::{QUESTIONS, matches};
+use tailrace::cli::{Cli, Command};
+use tailrace::commands;
+use tailrace::place::Place;
 
 /// Batches wait five seconds; the rest is for a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -87,6 +94,50 @@ fn every_line_of_every_logger_is_read_right() {
         LOGGERS.iter().map(|(_, lines)| lines.len()).sum::<usize>() + REQUEST_IDS.len(),
         wrong.join("\n")
     );
+    ask_operators_questions(&system);
+}
+
+/// Calls each logger again, by requests with a correlation id of their own, and asks about what comes of that alone.
+fn ask_operators_questions(system: &System) {
+    let began = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let began = began.unwrap().as_millis().to_string();
+    for (logger, _) in LOGGERS {
+        request(system, logger, &[("x-correlation-id", &request_id(logger))]);
+    }
+    let database = system.database().unwrap();
+    let lines: usize = LOGGERS.iter().map(|(_, lines)| lines.len()).sum();
+    wait_for("the lines of all loggers", LIMIT, || {
+        let rows = database.rows(
+            "json_extract(context_json, '$.kind') = 'log' AND unixepoch(timestamp, 'subsec') * 1000 >= ?1 + 0",
+            &began,
+        )?;
+        Ok((rows.len() >= lines).then_some(()))
+    })
+    .unwrap_or_else(|error| panic!("{error}\n{}", system.server.output_tail()));
+    let wrong: Vec<_> = QUESTIONS
+        .iter()
+        .filter_map(|question| {
+            let printed = run_tool(system, &question.command_line(&began));
+            question.judge(&printed)
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Runs `tailrace logs …` on the system and returns what it prints.
+fn run_tool(system: &System, words: &[&str]) -> String {
+    let port = format!("--local={}", system.server.port());
+    let words = [&["tailrace", &port], words].concat();
+    let cli = Cli::try_parse_from(&words).unwrap();
+    let Command::Logs(arguments) = &cli.command else {
+        panic!("{words:?}");
+    };
+    let place = Place::find(&cli.global, None, |_| None).unwrap();
+    let mut printed = Vec::new();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let result = runtime.block_on(commands::logs::run(arguments, &place, &mut printed));
+    result.unwrap_or_else(|error| panic!("{words:?}: {error}"));
+    String::from_utf8(printed).unwrap()
 }
 
 fn request(system: &System, logger: &str, headers: &[(&str, &str)]) {
@@ -157,18 +208,6 @@ fn keeps_harmless(row: &Row) -> bool {
     ["\"prompt_tokens\":12", "\"hasPassword\":true", "page=2"]
         .iter()
         .all(|kept| stored.replace("\\\"", "\"").contains(kept))
-}
-
-/// Returns whether `text` is `pattern`, in which `*` stands for any text.
-fn matches(text: &str, pattern: &str) -> bool {
-    let Some((begin, rest)) = pattern.split_once('*') else {
-        return text == pattern;
-    };
-    text.strip_prefix(begin).is_some_and(|text| {
-        (0..=text.len())
-            .filter_map(|at| text.get(at..))
-            .any(|tail| matches(tail, rest))
-    })
 }
 
 /// A row on one line.

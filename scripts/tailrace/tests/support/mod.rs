@@ -5,7 +5,8 @@
 //! - [`api`]: its state, its faults, and what it answers;
 //! - [`queues`]: the queues: leases that run out, acks that are taken in part;
 //! - [`rows`]: rows as they are stored and as they travel;
-//! - [`letters`]: dead letters, and what became of them.
+//! - [`letters`]: dead letters, and what became of them;
+//! - [`questions`]: what operators ask, and the answers.
 
 #![allow(
     dead_code,
@@ -16,6 +17,7 @@
 
 pub mod api;
 pub mod letters;
+pub mod questions;
 mod queues;
 pub mod rows;
 

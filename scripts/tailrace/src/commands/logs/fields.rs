@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
-use crate::output;
-use crate::record::{CARRIED, Row};
+use crate::record::{CARRIED, Row, without_space};
+use crate::{output, raw};
 
 /// The columns of a record, by their names in JSON.
 pub const COLUMNS: [&str; 9] = [
@@ -33,64 +35,51 @@ pub const USUAL: [&str; 6] = [
 /// The deepest member that has a field of its own; below, a member is JSON.
 const DEPTH: usize = 4;
 
-/// Returns the field of a record, null where it has none.
+/// A name and a value as it was logged.
+pub type Pair = (String, Box<RawValue>);
+
+/// Returns the field of a record, nothing where it has none, or null.
 #[must_use]
-pub fn field(row: &Row, name: &str) -> Value {
-    let text = |text: &Option<String>| text.clone().map_or(Value::Null, Value::from);
-    match name {
-        "log_id" => row.log_id.as_str().into(),
-        "worker_name" => row.worker_name.as_str().into(),
-        "request_id" => text(&row.request_id),
-        "correlation_id" => text(&row.correlation_id),
-        "log_level" => row.log_level.as_str().into(),
-        "message" => row.message.as_str().into(),
-        "timestamp" => row.timestamp.as_str().into(),
-        "execution_time_ms" => row
-            .execution_time_ms
-            .clone()
-            .map_or(Value::Null, Value::Number),
-        "context" => serde_json::from_str(row.context.get()).unwrap_or_default(),
+pub fn field(row: &Row, name: &str) -> Option<Box<RawValue>> {
+    let found = match name {
+        "log_id" => encode(&row.log_id),
+        "worker_name" => encode(&row.worker_name),
+        "request_id" => encode(&row.request_id),
+        "correlation_id" => encode(&row.correlation_id),
+        "log_level" => encode(&row.log_level),
+        "message" => encode(&row.message),
+        "timestamp" => encode(&row.timestamp),
+        "execution_time_ms" => encode(&row.execution_time_ms),
+        "context" => Some(row.context.clone()),
         _ => {
             let name = name.strip_prefix("context.").unwrap_or(name);
-            let (first, rest) = name.split_once('.').unwrap_or((name, ""));
             // A member of the context, else of the line's data, as in a query.
-            let own = row.fact(first).and_then(|value| member(value, rest));
-            let found = own.or_else(|| member(row.fact("data")?, name));
-            found.cloned().unwrap_or_default()
+            let own = raw::at_path(&row.context, name);
+            let found = own.or_else(|| raw::at_path(raw::member(&row.context, "data")?, name));
+            found.map(ToOwned::to_owned)
         }
-    }
+    };
+    found.filter(|value| value.get() != "null")
 }
 
-/// Returns the member at a path with dots; a name may hold dots itself.
-fn member<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
-    if path.is_empty() {
-        return Some(value);
-    }
-    if let Some(found) = value.get(path) {
-        return Some(found);
-    }
-    let (first, rest) = path.split_once('.')?;
-    member(value.get(first)?, rest)
+fn encode(value: &impl Serialize) -> Option<Box<RawValue>> {
+    to_raw_value(value).ok()
 }
 
-/// Returns a field as a bare text without control characters: a string as it is, anything else as JSON, nothing for null.
+/// Returns a field as a bare text without control characters: a string as it is, anything else as JSON.
 #[must_use]
-pub fn bare(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => output::safe(text),
-        other => output::safe(&other.to_string()),
-    }
+pub fn bare(value: &RawValue) -> String {
+    let text = raw::text(value).unwrap_or_else(|| without_space(value.get()));
+    output::safe(&text)
 }
 
 /// Returns a value as it stands behind `=`: in quotes where it has white space, a quote or `=`, or is empty.
 #[must_use]
-pub fn quoted(value: &Value) -> String {
-    let text = match value {
-        Value::Null => return "null".to_owned(),
-        Value::String(text) => output::safe(text),
-        other => return output::safe(&other.to_string()),
+pub fn quoted(value: &RawValue) -> String {
+    let Some(text) = raw::text(value) else {
+        return bare(value);
     };
+    let text = output::safe(&text);
     let is_bare = !text.is_empty()
         && !text
             .chars()
@@ -109,22 +98,19 @@ fn plain_name(name: &str) -> String {
 /// Returns what the line carried as names and values, `data` by the names of its members; without what the message shows
 /// already.
 #[must_use]
-pub fn carried(row: &Row) -> Vec<(String, Value)> {
+pub fn carried(row: &Row) -> Vec<Pair> {
     let mut pairs = Vec::new();
-    if let Some(data) = row.fact("data") {
+    if let Some(data) = raw::member(&row.context, "data") {
         flatten("", data, DEPTH, &mut pairs);
     }
-    if let Some(args) = row.fact("args").and_then(Value::as_array) {
-        let is_shown = |arg: &Value| {
-            let text = match arg {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
+    if let Some(args) = raw::member(&row.context, "args").and_then(raw::elements) {
+        let is_shown = |arg: &RawValue| {
+            let text = raw::text(arg).unwrap_or_else(|| without_space(arg.get()));
             row.message.contains(&text)
         };
-        let args: Vec<Value> = args.iter().filter(|arg| !is_shown(arg)).cloned().collect();
+        let args: Vec<_> = args.into_iter().filter(|arg| !is_shown(arg)).collect();
         if !args.is_empty() {
-            pairs.push(("args".to_owned(), Value::from(args)));
+            push(&mut pairs, "args", &args);
         }
     }
     for error in row
@@ -141,7 +127,7 @@ pub fn carried(row: &Row) -> Vec<(String, Value)> {
             .collect();
         let title = title.join(": ");
         if !title.is_empty() && !row.message.contains(&title) {
-            pairs.push(("error".to_owned(), Value::from(title)));
+            push(&mut pairs, "error", &title);
         }
     }
     pairs
@@ -149,10 +135,10 @@ pub fn carried(row: &Row) -> Vec<(String, Value)> {
 
 /// Returns what the line carried as names and values, all of it, by the names that JSON has.
 #[must_use]
-pub fn flatten_carried(row: &Row) -> Vec<(String, Value)> {
+pub fn flatten_carried(row: &Row) -> Vec<Pair> {
     let mut pairs = Vec::new();
     for name in CARRIED {
-        if let Some(value) = row.fact(name) {
+        if let Some(value) = raw::member(&row.context, name) {
             flatten(name, value, DEPTH, &mut pairs);
         }
     }
@@ -161,7 +147,7 @@ pub fn flatten_carried(row: &Row) -> Vec<(String, Value)> {
 
 /// Returns the facts of an invocation that its message does not show: status, wall time, outcome.
 #[must_use]
-pub fn invocation_facts(row: &Row) -> Vec<(String, Value)> {
+pub fn invocation_facts(row: &Row) -> Vec<Pair> {
     if row.kind() != "invocation" {
         return Vec::new();
     }
@@ -170,46 +156,54 @@ pub fn invocation_facts(row: &Row) -> Vec<(String, Value)> {
     if let Some(status) = row.fact("status")
         && !words.contains(&status.to_string().as_str())
     {
-        pairs.push(("status".to_owned(), status.clone()));
+        push(&mut pairs, "status", status);
     }
     if let Some(ms) = row.latency_ms()
         && !row.message.ends_with(" ms)")
     {
         let ms = (ms * 10.0).round() / 10.0;
-        pairs.push(("ms".to_owned(), Value::from(ms.to_string())));
+        push(&mut pairs, "ms", &ms.to_string());
     }
     if let Some(outcome) = row.fact("outcome").and_then(Value::as_str)
         && outcome != "ok"
         && !words.contains(&outcome)
     {
-        pairs.push(("outcome".to_owned(), Value::from(outcome)));
+        push(&mut pairs, "outcome", &outcome);
     }
     pairs
 }
 
 /// Adds the members of an object, those of objects within by names with dots; anything else is one pair.
-fn flatten(name: &str, value: &Value, depth: usize, pairs: &mut Vec<(String, Value)>) {
-    match value {
-        Value::Object(members) if depth > 0 && (!members.is_empty() || name.is_empty()) => {
+fn flatten(name: &str, value: &RawValue, depth: usize, pairs: &mut Vec<Pair>) {
+    match raw::members(value) {
+        Some(members) if depth > 0 && (!members.is_empty() || name.is_empty()) => {
             for (inner, value) in members {
                 let name = if name.is_empty() {
-                    inner.clone()
+                    inner
                 } else {
                     format!("{name}.{inner}")
                 };
                 flatten(&name, value, depth - 1, pairs);
             }
         }
-        other => {
+        _ => {
             let name = if name.is_empty() { "data" } else { name };
-            pairs.push((name.to_owned(), other.clone()));
+            push(pairs, name, value);
         }
     }
 }
 
+fn push(pairs: &mut Vec<Pair>, name: &str, value: &(impl Serialize + ?Sized)) {
+    pairs.extend(
+        to_raw_value(value)
+            .ok()
+            .map(|value| (name.to_owned(), value)),
+    );
+}
+
 /// Returns pairs as `name=value`, with spaces between them.
 #[must_use]
-pub fn joined(pairs: &[(String, Value)]) -> String {
+pub fn joined(pairs: &[Pair]) -> String {
     let mut text = String::new();
     for (name, value) in pairs {
         if !text.is_empty() {

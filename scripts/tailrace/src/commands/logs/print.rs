@@ -88,9 +88,7 @@ impl Printer {
             let id = row.correlation_id.as_deref().unwrap_or("-");
             self.id = self.id.max(columns(id)).min(ID_COLUMNS);
             for (name, width) in self.style.fields.iter().zip(&mut self.chosen) {
-                *width = (*width)
-                    .max(columns(&bare(&field(row, name))))
-                    .min(ID_COLUMNS);
+                *width = (*width).max(columns(&cell(row, name))).min(ID_COLUMNS);
             }
         }
     }
@@ -142,8 +140,7 @@ impl Printer {
         };
         let mut pairs: Vec<_> = names
             .iter()
-            .map(|name| (name.clone(), field(row, name)))
-            .filter(|(_, value)| !value.is_null())
+            .filter_map(|name| Some((name.clone(), field(row, name)?)))
             .collect();
         if self.style.fields.is_empty() {
             pairs.extend(flatten_carried(row));
@@ -168,7 +165,7 @@ impl Printer {
             let names = names.iter().map(|name| output::safe(name));
             writer.write_record(names).map_err(failed)?;
         }
-        let cells = names.iter().map(|name| bare(&field(row, name)));
+        let cells = names.iter().map(|name| cell(row, name));
         writer.write_record(cells).map_err(failed)?;
         writer.flush().map_err(Error::io("standard output"))
     }
@@ -179,11 +176,7 @@ impl Printer {
         let mut cells = self.style.fields.iter().zip(&self.chosen).peekable();
         while let Some((name, width)) = cells.next() {
             let value = field(row, name);
-            let mut cell = if value.is_null() {
-                "-".to_owned()
-            } else {
-                bare(&value)
-            };
+            let mut cell = value.map_or_else(|| "-".to_owned(), |value| bare(&value));
             if name == "timestamp" {
                 cell = time::shown(&row.timestamp, &self.style.zone);
             }
@@ -293,6 +286,11 @@ impl Printer {
     }
 }
 
+/// Returns a field as text; nothing where the record has none.
+fn cell(row: &Row, name: &str) -> String {
+    field(row, name).map_or_else(String::new, |value| bare(&value))
+}
+
 /// Writes the first frames of a stack below its record, and how many there are beside.
 fn print_frames(
     frames: &[String],
@@ -328,11 +326,7 @@ impl Serialize for Chosen<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.names.len()))?;
         for name in self.names {
-            if name == "context" {
-                map.serialize_entry(name, &self.row.context)?;
-            } else {
-                map.serialize_entry(name, &field(self.row, name))?;
-            }
+            map.serialize_entry(name, &field(self.row, name))?;
         }
         map.end()
     }

@@ -3,7 +3,10 @@ use serde_json::{Value, json};
 use super::*;
 
 fn row(message: &str, context: &Value) -> Row {
-    let context = context.to_string();
+    stored_row(message, &context.to_string())
+}
+
+fn stored_row(message: &str, context: &str) -> Row {
     let cells = [
         "id",
         "queue-consumer",
@@ -11,7 +14,7 @@ fn row(message: &str, context: &Value) -> Row {
         "0b0f2a1c-5d1e-4c55-9a5f-0d6f1b8f9a10",
         "info",
         message,
-        &context,
+        context,
         "2026-11-23T00:00:00.000Z",
     ];
     let cells = cells.map(Value::from).into_iter();
@@ -188,6 +191,40 @@ fn chosen_fields_keep_their_order_and_names() {
     let mut text = style(RecordFormat::Text, None, false);
     text.fields = names.to_vec();
     assert_eq!(printed(text, &[row]), "42 42 1 m -\n");
+}
+
+#[test]
+fn members_keep_their_order_and_numbers_their_digits() {
+    let json = r#"{"kind":"log","data":{"z":12345678901234567890123,"a": {"y":1.10,"b":-0.0}},"args":[{"n":0.10}]}"#;
+    let row = stored_row("m", json);
+    for (format, expected) in [
+        (
+            RecordFormat::Text,
+            " m z=12345678901234567890123 a.y=1.10 a.b=-0.0 args=[{\"n\":0.10}]\n",
+        ),
+        (
+            RecordFormat::Logfmt,
+            " message=m data.z=12345678901234567890123 data.a.y=1.10 data.a.b=-0.0 args=[{\"n\":0.10}]\n",
+        ),
+    ] {
+        let shown = printed(style(format, None, false), std::slice::from_ref(&row));
+        assert!(shown.ends_with(expected), "{shown}");
+    }
+    for (format, expected) in [
+        (
+            RecordFormat::Json,
+            "{\"data.z\":12345678901234567890123,\"a\":{\"y\":1.10,\"b\":-0.0}}\n",
+        ),
+        (
+            RecordFormat::Csv,
+            "data.z,a\n12345678901234567890123,\"{\"\"y\"\":1.10,\"\"b\"\":-0.0}\"\n",
+        ),
+    ] {
+        let mut chosen = style(format, None, false);
+        chosen.fields = ["data.z", "a"].map(str::to_owned).to_vec();
+        let shown = printed(chosen, std::slice::from_ref(&row));
+        assert_eq!(shown, expected);
+    }
 }
 
 #[test]
