@@ -176,7 +176,8 @@ mod tests {
             |_| None,
             Context::default(),
             &Deployed::default(),
-        );
+        )
+        .unwrap();
         assert_eq!(
             installation(&place, Some(&account("Acme"))),
             "account Acme (0123), environment staging, database tailrace-staging"
@@ -188,7 +189,8 @@ mod tests {
             |_| None,
             Context::default(),
             &Deployed::default(),
-        );
+        )
+        .unwrap();
         assert_eq!(
             installation(&main, Some(&account(""))),
             "account 0123, the main environment, database tailrace"

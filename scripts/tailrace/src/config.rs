@@ -1,10 +1,12 @@
 //! Two files that share no key. `tailrace.toml` in the checkout says what is deployed; it belongs to `cargo xtask deploy`,
-//! which checks it, and only the account is read from it here. `config.toml` of the user says who looks.
+//! which checks it. `config.toml` of the user says who looks.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use pipeline_settings::table;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::cli::{Format, StatusLimits};
 use crate::credentials::variable;
@@ -19,15 +21,22 @@ const USER: &str = "tailrace/config.toml";
 /// The deployment, as far as this tool asks.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 pub struct Deployed {
-    /// The account of every environment that names none.
-    account: Option<String>,
+    /// Whether there is such a file.
+    #[serde(skip)]
+    is_there: bool,
+    /// What holds for every environment that says nothing else.
+    #[serde(flatten)]
+    all: Chosen,
     #[serde(default)]
-    env: BTreeMap<String, DeployedEnv>,
+    env: BTreeMap<String, Chosen>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-struct DeployedEnv {
+struct Chosen {
     account: Option<String>,
+    /// The settings of the Workers, among other keys.
+    #[serde(flatten)]
+    settings: BTreeMap<String, Value>,
 }
 
 impl Deployed {
@@ -36,22 +45,59 @@ impl Deployed {
     /// # Errors
     /// [`Error::Usage`] where a file cannot be read, or `file` does not exist.
     pub fn read(file: Option<&Path>) -> Result<Self, Error> {
-        match file {
-            Some(file) => read_toml(file)?
-                .ok_or_else(|| Error::Usage(format!("--config: there is no {}", file.display()))),
+        let found = match file {
+            Some(file) => {
+                let missing = || Error::Usage(format!("--config: there is no {}", file.display()));
+                Some(read_toml(file)?.ok_or_else(missing)?)
+            }
             None => match checkout::find() {
-                Some(root) => Ok(read_toml(&root.join(DEPLOYED))?.unwrap_or_default()),
-                None => Ok(Self::default()),
+                Some(root) => read_toml(&root.join(DEPLOYED))?,
+                None => None,
             },
-        }
+        };
+        let is_there = found.is_some();
+        Ok(Self {
+            is_there,
+            ..found.unwrap_or_default()
+        })
     }
 
     /// Returns the account that an environment is deployed to.
     #[must_use]
     pub fn account(&self, env: Option<&str>) -> Option<&str> {
         let own = env.and_then(|env| self.env.get(env)?.account.as_deref());
-        own.or(self.account.as_deref())
+        own.or(self.all.account.as_deref())
     }
+
+    /// Returns the settings that an environment is deployed with, as the Workers have them, without those that have their
+    /// defaults; `None` where there is no file.
+    #[must_use]
+    pub fn settings(&self, env: Option<&str>) -> Option<BTreeMap<&'static str, String>> {
+        if !self.is_there {
+            return None;
+        }
+        let own = env.and_then(|env| self.env.get(env));
+        let layers = [Some(&self.all), own].into_iter().flatten();
+        let written = layers.flat_map(|layer| &layer.settings);
+        let known =
+            written.filter_map(|(key, value)| Some((table::find(key)?.name, to_text(value)?)));
+        Some(known.collect())
+    }
+}
+
+/// Returns a value as `cargo xtask deploy` writes it: lists become words, `true` and `false` become `on` and `off`.
+fn to_text(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Bool(is_on) => if *is_on { "on" } else { "off" }.to_owned(),
+        Value::Number(number) if number.is_f64() => number.as_f64()?.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::Array(words) => {
+            let words: Option<Vec<_>> = words.iter().map(Value::as_str).collect();
+            words?.join(" ")
+        }
+        Value::Null | Value::Object(_) => return None,
+    })
 }
 
 /// One `[context.NAME]`.
@@ -157,6 +203,35 @@ mod tests {
         ] {
             assert_eq!(deployed.account(env), Some(expected), "{env:?}");
         }
+    }
+
+    #[test]
+    fn settings_are_those_of_the_environment_as_the_workers_have_them() {
+        let text = "account = \"main\"\nretention_days = 7\narchive = true\nsample_rate = 0.50\nredact_fields = false\n\
+            excluded_workers = [\"noisy\", \"test-*\"]\n[dev]\nretention_days = 1\n[env.staging]\nretention_days = 3\n";
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(DEPLOYED);
+        std::fs::write(&file, text).unwrap();
+        let deployed = Deployed::read(Some(&file)).unwrap();
+        let settings = deployed.settings(None).unwrap();
+        let settings: Vec<_> = settings
+            .iter()
+            .map(|(name, text)| (*name, text.as_str()))
+            .collect();
+        assert_eq!(
+            settings,
+            [
+                ("EXCLUDED_WORKERS", "noisy test-*"),
+                ("REDACT_FIELDS", "off"),
+                ("RETENTION_DAYS", "7"),
+                ("SAMPLE_RATE", "0.5"),
+            ]
+        );
+        assert_eq!(
+            deployed.settings(Some("staging")).unwrap()["RETENTION_DAYS"],
+            "3"
+        );
+        assert_eq!(Deployed::default().settings(None), None);
     }
 
     #[test]

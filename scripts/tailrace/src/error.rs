@@ -20,6 +20,20 @@ pub enum Error {
     /// The command line or an input cannot be used.
     #[error("{0}")]
     Usage(String),
+    /// The environment names another installation than the context that the command line names.
+    #[error("--context {context} means the {kind} \"{meant}\", but {variable} is \"{found}\"")]
+    Contradiction {
+        /// The context.
+        context: String,
+        /// What differs: `account` or `environment`.
+        kind: &'static str,
+        /// That of the context.
+        meant: String,
+        /// The variable that stands above the context.
+        variable: &'static str,
+        /// Its value.
+        found: String,
+    },
     /// The query cannot be read.
     #[error("{message}")]
     Query {
@@ -146,6 +160,9 @@ impl Error {
     pub fn next_step(&self) -> Option<String> {
         Some(match self {
             Self::Query { hint, .. } => hint.clone(),
+            Self::Contradiction { variable, .. } => {
+                format!("unset {variable}, which stands above a context, or leave --context out")
+            }
             Self::Scan { consent, .. } => format!("narrow it with timestamp >= '…', or {consent}"),
             Self::NoToken => "set CLOUDFLARE_API_TOKEN (docs/operations.md says with which permissions), or log in with \
                 `wrangler login`, in a checkout or with wrangler on PATH; for a running `cargo xtask dev` add --local"
@@ -213,9 +230,12 @@ impl Error {
             Self::Api { status: 429 | 500.., .. } => {
                 "Cloudflare is busy or failing; wait a little and run the command again".to_owned()
             }
-            Self::Usage(_) | Self::Api { .. } | Self::Unreadable { .. } | Self::Io { .. } => {
-                return None;
+            Self::Usage(_) => "the command's --help has every option, and examples".to_owned(),
+            Self::Unreadable { .. } => {
+                "run the command again; where it stays, this tool may be older than what answers: update the checkout"
+                    .to_owned()
             }
+            Self::Api { .. } | Self::Io { .. } => return None,
         })
     }
 
@@ -286,9 +306,11 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Usage(_) | Self::Query { .. } | Self::Scan { .. } | Self::NotLoopback { .. } => {
-                USAGE
-            }
+            Self::Usage(_)
+            | Self::Contradiction { .. }
+            | Self::Query { .. }
+            | Self::Scan { .. }
+            | Self::NotLoopback { .. } => USAGE,
             _ => FAILED,
         })
     }

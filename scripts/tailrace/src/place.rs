@@ -1,12 +1,16 @@
 //! The installation that is meant, from everything that may name it. What stands higher wins:
 //!
-//! 1. the command line, and below it the context that it names;
+//! 1. the command line;
 //! 2. the environment;
-//! 3. the context that the environment names, or the one called `default`;
+//! 3. the context: the one that `--context` or `TAILRACE_CONTEXT` names, else the one called `default`;
 //! 4. `tailrace.toml` in the checkout;
 //! 5. the defaults.
 //!
-//! A name that stands below an environment (`--env`) is not used with it: it was written for another one.
+//! A name that stands below an environment (`--env`) is not used with it: it was written for another one. And where the
+//! command line names a context that the environment contradicts, nothing is done: whoever wrote `--context staging` does
+//! not mean what some shell once exported, and must not find out from the results.
+
+use std::collections::BTreeMap;
 
 use crate::Error;
 use crate::cli::{Format, GlobalArgs, QueueNames, StatusLimits};
@@ -23,6 +27,8 @@ pub struct Place {
     pub account: Option<String>,
     /// The account that `cargo xtask deploy` deploys this environment to, where `tailrace.toml` names it.
     pub deployed_to: Option<String>,
+    /// The settings that the Workers are deployed with, where there is a `tailrace.toml`.
+    pub settings: Option<BTreeMap<&'static str, String>>,
     /// The profile of wrangler's login.
     pub profile: Option<String>,
     /// The form of the results, where a context names it.
@@ -60,6 +66,57 @@ impl From<Context> for Layer {
     }
 }
 
+/// The variables of the database, the queue, the dead-letter queue and the fallback.
+const NAME_VARIABLES: [&str; 4] = [
+    "TAILRACE_DATABASE",
+    "TAILRACE_QUEUE",
+    "TAILRACE_DEAD_LETTER_QUEUE",
+    "TAILRACE_FALLBACK",
+];
+
+/// Refuses an environment that names another installation than the context of `name`, which the command line chose, as
+/// far as the command line itself leaves that open.
+fn refuse_contradiction(
+    name: &str,
+    line: &Layer,
+    environment: &Layer,
+    context: &Layer,
+) -> Result<(), Error> {
+    let contradict = |variable, found: &Option<String>, kind, meant: &Option<String>| {
+        Err(Error::Contradiction {
+            context: name.to_owned(),
+            kind,
+            meant: meant.clone().unwrap_or_default(),
+            variable,
+            found: found.clone().unwrap_or_default(),
+        })
+    };
+    let differs = |one: &Option<String>, other: &Option<String>| {
+        one.is_some() && other.is_some() && one != other
+    };
+    let is_local = line.local.or(context.local).is_some();
+    if !is_local && differs(&environment.account, &context.account) {
+        let variable = "CLOUDFLARE_ACCOUNT_ID";
+        return contradict(variable, &environment.account, "account", &context.account);
+    }
+    if line.env.is_some() {
+        return Ok(());
+    }
+    if differs(&environment.env, &context.env) {
+        let variable = "TAILRACE_ENV";
+        return contradict(variable, &environment.env, "environment", &context.env);
+    }
+    // A name that was exported without an environment was not written for that of the context.
+    let names = environment.names.iter().zip(&line.names);
+    for (variable, (found, given)) in NAME_VARIABLES.into_iter().zip(names) {
+        let is_open = given.is_none() && environment.env.is_none();
+        if is_open && found.is_some() && context.env.is_some() {
+            return contradict(variable, found, "environment", &context.env);
+        }
+    }
+    Ok(())
+}
+
 /// Returns what the highest layer says that says anything.
 fn first<T: Clone>(layers: &[Layer], of: impl Fn(&Layer) -> &Option<T>) -> Option<T> {
     layers.iter().find_map(|layer| of(layer).clone())
@@ -79,17 +136,20 @@ impl Place {
         let elsewhere = variable("TAILRACE_CONTEXT");
         let context = Context::read(here.or(elsewhere.as_deref()))?;
         let deployed = Deployed::read(global.config.as_deref())?;
-        Ok(Self::resolve(global, names, variable, context, &deployed))
+        Self::resolve(global, names, variable, context, &deployed)
     }
 
     /// Finds the installation that the options mean, with what the files say.
+    ///
+    /// # Errors
+    /// [`Error::Contradiction`] where the environment contradicts the context that the command line names.
     pub(crate) fn resolve(
         global: &GlobalArgs,
         names: Option<&QueueNames>,
         variable: impl Fn(&str) -> Option<String>,
         context: Context,
         deployed: &Deployed,
-    ) -> Self {
+    ) -> Result<Self, Error> {
         let names = names.cloned().unwrap_or_default();
         let line = Layer {
             env: global.env.clone(),
@@ -105,22 +165,15 @@ impl Place {
         let environment = Layer {
             env: variable("TAILRACE_ENV"),
             account: variable("CLOUDFLARE_ACCOUNT_ID"),
-            names: [
-                "TAILRACE_DATABASE",
-                "TAILRACE_QUEUE",
-                "TAILRACE_DEAD_LETTER_QUEUE",
-                "TAILRACE_FALLBACK",
-            ]
-            .map(variable),
+            names: NAME_VARIABLES.map(variable),
             ..Layer::default()
         };
         let limits = context.status.clone();
         let context = Layer::from(context);
-        let layers = if global.context.is_some() {
-            [line, context, environment]
-        } else {
-            [line, environment, context]
-        };
+        if let Some(name) = &global.context {
+            refuse_contradiction(name, &line, &environment, &context)?;
+        }
+        let layers = [line, environment, context];
         let env = first(&layers, |layer| &layer.env);
         // The layers whose names were written for this environment.
         let written = layers
@@ -137,10 +190,11 @@ impl Place {
             })
         };
         let deployed_to = deployed.account(env.as_deref()).map(str::to_owned);
-        Self {
+        Ok(Self {
             local: first(&layers, |layer| &layer.local),
             account: first(&layers, |layer| &layer.account).or_else(|| deployed_to.clone()),
             deployed_to,
+            settings: deployed.settings(env.as_deref()),
             profile: first(&layers, |layer| &layer.profile),
             output: first(&layers, |layer| &layer.output),
             limits,
@@ -149,7 +203,7 @@ impl Place {
             dead_letter_queue: name(2, "tail-logs-dlq"),
             fallback: name(3, "tailrace-fallback"),
             env,
-        }
+        })
     }
 
     /// Returns the database's name.
@@ -190,12 +244,12 @@ impl Place {
 mod tests {
     use super::*;
 
-    fn place(
+    fn find(
         line: &[(&str, &str)],
         environment: &'static [(&str, &str)],
         context: &str,
         deployed: &str,
-    ) -> Place {
+    ) -> Result<Place, Error> {
         let given = |name: &str| {
             let found = line.iter().find(|(option, _)| *option == name);
             found.map(|(_, value)| (*value).to_owned())
@@ -221,6 +275,15 @@ mod tests {
             toml_edit::de::from_str(context).unwrap(),
             &toml_edit::de::from_str(deployed).unwrap(),
         )
+    }
+
+    fn place(
+        line: &[(&str, &str)],
+        environment: &'static [(&str, &str)],
+        context: &str,
+        deployed: &str,
+    ) -> Place {
+        find(line, environment, context, deployed).unwrap()
     }
 
     #[test]
@@ -261,21 +324,54 @@ mod tests {
         assert_eq!(all.env.as_deref(), Some("e"));
         assert_eq!(all.deployed_to.as_deref(), Some("d-e"));
         assert_eq!(all.profile.as_deref(), Some("work"));
-        // A context that the command line names is part of it.
-        let named = place(&[("context", "c")], exported, context, deployed);
-        assert_eq!(named.account.as_deref(), Some("c"));
-        assert_eq!(named.env.as_deref(), Some("c-env"));
-        let own = place(
-            &[("context", "c"), ("env", "l")],
-            exported,
-            context,
-            deployed,
-        );
+        let own = place(&[("env", "l")], exported, context, deployed);
         assert_eq!(own.env.as_deref(), Some("l"));
         let context = place(&[], &[], context, deployed);
         assert_eq!(context.account.as_deref(), Some("c"));
         assert_eq!(context.output, Some(Format::Json));
         let deployed = place(&[], &[], "", deployed);
         assert_eq!(deployed.account.as_deref(), Some("d"));
+    }
+
+    #[test]
+    fn a_context_that_the_environment_contradicts_is_refused() {
+        let context = "account = \"c\"\nenv = \"c-env\"\n";
+        let named = ("context", "staging");
+        for (line, exported, expected) in [
+            (
+                &[named][..],
+                &[("CLOUDFLARE_ACCOUNT_ID", "e")][..],
+                "--context staging means the account \"c\", but CLOUDFLARE_ACCOUNT_ID is \"e\"",
+            ),
+            (
+                &[named],
+                &[("TAILRACE_ENV", "e")],
+                "--context staging means the environment \"c-env\", but TAILRACE_ENV is \"e\"",
+            ),
+            (
+                &[named, ("env", "l")],
+                &[("CLOUDFLARE_ACCOUNT_ID", "e")],
+                "means the account",
+            ),
+            (
+                &[named],
+                &[("TAILRACE_QUEUE", "prod-q")],
+                "means the environment \"c-env\", but TAILRACE_QUEUE is \"prod-q\"",
+            ),
+        ] {
+            let error = find(line, exported, context, "").unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        // What says the same, or is not used, contradicts nothing.
+        for (line, exported) in [
+            (&[named][..], &[("CLOUDFLARE_ACCOUNT_ID", "c")][..]),
+            (&[named, ("env", "l")], &[("TAILRACE_ENV", "e")]),
+            (&[named, ("queue", "q")], &[("TAILRACE_QUEUE", "prod-q")]),
+            (&[], &[("CLOUDFLARE_ACCOUNT_ID", "e")]),
+        ] {
+            find(line, exported, context, "").unwrap();
+        }
+        let local = "local = 8787\naccount = \"c\"\n";
+        find(&[named], &[("CLOUDFLARE_ACCOUNT_ID", "e")], local, "").unwrap();
     }
 }

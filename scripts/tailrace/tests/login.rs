@@ -223,6 +223,12 @@ async fn a_context_names_account_environment_and_profile() {
     ]))
     .await;
     assert_eq!(text.messages(), ["here"]);
+    // What the environment says is not overruled in silence, nor does it overrule what was just written.
+    let mut elsewhere = in_context(&["logs", "--context", "work"]);
+    let elsewhere = ran(elsewhere.env("CLOUDFLARE_ACCOUNT_ID", "fedcba")).await;
+    assert_eq!((elsewhere.code, elsewhere.stdout.as_str()), (2, ""));
+    elsewhere.warns("but CLOUDFLARE_ACCOUNT_ID is \"fedcba\"");
+    elsewhere.warns("hint: unset CLOUDFLARE_ACCOUNT_ID");
     let other = ran(&mut in_context(&["logs", "--context", "other"])).await;
     other.warns("no D1 database named \"tailrace-staging\"");
     let unknown = ran(&mut in_context(&["logs", "--context", "wrok"])).await;

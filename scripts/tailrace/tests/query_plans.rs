@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 
 use rusqlite::Connection;
 use tailrace::commands::stats::exceptions::exceptions;
-use tailrace::commands::status::look::newest_row;
+use tailrace::commands::status::look::{archive_figures, newest_row};
 use tailrace::query::Query;
 use tailrace::sql::{self, IdColumn, Measure, Position, Statement};
 
@@ -136,8 +136,17 @@ fn each_query_is_served_by_an_index_in_its_order() {
             true,
         );
     }
+    check(
+        &db,
+        &sql::record(&position.timestamp, "x"),
+        "PRIMARY KEY",
+        true,
+    );
     check(&db, &sql::oldest_timestamp(), "PRIMARY KEY", true);
     check(&db, &newest_row(), "PRIMARY KEY", true);
+    let text = plan(&db, &archive_figures()).join("\n");
+    let index = "archive_objects_by_stored_at";
+    assert_eq!(text.matches(index).count(), 3, "{text}");
     for (column, index) in [
         (IdColumn::Correlation, "tail_logs_by_correlation_id"),
         (IdColumn::Request, "tail_logs_by_request_id"),
@@ -154,6 +163,27 @@ fn each_query_is_served_by_an_index_in_its_order() {
         sql::other_records(&requests, "c", 9),
     ] {
         check(&db, &statement, "tail_logs_by_request_id", false);
+    }
+}
+
+#[test]
+fn the_histogram_of_each_query_reads_only_its_window() {
+    let db = database();
+    for text in queries() {
+        let query = Query::parse(&text).unwrap();
+        let statement = sql::counts(&query, "0", "1", 13);
+        let plan = plan(&db, &statement);
+        let all = plan.join("\n");
+        assert!(!all.contains("SCAN tail_logs"), "{text}\n{all}");
+        // Counting by groups sorts what it has found, and nothing else.
+        let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE"));
+        assert!(sorts.count() <= 1, "{text}\n{all}");
+        let index = expected_index(&text);
+        let search = plan.iter().find(|step| step.contains(index));
+        assert!(
+            search.is_some_and(|step| step.contains("timestamp")),
+            "{text} not by {index}:\n{all}"
+        );
     }
 }
 
@@ -208,6 +238,8 @@ fn nothing_a_user_writes_is_in_a_statement() {
         sql::levels(&workers, evil, evil),
         sql::durations(Measure::Cpu, &workers, evil, evil),
         exceptions(&workers, evil, evil, 1),
+        sql::counts(&query, evil, evil, 13),
+        sql::record(evil, evil),
     ] {
         assert!(!statement.sql.contains("DROP"), "{}", statement.sql);
         // And every parameter has its place.

@@ -260,7 +260,44 @@ async fn limits_come_from_options_and_from_the_context() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_newest_object_of_the_archive_is_shown() {
+async fn settings_that_are_not_as_configured_are_named() {
+    let cloud = healthy().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tailrace.toml");
+    let config = file.display().to_string();
+    let look = ["--only", "workers", "--config", &config];
+    std::fs::write(&file, "retention_days = 7\nmin_level = \"debug\"\n").unwrap();
+    let (code, well) = report(&cloud, &look).await;
+    assert_eq!(
+        (code, &part(&well, "workers")["seen"]["differing"]),
+        (0, &json!([]))
+    );
+    let text = "retention_days = 30\nsample_rate = 0.5\n[env.staging]\nretention_days = 3\n";
+    std::fs::write(&file, text).unwrap();
+    {
+        let mut state = cloud.state();
+        let kept = json!({"RETENTION_DAYS": "3", "PIPELINE_WORKERS": "a b"});
+        state.workers.get_mut("log-writer").unwrap().1 = kept;
+        state.workers.get_mut("tail-ingest").unwrap().1 = json!({"MIN_LEVEL": "warn"});
+    }
+    let (code, differs) = report(&cloud, &look).await;
+    // What is configured may be what is to be deployed next.
+    assert_eq!((code, differs["state"].as_str()), (0, Some("ok")));
+    let one = |worker, name, deployed, configured| json!({"worker": worker, "name": name, "deployed": deployed, "configured": configured});
+    assert_eq!(
+        part(&differs, "workers")["seen"]["differing"],
+        json!([
+            one("tail-ingest", "MIN_LEVEL", "warn", "debug"),
+            one("tail-ingest", "SAMPLE_RATE", "1", "0.5"),
+            one("log-writer", "RETENTION_DAYS", "3", "30"),
+        ])
+    );
+    let ran = cloud.run(&[&["status"][..], &look].concat()).await;
+    ran.says("log-writer has RETENTION_DAYS 3, tailrace.toml 30");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_archive_is_shown_as_far_as_its_catalog_tells() {
     let cloud = healthy().await;
     cloud
         .state()
@@ -268,14 +305,24 @@ async fn the_newest_object_of_the_archive_is_shown() {
         .execute_batch(
             "INSERT INTO archive_objects (key, stored_at, first_timestamp, last_timestamp, bytes, rows, counts) VALUES
              ('v1/dt=2026-11-23/hour=10/a', '2026-11-23T11:00:00.000Z', '', '', 1, 'all', '{}'),
-             ('v1/dt=2026-11-22/hour=09/late', '2026-11-23T12:00:00.000Z', '', '', 1, 'all', '{}')",
+             ('v1/dt=2026-11-22/hour=09/late', '2026-11-23T12:00:00.000Z', '', '', 1, 'all', '{}');
+             INSERT INTO archive_objects (key, first_timestamp, last_timestamp, bytes, rows, counts) VALUES
+             ('v1/dt=2026-11-23/hour=12/now', '', '', 1500, 'all', '{}')",
         )
         .unwrap();
     let (code, report) = report(&cloud, &["--only", "archive"]).await;
     assert_eq!(code, 0);
     let archive = part(&report, "archive");
     assert_eq!(archive["state"], "ok");
-    assert_eq!(archive["seen"]["newest"], "2026-11-23T12:00:00.000Z");
+    let seen = &archive["seen"];
+    assert_eq!(seen["oldest"], "2026-11-23T11:00:00.000Z");
+    assert!(seen["newest_seconds"].as_i64().unwrap() < 600, "{seen}");
+    assert_eq!(
+        (&seen["objects_last_day"], &seen["bytes_last_day"]),
+        (&json!(1), &json!(1500))
+    );
+    let ran = cloud.run(&["status", "--only", "archive", "--utc"]).await;
+    ran.says("; 1 object of the last day, 1.5 kB; oldest 2026-11-23 11:00:00.000Z");
 }
 
 #[tokio::test(flavor = "multi_thread")]

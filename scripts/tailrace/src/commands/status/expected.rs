@@ -1,9 +1,14 @@
-//! What `cargo xtask deploy` sets up: the consumers of both queues, as `wrangler/log-writer.toml` has them.
+//! What `cargo xtask deploy` sets up: the consumers of both queues, as `wrangler/log-writer.toml` has them, and the Workers'
+//! settings, as `tailrace.toml` has them.
+
+use std::collections::BTreeMap;
 
 use log_record::limits::QUEUE_RETENTION_SECONDS_MAX;
-use pipeline_settings::table::RETENTION_DAYS;
+use pipeline_settings::table::{self, PIPELINE_WORKERS, RETENTION_DAYS};
 use serde::Deserialize;
 
+use super::look::WorkersSeen;
+use super::report::DifferingSetting;
 use crate::checkout;
 use crate::client::queue_state::Consumer;
 use crate::place::Place;
@@ -22,6 +27,8 @@ pub(super) struct Expected {
     pub(super) pull: Consumer,
     /// How long the dead-letter queue keeps a message.
     pub(super) dead_letter_seconds: u64,
+    /// Settings that are not as by default; `None` where nobody says.
+    pub(super) settings: Option<BTreeMap<&'static str, String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -74,7 +81,45 @@ impl Expected {
                 ..Consumer::default()
             },
             dead_letter_seconds: QUEUE_RETENTION_SECONDS_MAX,
+            settings: place.settings.clone(),
         }
+    }
+
+    /// Returns the settings of deployed Workers that are otherwise than configured. Not those that `cargo xtask deploy`
+    /// makes by itself.
+    pub(super) fn differing(&self, seen: &WorkersSeen) -> Vec<DifferingSetting> {
+        let Some(configured) = &self.settings else {
+            return Vec::new();
+        };
+        let mut differing = Vec::new();
+        for setting in table::SETTINGS {
+            let base = setting.worker.name();
+            let is_own = |worker: &&String| {
+                let rest = worker.strip_prefix(base);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            };
+            let Some(worker) = seen.deployed.keys().find(is_own) else {
+                continue;
+            };
+            let is_deployed = seen.deployed.get(worker).is_some_and(Option::is_some);
+            let found = seen
+                .settings
+                .get(worker)
+                .and_then(|own| own.get(setting.name));
+            let deployed = found.map_or(setting.default, |text| text.trim());
+            let configured = configured
+                .get(setting.name)
+                .map_or(setting.default, String::as_str);
+            if is_deployed && setting != &PIPELINE_WORKERS && deployed != configured {
+                differing.push(DifferingSetting {
+                    worker: worker.clone(),
+                    name: setting.name,
+                    deployed: deployed.to_owned(),
+                    configured: configured.to_owned(),
+                });
+            }
+        }
+        differing
     }
 }
 

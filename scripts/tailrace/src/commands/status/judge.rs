@@ -141,13 +141,18 @@ pub(super) fn judge(
             state = State::Off;
             None
         }
-        PartSeen::Archive(Some(newest)) => Some(Facts::Archive(ArchiveFacts {
-            newest_seconds: age(&newest, now),
-            newest,
+        PartSeen::Archive(Some(seen)) => Some(Facts::Archive(ArchiveFacts {
+            newest_seconds: age(&seen.newest, now),
+            oldest: seen.oldest,
+            newest: seen.newest,
+            objects_last_day: seen.objects,
+            bytes_last_day: seen.bytes,
         })),
-        PartSeen::Workers(deployed, attached) => {
-            Some(Facts::Workers(WorkerFacts { deployed, attached }))
-        }
+        PartSeen::Workers(seen) => Some(Facts::Workers(WorkerFacts {
+            differing: expected.differing(&seen),
+            deployed: seen.deployed,
+            attached: seen.attached,
+        })),
     };
     if !red.is_empty() {
         state = State::Red;

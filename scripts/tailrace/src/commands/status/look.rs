@@ -42,10 +42,30 @@ pub(super) enum PartSeen {
     Rows(DatabaseSeen),
     /// The first keys of a namespace, by title, and whether there are more.
     Fallback(String, Vec<String>, bool),
-    /// When the archive's newest object was stored; `None` where there is not an archive.
-    Archive(Option<String>),
-    /// What is deployed by name, and which Workers are attached.
-    Workers(BTreeMap<String, Option<Deployment>>, Vec<String>),
+    /// The archive's catalog; `None` where there is not an archive, or nothing in it.
+    Archive(Option<ArchiveSeen>),
+    /// The Workers.
+    Workers(WorkersSeen),
+}
+
+/// The archive, by its catalog.
+pub(super) struct ArchiveSeen {
+    /// When the oldest and the newest object were stored.
+    pub(super) oldest: String,
+    pub(super) newest: String,
+    /// Objects of the last day, and their bytes.
+    pub(super) objects: u64,
+    pub(super) bytes: u64,
+}
+
+/// The Workers.
+pub(super) struct WorkersSeen {
+    /// What is deployed of the pipeline's own, by name.
+    pub(super) deployed: BTreeMap<String, Option<Deployment>>,
+    /// Their settings, by name.
+    pub(super) settings: BTreeMap<String, BTreeMap<String, String>>,
+    /// Those whose runs are recorded.
+    pub(super) attached: Vec<String>,
 }
 
 /// A queue.
@@ -205,8 +225,17 @@ impl Looker<'_> {
         if tables.is_empty() {
             return Ok(PartSeen::Archive(None));
         }
-        let newest = database.query(&newest_object()).await?;
-        Ok(PartSeen::Archive(cell(&newest, 0)))
+        let rows = database.query(&archive_figures()).await?;
+        let number = |index: usize| rows.first()?.get(index)?.as_u64();
+        let seen = cell(&rows, 0)
+            .zip(cell(&rows, 1))
+            .map(|(oldest, newest)| ArchiveSeen {
+                oldest,
+                newest,
+                objects: number(2).unwrap_or(0),
+                bytes: number(3).unwrap_or(0),
+            });
+        Ok(PartSeen::Archive(seen))
     }
 
     async fn workers(&self) -> Result<PartSeen, PartError> {
@@ -215,13 +244,18 @@ impl Looker<'_> {
         }
         let names = ["tail-ingest", "log-writer"].map(|base| worker_name(self.place, base));
         let [ingest, writer] = &names;
-        let (attached, first, second) = tokio::try_join!(
+        let (attached, first, second, own, other) = tokio::try_join!(
             self.client.tailed_workers(ingest),
             self.client.deployment(ingest),
             self.client.deployment(writer),
+            self.client.worker_settings(ingest),
+            self.client.worker_settings(writer),
         )?;
-        let deployed = names.into_iter().zip([first, second]).collect();
-        Ok(PartSeen::Workers(deployed, attached))
+        Ok(PartSeen::Workers(WorkersSeen {
+            settings: names.iter().cloned().zip([own, other]).collect(),
+            deployed: names.into_iter().zip([first, second]).collect(),
+            attached,
+        }))
     }
 
     /// Returns how long log-writer keeps rows. Where it cannot be seen, the default is judged by.
@@ -255,10 +289,15 @@ fn archive_tables() -> Statement {
     }
 }
 
-/// Asks when the archive's newest object was stored.
-fn newest_object() -> Statement {
+/// Asks when the archive's oldest and newest object were stored, and for the objects and bytes of the last day: all of it by
+/// the index on that time.
+#[must_use]
+pub fn archive_figures() -> Statement {
     Statement {
-        sql: "SELECT stored_at FROM archive_objects ORDER BY stored_at DESC LIMIT 1".to_owned(),
+        sql: "SELECT (SELECT min(stored_at) FROM archive_objects), (SELECT max(stored_at) FROM archive_objects), \
+              count(*), coalesce(sum(bytes), 0) FROM archive_objects \
+              WHERE stored_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 day')"
+            .to_owned(),
         params: Vec::new(),
     }
 }

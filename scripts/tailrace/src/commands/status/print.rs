@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::report::{
-    DatabaseFacts, DeadLetterFacts, Facts, FallbackFacts, Part, QueueFacts, Report, RowFacts,
-    State, WorkerFacts,
+    ArchiveFacts, DatabaseFacts, DeadLetterFacts, Facts, FallbackFacts, Part, QueueFacts, Report,
+    RowFacts, State, WorkerFacts,
 };
 use crate::output::{self, counted, size_shown};
 use crate::time::{self, Zone, age_shown};
@@ -83,16 +83,7 @@ pub(crate) fn describe(facts: &Facts, zone: &Zone) -> String {
         Facts::Database(database) => describe_database(database),
         Facts::Rows(rows) => describe_rows(rows, zone),
         Facts::Fallback(fallback) => describe_fallback(fallback),
-        Facts::Archive(archive) => format!(
-            "the newest object was stored {}{}",
-            time::shown(&archive.newest, zone),
-            archive
-                .newest_seconds
-                .map_or_else(String::new, |seconds| format!(
-                    ", {} ago",
-                    age_shown(seconds)
-                ))
-        ),
+        Facts::Archive(archive) => describe_archive(archive, zone),
         Facts::Workers(workers) => describe_workers(workers, zone),
     }
 }
@@ -197,6 +188,24 @@ fn describe_fallback(fallback: &FallbackFacts) -> String {
     text
 }
 
+fn describe_archive(archive: &ArchiveFacts, zone: &Zone) -> String {
+    let mut text = format!(
+        "newest object stored {}",
+        time::shown(&archive.newest, zone)
+    );
+    if let Some(seconds) = archive.newest_seconds {
+        let _ = write!(text, ", {} ago", age_shown(seconds));
+    }
+    let _ = write!(
+        text,
+        "; {} of the last day, {}; oldest {}",
+        counted(archive.objects_last_day, "object", "objects"),
+        size_shown(archive.bytes_last_day),
+        time::shown(&archive.oldest, zone)
+    );
+    text
+}
+
 fn describe_workers(workers: &WorkerFacts, zone: &Zone) -> String {
     let mut parts = Vec::new();
     for (name, deployment) in &workers.deployed {
@@ -240,5 +249,18 @@ fn describe_workers(workers: &WorkerFacts, zone: &Zone) -> String {
         }
     }
     parts.push(attached);
+    for one in &workers.differing {
+        let quoted = |value: &str| match value {
+            "" => "empty".to_owned(),
+            value => value.to_owned(),
+        };
+        parts.push(format!(
+            "{} has {} {}, tailrace.toml {}",
+            one.worker,
+            one.name,
+            quoted(&one.deployed),
+            quoted(&one.configured)
+        ));
+    }
     parts.join("; ")
 }

@@ -194,10 +194,16 @@ pub struct FallbackFacts {
 /// The archive in R2, as its catalog has it.
 #[derive(Debug, Serialize)]
 pub struct ArchiveFacts {
+    /// When the oldest object was stored.
+    pub oldest: String,
     /// When the newest object was stored.
     pub newest: String,
     /// The age of the newest object.
     pub newest_seconds: Option<i64>,
+    /// Objects that were stored within the last 24 hours.
+    pub objects_last_day: u64,
+    /// Their bytes, as they are stored.
+    pub bytes_last_day: u64,
 }
 
 /// The Workers.
@@ -205,6 +211,21 @@ pub struct ArchiveFacts {
 pub struct WorkerFacts {
     /// What is deployed of the pipeline's own Workers; absent where nothing is.
     pub deployed: BTreeMap<String, Option<Deployment>>,
+    /// Settings of these Workers that are not as `tailrace.toml` has them, where there is one.
+    pub differing: Vec<DifferingSetting>,
     /// The Workers whose runs are recorded.
     pub attached: Vec<String>,
+}
+
+/// A setting that is not as `tailrace.toml` has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DifferingSetting {
+    /// The Worker.
+    pub worker: String,
+    /// The setting.
+    pub name: &'static str,
+    /// The value that the Worker runs with.
+    pub deployed: String,
+    /// The value in the file; the default where the file says nothing.
+    pub configured: String,
 }

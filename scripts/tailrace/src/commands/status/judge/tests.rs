@@ -31,6 +31,7 @@ fn expected() -> Expected {
             ..Consumer::default()
         },
         dead_letter_seconds: 1_209_600,
+        settings: None,
     }
 }
 
