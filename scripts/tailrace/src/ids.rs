@@ -39,6 +39,12 @@ pub enum Resolution {
     Unknown,
 }
 
+/// Returns whether `text` is too short for the beginning of an id.
+#[must_use]
+pub fn is_short(text: &str) -> bool {
+    without_data_centre(text).chars().count() < LEAST_CHARS
+}
+
 /// Finds the id that `text` means in `columns`: itself, then as a Ray ID without its `-XXX`, then by its beginning.
 ///
 /// # Errors
@@ -49,14 +55,17 @@ pub async fn resolve(
     columns: &[IdColumn],
 ) -> Result<Resolution, Error> {
     let start = without_data_centre(text);
-    if start.chars().count() < LEAST_CHARS {
+    if start.is_empty() {
         return Ok(Resolution::Unknown);
     }
+    let is_short = is_short(start);
+    // The first id that begins so is the one that is no longer, where there is one.
+    let count = if is_short { 1 } else { LISTED + 1 };
     // By id: one that is both a correlation id and a request id is meant as the former, which comes first.
     let mut found: BTreeMap<String, Candidate> = BTreeMap::new();
     for column in columns {
         let rows = database
-            .query(&sql::ids_beginning(*column, start, LISTED + 1))
+            .query(&sql::ids_beginning(*column, start, count))
             .await?;
         for cells in rows {
             let cell = |index: usize| {
@@ -75,6 +84,9 @@ pub async fn resolve(
         if let Some(candidate) = found.remove(exact) {
             return Ok(Resolution::One(candidate));
         }
+    }
+    if is_short {
+        return Ok(Resolution::Unknown);
     }
     let mut found: Vec<_> = found.into_values().collect();
     Ok(match (found.pop(), found.is_empty()) {

@@ -40,9 +40,23 @@ async fn an_id_is_found_as_people_have_it() {
         assert_eq!(ran.code, 0, "{id}: {}", ran.stderr);
         assert_eq!(ran.json()[0]["message"], expected, "{id}");
     }
-    for id in ["0b0", "0b0f2a1d", "zzzz"] {
+    for (id, said) in [
+        (
+            "0b0",
+            "the beginning of an id needs at least four characters",
+        ),
+        ("0b0f2a1d", "nothing has the correlation or request id"),
+        ("zzzz", "nothing has the correlation or request id"),
+    ] {
         let ran = cloud.run(&["trace", id]).await;
         assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{id}");
+        ran.warns(said);
+    }
+    // A short one is found where it is whole.
+    for (id, expected) in [("c2", "bare"), ("r4", "whole")] {
+        let ran = cloud.run(&["trace", id, "--json"]).await;
+        assert_eq!(ran.code, 0, "{id}: {}", ran.stderr);
+        assert_eq!(ran.json()[0]["message"], expected, "{id}");
     }
     let ran = cloud.run(&["logs", "-c", "0b0f2a"]).await;
     assert_eq!(ran.messages(), ["uuid"]);

@@ -80,6 +80,13 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
             Resolution::Unknown => {}
         }
     }
+    if found.rows.is_empty() && !args.follow && ids::is_short(&id) {
+        output::note(&format!(
+            "nothing has the id \"{id}\", and the beginning of an id needs at least four characters"
+        ));
+        output::note("hint: `tailrace logs` shows the ids there are");
+        return Ok(ExitCode::from(error::FAILED));
+    }
     if found.rows.is_empty() && !args.follow {
         output::note(&format!(
             "nothing has the correlation or request id \"{id}\"; logs arrive some seconds after the request and are kept \
