@@ -92,10 +92,13 @@ async fn every_documented_command_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_readme_shows_what_trace_prints() {
-    let cloud = Cloud::with(&a_request()).await;
-    let ran = cloud.run(&["trace", "corr", "--utc"]).await;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
-    let readme = fs::read_to_string(path).unwrap();
-    let shown = format!("$ tailrace trace corr --utc\n{}```\n", ran.stdout);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let cloud = Cloud::start().await;
+    // What the README's own request left behind in the sample system.
+    let records = folder.join("tests/fixtures/my-first-trace.ndjson");
+    support::rows::insert_records(&cloud.state().db, &records);
+    let ran = cloud.run(&["trace", "my-first-trace", "--utc"]).await;
+    let readme = fs::read_to_string(folder.join("../../README.md")).unwrap();
+    let shown = format!("$ tailrace trace my-first-trace --utc\n{}```\n", ran.stdout);
     assert!(readme.contains(&shown), "the README lacks this:\n{shown}");
 }

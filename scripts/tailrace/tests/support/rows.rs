@@ -31,26 +31,31 @@ pub fn insert_loggers(db: &Connection) {
             continue;
         }
         loggers += 1;
-        for line in std::fs::read_to_string(&path).unwrap().lines() {
-            let record: log_record::LogRecord = serde_json::from_str(line).unwrap();
-            db.execute(
-                "INSERT INTO tail_logs (log_id, worker_name, request_id, correlation_id, log_level, message, context_json, timestamp)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                (
-                    &record.log_id,
-                    &record.worker_name,
-                    &record.request_id,
-                    &record.correlation_id,
-                    record.log_level.as_str(),
-                    &record.message,
-                    record.context.get(),
-                    &record.timestamp,
-                ),
-            )
-            .unwrap();
-        }
+        insert_records(db, &path);
     }
     assert!(loggers >= 11, "{loggers} loggers");
+}
+
+/// Stores the records of a file, a line each, as tail-ingest and the tool write them.
+pub fn insert_records(db: &Connection, path: &Path) {
+    for line in std::fs::read_to_string(path).unwrap().lines() {
+        let record: log_record::LogRecord = serde_json::from_str(line).unwrap();
+        db.execute(
+            "INSERT INTO tail_logs (log_id, worker_name, request_id, correlation_id, log_level, message, context_json, timestamp)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            (
+                &record.log_id,
+                &record.worker_name,
+                &record.request_id,
+                &record.correlation_id,
+                record.log_level.as_str(),
+                &record.message,
+                record.context.get(),
+                &record.timestamp,
+            ),
+        )
+        .unwrap();
+    }
 }
 
 /// A row to store.
