@@ -4,6 +4,7 @@
 
 mod expected;
 #[path = "../../../tailrace/tests/support/questions.rs"]
+#[expect(unreachable_pub, reason = "the tool's own tests share it")]
 mod questions;
 
 use std::time::{Duration, SystemTime};
