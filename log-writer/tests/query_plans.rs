@@ -259,9 +259,9 @@ fn the_lean_schema_keeps_every_column_and_row() {
     let columns = "SELECT group_concat(name || type || \"notnull\" || ifnull(dflt_value, '')) \
                    FROM pragma_table_info('tail_logs')";
     let lean: String = connection.query_row(columns, [], |row| row.get(0)).unwrap();
-    let story = Connection::open_in_memory().unwrap();
-    story.execute_batch(MIGRATIONS[0]).unwrap();
-    let story: String = story.query_row(columns, [], |row| row.get(0)).unwrap();
+    let first = Connection::open_in_memory().unwrap();
+    first.execute_batch(MIGRATIONS[0]).unwrap();
+    let first: String = first.query_row(columns, [], |row| row.get(0)).unwrap();
     // The key's column may not be NULL in a table without rowid.
-    assert_eq!(lean, story.replace("log_idTEXT0", "log_idTEXT1"));
+    assert_eq!(lean, first.replace("log_idTEXT0", "log_idTEXT1"));
 }

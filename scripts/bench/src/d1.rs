@@ -33,7 +33,7 @@ pub const RAW: &str = "plain SQLite, no D1";
 /// The schema of `migrations/`.
 pub const LEAN: &str = "Tailrace's schema";
 /// The schema of `migrations/0001` alone.
-pub const STORY: &str = "the story's schema, UUID v4";
+pub const DIRECT: &str = "the schema of migration 0001, UUID v4";
 
 /// The case of a schema with so many rows in it.
 #[must_use]
@@ -112,7 +112,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         .existing_rows
         .iter()
         .map(|rows| (format!("LEAN_{rows}"), LEAN, *rows))
-        .chain([0, largest].map(|rows| (format!("STORY_{rows}"), STORY, rows)))
+        .chain([0, largest].map(|rows| (format!("DIRECT_{rows}"), DIRECT, rows)))
         .collect();
     let bindings = wanted.iter().fold(String::new(), |text, (name, _, _)| {
         text + "[[d1_databases]]\nbinding = \"" + name + "\"\ndatabase_name = \"" + name + "\"\n"
@@ -145,7 +145,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         "rows/s",
         Better::Higher,
         format!(
-            "{} rows a sample (a fifth of that into the story's large table), through the Workers binding of the local D1, into a table that holds so many rows already; \
+            "{} rows a sample (a fifth of that where the schema of migration 0001 holds many), through the Workers binding of the local D1, into a table that holds so many rows already; \
              the rows are taken out again after each. Ratios are to batch() of 100 inserts on the same table.",
             plan.d1_rows
         ),
@@ -254,13 +254,13 @@ impl Place {
         let connection = Connection::open(&path)?;
         connection.busy_timeout(Duration::from_secs(60))?;
         let mut files = migrations(workspace)?;
-        if schema == STORY {
+        if schema == DIRECT {
             files.truncate(1);
         }
         for file in files {
             connection.execute_batch(&fs::read_to_string(file)?)?;
         }
-        let ids = if schema == STORY {
+        let ids = if schema == DIRECT {
             Ids::Random
         } else {
             Ids::TimeOrdered
@@ -296,7 +296,7 @@ impl Place {
 
     /// Returns the rows of a sample. Random keys in a large table touch other pages with every row: a few are enough.
     fn rows(&self, plan: &Plan) -> u64 {
-        if self.schema == STORY && self.existing > 0 {
+        if self.schema == DIRECT && self.existing > 0 {
             plan.d1_rows / 5
         } else {
             plan.d1_rows

@@ -9,11 +9,10 @@
 //! - [`d1`]: ways of writing D1, at three sizes of the table;
 //! - [`end_to_end`]: from a request to the last row, four designs in turn;
 //! - [`maintenance`]: rotation and the operator's tool on many rows;
-//! - [`report`], [`bars`], [`verdict`], [`render`], [`number`]: the tables, what they must show, and their forms;
+//! - [`report`], [`targets`], [`verdict`], [`render`], [`number`]: the tables, what they must show, and their forms;
 //! - [`samples`], [`cpu`], [`workerd`], [`local`], [`rows`]: what the measurements share;
 //! - [`capacity`]: from measured constants and the platform's limits and prices to what a load needs.
 
-pub mod bars;
 pub mod capacity;
 pub mod cpu;
 pub mod d1;
@@ -30,6 +29,7 @@ pub mod run;
 pub mod samples;
 pub mod sizes;
 pub mod startup;
+pub mod targets;
 pub mod verdict;
 pub mod workerd;
 

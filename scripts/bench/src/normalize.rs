@@ -13,7 +13,7 @@ use crate::report::{Better, Report, Table};
 use crate::workerd::{self, Module, Workerd};
 
 /// Names of the tail Workers in the tables.
-pub const STORY: &str = "TypeScript, story";
+pub const DIRECT: &str = "TypeScript, direct";
 /// TypeScript with what helped in Rust.
 pub const TUNED: &str = "TypeScript, tuned";
 /// tail-ingest.
@@ -124,7 +124,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         }
     }
     for mut table in [copies, again, fresh] {
-        table.compare_with(STORY);
+        table.compare_with(DIRECT);
         report.tables.push(table);
     }
     report.tables.push(messages(&candidates)?);
@@ -217,7 +217,7 @@ fn largest(plan: &Plan, candidates: &[Candidate]) -> Result<Table> {
     for candidate in candidates {
         candidate.workerd.measured("/hold?on=0")?;
     }
-    table.compare_with(STORY);
+    table.compare_with(DIRECT);
     Ok(table)
 }
 
@@ -226,12 +226,12 @@ fn start(workspace: &Workspace, folder: &std::path::Path) -> Result<(Vec<Candida
     let measure = || Module::new("measure.js", own.join("workers/measure.js"));
     let mut candidates = Vec::new();
     let build = workspace.root().join("tail-ingest/build");
-    let story = folder.join("story.js");
-    workerd::bundle(workspace, "workers/story-normalize.ts", &story)?;
+    let direct = folder.join("direct.js");
+    workerd::bundle(workspace, "workers/direct-normalize.ts", &direct)?;
     let tuned = folder.join("tuned.js");
     workerd::bundle(workspace, "baselines/tuned/tail.ts", &tuned)?;
     for (name, modules) in [
-        (STORY, vec![measure(), Module::new("candidate", story)]),
+        (DIRECT, vec![measure(), Module::new("candidate", direct)]),
         (TUNED, vec![measure(), Module::new("candidate", tuned)]),
         (
             RUST,

@@ -24,9 +24,9 @@ impl Report {
             let header: Vec<&str> = header.iter().map(String::as_str).collect();
             grid(&mut out, &header, &rows, 2);
         }
-        if !self.bars.is_empty() {
+        if !self.targets.is_empty() {
             out.push_str("\n### Targets\n\n");
-            let rows: Vec<Vec<String>> = self.bars.iter().map(Verdict::cells).collect();
+            let rows: Vec<Vec<String>> = self.targets.iter().map(Verdict::cells).collect();
             grid(
                 &mut out,
                 &["what", "target", "measured (interval)", ""],

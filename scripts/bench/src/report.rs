@@ -1,4 +1,4 @@
-//! The result of a run: tables, and the facts that a reader needs to judge them. `bars` looks at the tables, `render`
+//! The result of a run: tables, and the facts that a reader needs to judge them. `targets` looks at the tables, `render`
 //! writes them.
 
 use serde::Serialize;
@@ -14,7 +14,7 @@ pub struct Report {
     /// The tables, in order.
     pub tables: Vec<Table>,
     /// The targets, with what was measured.
-    pub bars: Vec<Verdict>,
+    pub targets: Vec<Verdict>,
 }
 
 /// The direction in which values are better.

@@ -8,7 +8,7 @@ use harness::Workspace;
 
 use crate::plan::Plan;
 use crate::report::Report;
-use crate::{bars, d1, end_to_end, maintenance, normalize, sizes, startup};
+use crate::{d1, end_to_end, maintenance, normalize, sizes, startup, targets};
 
 /// One part of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub fn run(
             }
         }
     }
-    report.bars = bars::judge(&report, plan);
+    report.targets = targets::judge(&report, plan);
     report.fact("took", format!("{} s", started.elapsed().as_secs()));
     Ok(report)
 }

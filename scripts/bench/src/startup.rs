@@ -7,7 +7,7 @@ use anyhow::Result;
 use harness::Workspace;
 use tempfile::TempDir;
 
-use crate::normalize::{RUST, STORY};
+use crate::normalize::{DIRECT, RUST};
 use crate::plan::Plan;
 use crate::report::{Better, Report, Table};
 use crate::workerd::{self, Module, Workerd};
@@ -21,8 +21,8 @@ pub const WRITER: &str = "Rust, log-writer";
 /// When one does not start.
 pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let folder = TempDir::new()?;
-    let story = folder.path().join("story.js");
-    workerd::bundle(workspace, "baselines/story/worker.ts", &story)?;
+    let direct = folder.path().join("direct.js");
+    workerd::bundle(workspace, "baselines/direct/worker.ts", &direct)?;
     let built = |name: &str| -> Vec<Module> {
         let build: PathBuf = workspace.root().join(name).join("build");
         vec![
@@ -31,7 +31,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         ]
     };
     let subjects = [
-        (STORY, vec![Module::new("worker.js", story)]),
+        (DIRECT, vec![Module::new("worker.js", direct)]),
         (RUST, built("tail-ingest")),
         (WRITER, built("log-writer")),
     ];

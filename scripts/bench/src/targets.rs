@@ -47,11 +47,9 @@ impl Judge<'_> {
     fn normalizing(&mut self) {
         for (lines, target) in [(10, 0.8), (100, 1.0), (1_000, 1.0)] {
             let case = normalize::real_case(lines);
-            let ratios = self.ratios("normalize-fresh", &case, normalize::RUST, normalize::STORY);
+            let ratios = self.ratios("normalize-fresh", &case, normalize::RUST, normalize::DIRECT);
             self.add(
-                &format!(
-                    "normalizing a new event of {lines} lines, against the story's TypeScript"
-                ),
+                &format!("normalizing a new event of {lines} lines, against direct TypeScript"),
                 Limit::AtLeast(target),
                 ratios,
             );
@@ -81,9 +79,9 @@ impl Judge<'_> {
     fn end_to_end(&mut self, plan: &Plan) {
         for load in plan.loads {
             let case = load.label();
-            let ratios = self.ratios("end-to-end", &case, end_to_end::RUST, end_to_end::STORY);
+            let ratios = self.ratios("end-to-end", &case, end_to_end::RUST, end_to_end::DIRECT);
             self.add(
-                &format!("end to end, {case}, against the story's design"),
+                &format!("end to end, {case}, against direct writes"),
                 Limit::AtLeast(2.2),
                 ratios,
             );

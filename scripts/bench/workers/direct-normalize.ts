@@ -1,6 +1,6 @@
-// The story's normalizing alone: the same rows, as one text for a queue.
+// The direct baseline's normalizing alone: the same rows, as one text for a queue.
 
-import { normalize } from "../baselines/story/normalize";
+import { normalize } from "../baselines/direct/normalize";
 import type { TraceItem } from "../baselines/trace";
 
 interface Env {
