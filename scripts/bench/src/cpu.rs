@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 /// Processor time that the process `id` has used so far.
 ///
 /// # Errors
-/// When there is no such process.
+/// Fails if there is no such process.
 #[cfg(target_os = "linux")]
 pub fn of_process(id: i32) -> Result<Duration> {
     use nix::time::{clock_getcpuclockid, clock_gettime};
@@ -29,7 +29,7 @@ pub fn of_process(_id: i32) -> Result<Duration> {
 /// Processor time that the workerd processes of the process group `group` have used so far.
 ///
 /// # Errors
-/// When there is none.
+/// Fails if there is none.
 pub fn of_workerd(group: i32) -> Result<Duration> {
     let processes = checkout::group::processes(group, "workerd");
     anyhow::ensure!(

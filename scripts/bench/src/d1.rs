@@ -105,7 +105,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Measures all ways in turn.
 ///
 /// # Errors
-/// When a way fails, or loses or doubles rows.
+/// Fails if a way fails, or loses or doubles rows.
 pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let largest = plan.existing_rows.last().copied().unwrap_or_default();
     let wanted: Vec<(String, &'static str, u64)> = plan
@@ -235,7 +235,7 @@ fn databases(state: &Path) -> Result<HashMap<String, PathBuf>> {
 /// Milliseconds since 1970.
 ///
 /// # Errors
-/// When the clock stands before that.
+/// Fails if the clock stands before that.
 pub(crate) fn now_ms() -> Result<u64> {
     Ok(u64::try_from(
         SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis(),

@@ -67,7 +67,7 @@ SELECT ifnull(sum(level.value), 0) FROM archive_objects, json_each(counts) AS wo
 /// Measures the designs in turn.
 ///
 /// # Errors
-/// When one of them fails, or loses or doubles rows.
+/// Fails if one of them fails, or loses or doubles rows.
 pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let designs = start(workspace)?;
     let mut speed = Table::new(

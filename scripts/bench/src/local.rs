@@ -34,7 +34,7 @@ impl<'w> Builder<'w> {
     /// Without any Worker yet; the first to be added answers HTTP.
     ///
     /// # Errors
-    /// When there is no place for temporary files.
+    /// Fails if there is no place for temporary files.
     pub fn new(workspace: &'w Workspace) -> Result<Self> {
         let folder = Scratch::new()?;
         Ok(Self {
@@ -47,7 +47,7 @@ impl<'w> Builder<'w> {
     /// Adds a Worker of one script of this crate, JavaScript or TypeScript. `options` are Miniflare's.
     ///
     /// # Errors
-    /// When it cannot be bundled.
+    /// Fails if it cannot be bundled.
     pub fn script(&mut self, name: &str, source: &str, options: Value) -> Result<&mut Self> {
         let file = self.folder.path().join(format!("{name}.js"));
         bundle(self.workspace, source, &file)?;
@@ -57,7 +57,7 @@ impl<'w> Builder<'w> {
     /// Adds the built Worker of the crate `name`.
     ///
     /// # Errors
-    /// When it has not been built.
+    /// Fails if it has not been built.
     pub fn built(&mut self, name: &str, options: Value) -> Result<&mut Self> {
         let build = self.workspace.root().join(name).join("build");
         let modules = [
@@ -90,7 +90,7 @@ impl<'w> Builder<'w> {
     /// Starts everything; returns once it answers.
     ///
     /// # Errors
-    /// When it does not start.
+    /// Fails if it does not start.
     pub fn start(self) -> Result<Local> {
         let Self {
             workspace,
@@ -167,7 +167,7 @@ impl Local {
     /// Applies the migrations `files` to its one database, and opens it.
     ///
     /// # Errors
-    /// When there is none, or a migration fails.
+    /// Fails if there is none, or a migration fails.
     pub fn migrate(&self, files: &[PathBuf]) -> Result<Database> {
         let database = Database::open(&self.folder.path().join("state"))?;
         for file in files {
@@ -182,7 +182,7 @@ impl Local {
 /// The migrations of the schema, in order.
 ///
 /// # Errors
-/// When they cannot be listed.
+/// Fails if they cannot be listed.
 pub fn migrations(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = Path::new(workspace.root())
         .join("migrations")

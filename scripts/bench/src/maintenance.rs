@@ -45,7 +45,7 @@ pub fn rotation_case(rows: u64) -> String {
 /// Measures searching and rotating a table of many rows.
 ///
 /// # Errors
-/// When a search fails, or a rotation leaves or takes the wrong rows.
+/// Fails if a search fails, or a rotation leaves or takes the wrong rows.
 pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let tool = build_tool(workspace)?;
     let worker = TempDir::new()?;

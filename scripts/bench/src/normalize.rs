@@ -44,7 +44,7 @@ struct Candidate {
 /// Measures the three tail Workers in turn.
 ///
 /// # Errors
-/// When one of them fails, or loses events.
+/// Fails if one of them fails, or loses events.
 pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let folder = TempDir::new()?;
     let (candidates, reading) = start(workspace, folder.path())?;

@@ -91,7 +91,7 @@ impl Rows {
     /// Inserts all that are left with one prepared statement, `per_transaction` rows a transaction.
     ///
     /// # Errors
-    /// When the database refuses.
+    /// Fails if the database refuses.
     pub fn insert_all(mut self, connection: &mut Connection, per_transaction: u64) -> Result<()> {
         while self.next < self.count {
             let transaction = connection.transaction()?;

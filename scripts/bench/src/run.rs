@@ -37,7 +37,7 @@ pub const PARTS: [Part; 5] = [
 /// Measures `parts`; `say` is told what comes next. The Workers must have been built.
 ///
 /// # Errors
-/// When something cannot be run, or any run loses or doubles a row.
+/// Fails if something cannot be run, or any run loses or doubles a row.
 pub fn run(
     workspace: &Workspace,
     plan: &Plan,

@@ -13,7 +13,7 @@ use crate::report::{Better, Report, Table};
 /// Measures the built Workers.
 ///
 /// # Errors
-/// When one has not been built.
+/// Fails if one has not been built.
 pub fn measure(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let mut table = Table::new(
         "sizes",

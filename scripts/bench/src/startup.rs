@@ -18,7 +18,7 @@ pub const WRITER: &str = "Rust, log-writer";
 /// Measures how long Workers take to start, in turn.
 ///
 /// # Errors
-/// When one does not start.
+/// Fails if one does not start.
 pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let folder = TempDir::new()?;
     let direct = folder.path().join("direct.js");

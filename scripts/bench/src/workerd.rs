@@ -28,7 +28,7 @@ pub fn folder(workspace: &Workspace) -> PathBuf {
 /// Bundles the TypeScript module `source` (relative to this crate's folder) to the file `to`.
 ///
 /// # Errors
-/// When esbuild fails.
+/// Fails if esbuild fails.
 pub fn bundle(workspace: &Workspace, source: &str, to: &Path) -> Result<()> {
     let output = workspace
         .command("esbuild")?
@@ -77,7 +77,7 @@ impl Workerd {
     /// [`Workerd::producer`] and is tailed by the first.
     ///
     /// # Errors
-    /// When workerd does not start, or does not answer.
+    /// Fails if workerd does not start, or does not answer.
     pub fn start(
         workspace: &Workspace,
         modules: &[Module],
@@ -158,7 +158,7 @@ impl Workerd {
     /// Returns what the measured Worker answers to `path`.
     ///
     /// # Errors
-    /// When it answers with an error.
+    /// Fails if it answers with an error.
     pub fn measured(&self, path: &str) -> Result<serde_json::Value> {
         Ok(serde_json::from_str(&self.get(0, path)?)?)
     }
@@ -166,7 +166,7 @@ impl Workerd {
     /// Sends `path` to the producer.
     ///
     /// # Errors
-    /// When it answers with an error.
+    /// Fails if it answers with an error.
     pub fn producer(&self, path: &str) -> Result<()> {
         self.get(1, path).map(drop)
     }
@@ -174,7 +174,7 @@ impl Workerd {
     /// Processor time used so far.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// Fails if it cannot be read.
     pub fn cpu(&self) -> Result<Duration> {
         cpu::of_workerd(self.process.id())
     }

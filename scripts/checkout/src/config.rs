@@ -113,7 +113,7 @@ impl WorkerConfig {
     /// meanwhile must not reload the Worker.
     ///
     /// # Errors
-    /// When a file cannot be read or written, as when the Worker has not been built.
+    /// Fails if a file cannot be read or written, as when the Worker has not been built.
     pub fn render(&self, folder: &Path) -> Result<PathBuf> {
         let mut document = self.document.clone();
         let main = document

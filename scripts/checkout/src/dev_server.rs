@@ -61,7 +61,7 @@ impl DevServer {
     /// Returns once workerd answers.
     ///
     /// # Errors
-    /// When wrangler cannot be started, ends, or does not answer in time; with the end of its output.
+    /// Fails if wrangler cannot be started, ends, or does not answer in time; with the end of its output.
     pub fn start(
         workspace: &Workspace,
         configs: &[PathBuf],
@@ -185,7 +185,7 @@ impl DevServer {
     /// Returns whether `wrangler dev` has ended, and how.
     ///
     /// # Errors
-    /// When the system does not say.
+    /// Fails if the system does not say.
     pub fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
         self.process.try_wait()
     }
@@ -193,7 +193,7 @@ impl DevServer {
     /// Fires the cron `cron` of `worker` and waits until the run has ended.
     ///
     /// # Errors
-    /// When the runtime refuses it.
+    /// Fails if the runtime refuses it.
     pub fn fire_cron(&self, worker: &str, cron: &str) -> Result<()> {
         let url = format!(
             "{}/cdn-cgi/local/explorer/api/local/scheduled?worker={worker}",
@@ -213,7 +213,7 @@ impl DevServer {
     /// The keys of the KV namespace `namespace` that start with `prefix`.
     ///
     /// # Errors
-    /// When the runtime does not answer as Cloudflare's API does.
+    /// Fails if the runtime does not answer as Cloudflare's API does.
     pub fn kv_keys(&self, namespace: &str, prefix: &str) -> Result<Vec<String>> {
         let base = format!(
             "{}/cdn-cgi/local/explorer/api/storage/kv/namespaces/{namespace}/keys",
@@ -252,7 +252,7 @@ impl DevServer {
     /// The value of `key` in the KV namespace `namespace`.
     ///
     /// # Errors
-    /// When there is none.
+    /// Fails if there is none.
     pub fn kv_value(&self, namespace: &str, key: &str) -> Result<String> {
         let url = format!(
             "{}/cdn-cgi/local/explorer/api/storage/kv/namespaces/{namespace}/values/{}",
@@ -313,7 +313,7 @@ pub fn agent(limit: Duration) -> ureq::Agent {
 /// before it is listened on.
 ///
 /// # Errors
-/// When none of many is free.
+/// Fails if none of many is free.
 pub fn free_port() -> Result<u16> {
     const FIRST: u16 = 10_000;
     const COUNT: u16 = 20_000; // up to 30,000; outgoing connections begin at 32,768 on Linux

@@ -25,7 +25,7 @@ impl Lock {
     /// Takes the lock at `path`, and writes `owner` into it for others to read.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// Fails if the file cannot be written.
     pub fn claim(path: &Path, owner: &str) -> Result<Claim> {
         let problem = || format!("{} cannot be locked", path.display());
         if let Some(folder) = path.parent() {

@@ -40,7 +40,7 @@ impl ProcessGroup {
     /// Starts `command` in a new process group.
     ///
     /// # Errors
-    /// When the program, or the shell that guards it, cannot be started.
+    /// Fails if the program, or the shell that guards it, cannot be started.
     pub fn spawn(command: &mut Command) -> Result<Self> {
         Self::start(command, GRACE)
     }
@@ -80,7 +80,7 @@ impl ProcessGroup {
     /// Returns the started program's exit status, if it has ended.
     ///
     /// # Errors
-    /// When the system does not say.
+    /// Fails if the system does not say.
     pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
@@ -88,7 +88,7 @@ impl ProcessGroup {
     /// Waits until the started program has ended.
     ///
     /// # Errors
-    /// When the system does not say.
+    /// Fails if the system does not say.
     pub fn wait(&mut self) -> Result<ExitStatus> {
         Ok(self.child.wait()?)
     }
@@ -130,7 +130,7 @@ impl Drop for ProcessGroup {
 /// Runs `command` to its end, with its output on the terminal.
 ///
 /// # Errors
-/// When it cannot be started.
+/// Fails if it cannot be started.
 pub fn run(command: &mut Command) -> Result<ExitStatus> {
     ProcessGroup::start(command.stdin(Stdio::null()), COMMAND_GRACE)?.wait()
 }
@@ -149,7 +149,7 @@ pub struct Printed {
 /// Runs `command` to its end and returns what it has printed.
 ///
 /// # Errors
-/// When it cannot be started.
+/// Fails if it cannot be started.
 pub fn capture(command: &mut Command) -> Result<Printed> {
     command
         .stdin(Stdio::null())

@@ -30,7 +30,7 @@ impl Scratch {
     /// Makes a new folder, and removes those that earlier runs have left.
     ///
     /// # Errors
-    /// When the system's folder for temporary files cannot be written.
+    /// Fails if the system's folder for temporary files cannot be written.
     pub fn new() -> Result<Self> {
         Self::below(&std::env::temp_dir())
     }

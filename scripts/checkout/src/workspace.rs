@@ -42,7 +42,7 @@ impl Workspace {
     /// Finds the checkout that the current folder is in.
     ///
     /// # Errors
-    /// When it is in none.
+    /// Fails if it is in none.
     pub fn find() -> Result<Self> {
         let here = std::env::current_dir().context("the current folder is gone")?;
         Self::around(&here).with_context(|| {
@@ -103,7 +103,7 @@ impl Workspace {
     /// `program` with the pinned tools first on its `PATH`, and wrangler kept from asking or reporting anything.
     ///
     /// # Errors
-    /// When `PATH` holds a folder whose name holds the path separator.
+    /// Fails if `PATH` holds a folder whose name holds the path separator.
     pub fn command(&self, program: &str) -> Result<Command> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(

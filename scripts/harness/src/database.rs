@@ -48,7 +48,7 @@ impl Database {
     /// only one there is.
     ///
     /// # Errors
-    /// When there is none, or several.
+    /// Fails if there is none, or several.
     pub fn open(state: &Path) -> Result<Self> {
         let folder = state.join("v3/d1/miniflare-D1DatabaseObject");
         let mut files = Vec::new();
@@ -72,7 +72,7 @@ impl Database {
     /// A connection of its own to the same file, for a fault such as a held lock.
     ///
     /// # Errors
-    /// When the file cannot be opened.
+    /// Fails if the file cannot be opened.
     pub fn another_connection(&self) -> Result<Connection> {
         let connection =
             Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

@@ -6,7 +6,7 @@ use checkout::{Workspace, process};
 /// Runs the tests in `file`, of this crate's folder `node/`, with the pinned Node.
 ///
 /// # Errors
-/// When one of them fails or is skipped, or there is none; with the report.
+/// Fails if one of them fails or is skipped, or there is none; with the report.
 pub fn run_node_tests(workspace: &Workspace, file: &str) -> Result<()> {
     let path = workspace.harness_dir().join("node").join(file);
     let mut command = workspace.command("node")?;

@@ -29,7 +29,7 @@ impl SystemBuilder {
     /// with delays of a second where production waits longer.
     ///
     /// # Errors
-    /// When a configuration cannot be read.
+    /// Fails if a configuration cannot be read.
     pub fn probed() -> Result<Self> {
         let mut builder = Self::workers(&["tail-ingest", "log-writer"])?;
         builder.add_first(PROBE)?;
@@ -48,7 +48,7 @@ impl System {
     /// Puts `bodies` onto `tail-logs`, each as one message of text.
     ///
     /// # Errors
-    /// When the queue refuses them.
+    /// Fails if the queue refuses them.
     pub fn send(&self, bodies: &[String]) -> Result<()> {
         let (status, _, answer) =
             self.request("POST", "/send", &[], &serde_json::to_string(bodies)?)?;
@@ -59,7 +59,7 @@ impl System {
     /// Has the probe log `count` lines, `TAG-0`, `TAG-1`, … under the correlation id `tag`.
     ///
     /// # Errors
-    /// When the probe does not answer.
+    /// Fails if the probe does not answer.
     pub fn log_lines(&self, tag: &str, count: u64) -> Result<()> {
         let path = format!("/lines?tag={tag}&count={count}");
         let (status, _, answer) = self.request("GET", &path, &[], "")?;
@@ -103,7 +103,7 @@ pub fn record_key(record: &RecordView<'_>) -> (String, String) {
 /// The keys of the records in `letters`.
 ///
 /// # Errors
-/// When a record is none.
+/// Fails if a record is none.
 pub fn record_keys(letters: &[DeadLetter]) -> Result<Vec<(String, String)>> {
     let mut keys = Vec::new();
     for letter in letters {

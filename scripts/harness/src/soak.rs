@@ -146,7 +146,7 @@ impl fmt::Display for Ledger {
 /// Runs the soak and returns the ledger, whether it adds up or not.
 ///
 /// # Errors
-/// When the system cannot be started, driven or read.
+/// Fails if the system cannot be started, driven or read.
 pub fn run(options: &Options) -> Result<Ledger> {
     let mut builder = SystemBuilder::probed()?;
     builder.vary("log-writer", |config| {

@@ -27,7 +27,7 @@ impl SystemBuilder {
     /// drops what is sent to a queue without a consumer.
     ///
     /// # Errors
-    /// When a configuration cannot be read.
+    /// Fails if a configuration cannot be read.
     pub fn whole() -> Result<Self> {
         Self::workers(&WORKERS)
     }
@@ -35,7 +35,7 @@ impl SystemBuilder {
     /// Only the Workers `names`, the first of which answers HTTP.
     ///
     /// # Errors
-    /// When a configuration cannot be read.
+    /// Fails if a configuration cannot be read.
     pub fn workers(names: &[&str]) -> Result<Self> {
         let workspace = Workspace::find()?;
         let mut builder = Self {
@@ -103,7 +103,7 @@ impl SystemBuilder {
     /// Applies the migrations and starts everything; returns once it answers.
     ///
     /// # Errors
-    /// When a Worker has not been built, or wrangler fails; with its output.
+    /// Fails if a Worker has not been built, or wrangler fails; with its output.
     pub fn start(&self) -> Result<System> {
         let folder = Scratch::new()?;
         let state = folder.path().join("state");
@@ -154,7 +154,7 @@ impl System {
     /// The database, opened anew.
     ///
     /// # Errors
-    /// When there is none yet.
+    /// Fails if there is none yet.
     pub fn database(&self) -> Result<Database> {
         Database::open(&self.state)
     }
@@ -180,7 +180,7 @@ impl System {
     /// Sends a request to the Worker that answers HTTP; returns status, headers and body, whatever the status.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// Fails if there is no answer.
     pub fn request(
         &self,
         method: &str,

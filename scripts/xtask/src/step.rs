@@ -37,7 +37,7 @@ pub(crate) fn failed(error: &anyhow::Error) {
 /// Runs `command` with its output on the terminal, and ends it and what it has started if this process ends first.
 ///
 /// # Errors
-/// When it cannot be started or fails.
+/// Fails if it cannot be started or fails.
 pub(crate) fn execute(command: &mut Command) -> Result<()> {
     let status = process::run(command)?;
     if !status.success() {

@@ -23,7 +23,7 @@ pub(crate) const COST: &str = "R2 costs $0.015 a GB-month, $4.50 a million write
 /// Returns the rules of the bucket `name`; `None` where there is no such bucket.
 ///
 /// # Errors
-/// When the account has no subscription to R2, among others.
+/// Fails if the account has no subscription to R2, among others.
 pub(crate) fn find_rules(api: &Api, name: &str) -> Result<Option<Vec<Value>>> {
     match api.get(&format!("r2/buckets/{name}/lifecycle")) {
         Ok(answer) => Ok(Some(entries(&answer, "rules").cloned().collect())),

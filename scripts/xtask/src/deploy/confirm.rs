@@ -9,7 +9,7 @@ use crate::step::Refusal;
 /// Makes sure that somebody can be asked, or need not be.
 ///
 /// # Errors
-/// When there is no terminal, and `is_agreed` is false.
+/// Fails if there is no terminal, and `is_agreed` is false.
 pub(crate) fn require_terminal(is_agreed: bool) -> Result<()> {
     if is_agreed || io::stdin().is_terminal() {
         return Ok(());
@@ -24,7 +24,7 @@ pub(crate) fn require_terminal(is_agreed: bool) -> Result<()> {
 /// Asks `question` and waits for `y`; with `is_agreed`, only shows it.
 ///
 /// # Errors
-/// When the answer is anything else.
+/// Fails if the answer is anything else.
 pub(crate) fn ask(question: &str, is_agreed: bool) -> Result<()> {
     if is_agreed {
         eprintln!("{question} yes, by --yes");

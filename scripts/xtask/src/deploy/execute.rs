@@ -35,7 +35,7 @@ impl Deployment<'_> {
     /// Makes sure that the account can run the plan.
     ///
     /// # Errors
-    /// When it has no workers.dev subdomain, somebody else consumes one of the queues, or, unless `overwrite`, a Worker of
+    /// Fails if it has no workers.dev subdomain, somebody else consumes one of the queues, or, unless `overwrite`, a Worker of
     /// the same name is somebody else's.
     pub(super) fn prepare(&mut self, plan: &Plan, overwrite: bool) -> Result<()> {
         require_subdomain(self.api)?;
@@ -129,7 +129,7 @@ impl Deployment<'_> {
     /// Takes all steps; returns what each has come to.
     ///
     /// # Errors
-    /// When one fails; the steps that are not done are named.
+    /// Fails if one fails; the steps that are not done are named.
     pub(super) fn execute(&mut self, plan: &Plan) -> Result<Vec<Outcome>> {
         let mut done = Vec::new();
         let count = plan.steps.len();

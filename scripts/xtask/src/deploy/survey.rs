@@ -36,7 +36,7 @@ impl Survey {
     /// Looks for everything that `plan` names.
     ///
     /// # Errors
-    /// When the API does not answer, or has no R2 for this account although the plan needs it.
+    /// Fails if the API does not answer, or has no R2 for this account although the plan needs it.
     pub(crate) fn take(api: &Api, wrangler: &Wrangler, plan: &Plan) -> Result<Self> {
         let mut survey = Self::default();
         for step in &plan.steps {
@@ -66,7 +66,7 @@ impl Survey {
     /// Makes sure that nobody but ours consumes the queues of `plan`.
     ///
     /// # Errors
-    /// When one of them has another consumer.
+    /// Fails if one of them has another consumer.
     pub(crate) fn check_consumers(&self, plan: &Plan) -> Result<()> {
         for step in &plan.steps {
             if let Step::Queue { name, consumer, .. } = step
@@ -130,7 +130,7 @@ fn check_consumers(name: &str, queue: &Value, wanted: &str) -> Result<()> {
 /// no address there.
 ///
 /// # Errors
-/// When it has none, or the API does not say.
+/// Fails if it has none, or the API does not say.
 pub(crate) fn require_subdomain(api: &Api) -> Result<()> {
     let subdomain = match api.get("workers/subdomain") {
         Ok(answer) => text(&answer, "subdomain").to_owned(),

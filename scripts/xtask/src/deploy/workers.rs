@@ -75,7 +75,7 @@ impl Running {
 /// Makes sure that a Worker that runs was deployed from here: another one is somebody else's.
 ///
 /// # Errors
-/// When it was not.
+/// Fails if it was not.
 pub(crate) fn check_owner(wrangler: &Wrangler, name: &str, running: &Running) -> Result<()> {
     let is_known = matches!(running, Running::Nothing) || running.fingerprint().is_some();
     if !is_known && is_foreign(wrangler, name)? {

@@ -81,7 +81,7 @@ fn delete_workflow(wrangler: &Wrangler, api: &Api, name: &str) -> Result<()> {
 /// Empties the archive's bucket, since only an empty one can be deleted.
 ///
 /// # Errors
-/// When it holds too many objects: they expire in a day then, by the bucket's own rule.
+/// Fails if it holds too many objects: they expire in a day then, by the bucket's own rule.
 fn delete_objects(api: &Api, bucket: &str, rules: &[Value]) -> Result<()> {
     let path = format!("r2/buckets/{bucket}/objects");
     let list = api.get(&format!(

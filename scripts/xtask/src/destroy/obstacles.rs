@@ -13,7 +13,7 @@ const SAMPLES: [&str; 3] = ["triggers-api", "queue-consumer", "event-workflow"];
 /// Makes sure that nobody would miss anything.
 ///
 /// # Errors
-/// When a Worker still names tail-ingest, or, unless they are discarded, there are dead letters or keys in KV.
+/// Fails if a Worker still names tail-ingest, or, unless they are discarded, there are dead letters or keys in KV.
 pub(super) fn check(
     api: &Api,
     environment: &Environment,

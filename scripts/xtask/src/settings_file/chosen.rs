@@ -22,7 +22,7 @@ pub(super) const HINT: &str = "hint: docs/configuration.md lists every setting";
 /// Returns the path of the file: `given`, else the checkout's.
 ///
 /// # Errors
-/// When `given` does not exist.
+/// Fails if `given` does not exist.
 pub(crate) fn find_path(workspace: &Workspace, given: Option<&Path>) -> Result<PathBuf> {
     match given {
         Some(given) if !given.exists() => bail!(
@@ -73,7 +73,7 @@ impl Chosen {
     /// Makes sure that the settings go together.
     ///
     /// # Errors
-    /// When one of them contradicts another.
+    /// Fails if one of them contradicts another.
     pub(crate) fn check(&self) -> Result<()> {
         let (retention, archive) = (&table::RETENTION_DAYS, &table::ARCHIVE_DAYS);
         if self.vars.contains_key(archive.name) && self.number(archive) < self.number(retention) {

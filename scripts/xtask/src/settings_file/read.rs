@@ -32,7 +32,7 @@ impl SettingsFile {
     /// Reads the file at `path`, if there is one, and checks all of it.
     ///
     /// # Errors
-    /// When a name is unknown, or a value is not one that the setting takes, in whatever table.
+    /// Fails if a name is unknown, or a value is not one that the setting takes, in whatever table.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         if !path.exists() {
             return Ok(Self::default());

@@ -14,7 +14,7 @@ use crate::environment::Environment;
 /// Writes a commented file with every default, for `deploy --init`.
 ///
 /// # Errors
-/// When there is one already.
+/// Fails if there is one already.
 pub(crate) fn init(path: &Path) -> Result<()> {
     if path.exists() {
         bail!(
@@ -55,7 +55,7 @@ fn template() -> String {
 /// Turns the archive on or off in the file, for one environment or at the top; everything else in it stays.
 ///
 /// # Errors
-/// When the file cannot be read or written.
+/// Fails if the file cannot be read or written.
 pub(crate) fn switch_archive(path: &Path, environment: &Environment, is_on: bool) -> Result<()> {
     let problem = || format!("{} cannot be written", path.display());
     let text = if path.exists() {

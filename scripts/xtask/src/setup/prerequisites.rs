@@ -51,7 +51,7 @@ struct Machine {
 /// Checks the machine. Returns whether the Wasm target is missing, for rustup to add.
 ///
 /// # Errors
-/// When something is missing that nobody but the user can install, with everything that is.
+/// Fails if something is missing that nobody but the user can install, with everything that is.
 pub(super) fn check(wanted: Wanted) -> Result<bool> {
     let machine = Machine::look(wanted);
     let missing = machine.missing(wanted);
