@@ -35,7 +35,7 @@ pub const LEAN: &str = "Tailrace's schema";
 /// The schema of `migrations/0001` alone.
 pub const DIRECT: &str = "the schema of migration 0001, UUID v4";
 
-/// The case of a schema with so many rows in it.
+/// The case of a schema that holds `rows` rows.
 #[must_use]
 pub fn case(schema: &str, existing: u64) -> String {
     #[allow(clippy::cast_precision_loss)]
@@ -145,8 +145,8 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         "rows/s",
         Better::Higher,
         format!(
-            "{} rows a sample (a fifth of that where the schema of migration 0001 holds many), through the Workers binding of the local D1, into a table that holds so many rows already; \
-             the rows are taken out again after each. Ratios are to batch() of 100 inserts on the same table.",
+            "{} rows a sample (a fifth of it into the large table of migration 0001), through the Workers binding of \
+             the local D1, into tables that hold the rows of the first column already; the rows are taken out again after each. Ratios are to batch() of 100 inserts on the same table.",
             plan.d1_rows
         ),
     );
@@ -196,7 +196,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         "Bytes a row takes",
         "B/row",
         Better::Lower,
-        "The SQLite file of a table of so many rows, indexes included, divided by its rows.",
+        "The size of the SQLite file, indexes included, divided by its rows.",
     );
     for place in &places {
         if place.existing > 0 {

@@ -56,7 +56,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         "Rotation",
         "",
         Better::Lower,
-        "log-writer's own rotation, run in workerd on the local D1, with so many rows of one day that have expired, \
+        "log-writer's own rotation, run in workerd on the local D1, with the rows of the first column, all of one day and expired, \
          in a table that holds a tenth as many more. Every expired row must be gone afterwards and every other one still there.",
     );
     let sizes: &[u64] = if plan.quick { &[0] } else { &[10, 1] };

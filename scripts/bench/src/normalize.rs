@@ -62,7 +62,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         "Normalizing, a real trace event over and over",
         "µs CPU/log",
         Better::Lower,
-        "One real trace event of that many lines, as the runtime handed it to a real tail handler, which then calls the \
+        "One real trace event with the lines of the first column, as the runtime handed it to a real tail handler, which then calls the \
          tail Worker on it over and over. Processor time of the workerd process.",
     );
     let mut fresh = Table::new(
@@ -70,7 +70,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         "Normalizing, a new real trace event each call",
         "µs/log",
         Better::Lower,
-        "One real trace event of that many lines, each in a call of its own, as in production: unlike the loops, this has \
+        "One real trace event with the lines of the first column, each in a call of its own, as in production: unlike the loops, this has \
          in it what the runtime does when a field of the event is first read. Timed around each call in the tail handler, \
          whose clock has whole milliseconds; over thousands of calls that averages out.",
     );
@@ -146,7 +146,7 @@ fn messages(candidates: &[Candidate]) -> Result<Table> {
         "On the queue",
         "",
         Better::Lower,
-        "What the tail Workers hand to the queue for requests of that many lines. A log is a console line; each request's \
+        "What the tail Workers hand to the queue for requests with the lines of the first column. A log is a console line; each request's \
          invocation record is in its share.",
     );
     for lines in [1, 10, 100, 1_000] {
@@ -287,7 +287,7 @@ impl Candidate {
             .map(drop)
     }
 
-    /// Makes requests of so many lines, and waits until they have led to so many calls.
+    /// Makes `requests` of `lines` console lines each, and waits for `calls` more tail calls.
     fn requests(&self, lines: u64, requests: u64, calls: u64) -> Result<()> {
         let before = number(&self.workerd.measured("/")?, "calls")?;
         for _ in 0..requests {

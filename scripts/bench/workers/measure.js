@@ -59,18 +59,18 @@ export default class extends WorkerEntrypoint {
     const url = new URL(request.url);
     const number = (name) => Number(url.searchParams.get(name));
     switch (url.pathname) {
-      case "/passes": // from now on real events go through so often
+      case "/passes": // how often real events go through from now on
         passes = number("count");
         break;
       case "/hold": // from now on real events are kept, or no longer
         held = number("on") === 1 ? [] : undefined;
         break;
-      case "/held": // those go through in one call, so often; the first is the example from now on
+      case "/held": // those go through in one call, as often as /passes said; the first is the example from now on
         example = JSON.parse(JSON.stringify(held[0]));
         await repeat(this.ctx, held, number("passes"));
         break;
       case "/loop": {
-        // Plain events of so many lines each, all of them one call, so often.
+        // Plain events, all of them in one call, again and again.
         const events = Array.from({ length: number("events") }, () => {
           const copy = structuredClone(example);
           copy.logs = Array.from({ length: number("logs") }, (_, at) =>
