@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_those_of_the_environment_as_the_workers_have_them() {
+    fn settings_are_those_of_the_environment() {
         let text = "account = \"main\"\nretention_days = 7\narchive = true\nsample_rate = 0.50\nredact_fields = false\n\
             excluded_workers = [\"noisy\", \"test-*\"]\n[dev]\nretention_days = 1\n[env.staging]\nretention_days = 3\n";
         let folder = tempfile::tempdir().unwrap();

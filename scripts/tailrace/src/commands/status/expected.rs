@@ -7,10 +7,10 @@ use log_record::limits::QUEUE_RETENTION_SECONDS_MAX;
 use pipeline_settings::table::{self, PIPELINE_WORKERS, RETENTION_DAYS};
 use serde::Deserialize;
 
-use super::look::WorkersSeen;
 use super::report::DifferingSetting;
 use crate::checkout;
 use crate::client::queue_state::Consumer;
+use crate::client::workers::Deployment;
 use crate::place::Place;
 
 /// The file as it was when this tool was compiled, for where there is no checkout.
@@ -87,7 +87,11 @@ impl Expected {
 
     /// Returns the settings of deployed Workers that are otherwise than configured. Not those that `cargo xtask deploy`
     /// makes by itself.
-    pub(super) fn differing(&self, seen: &WorkersSeen) -> Vec<DifferingSetting> {
+    pub(super) fn differing(
+        &self,
+        deployments: &BTreeMap<String, Option<Deployment>>,
+        settings: &BTreeMap<String, BTreeMap<String, String>>,
+    ) -> Vec<DifferingSetting> {
         let Some(configured) = &self.settings else {
             return Vec::new();
         };
@@ -98,14 +102,11 @@ impl Expected {
                 let rest = worker.strip_prefix(base);
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
             };
-            let Some(worker) = seen.deployed.keys().find(is_own) else {
+            let Some(worker) = deployments.keys().find(is_own) else {
                 continue;
             };
-            let is_deployed = seen.deployed.get(worker).is_some_and(Option::is_some);
-            let found = seen
-                .settings
-                .get(worker)
-                .and_then(|own| own.get(setting.name));
+            let is_deployed = deployments.get(worker).is_some_and(Option::is_some);
+            let found = settings.get(worker).and_then(|own| own.get(setting.name));
             let deployed = found.map_or(setting.default, |text| text.trim());
             let configured = configured
                 .get(setting.name)

@@ -149,7 +149,7 @@ pub(super) fn judge(
             bytes_last_day: seen.bytes,
         })),
         PartSeen::Workers(seen) => Some(Facts::Workers(WorkerFacts {
-            differing: expected.differing(&seen),
+            differing: expected.differing(&seen.deployed, &seen.settings),
             deployed: seen.deployed,
             attached: seen.attached,
         })),
