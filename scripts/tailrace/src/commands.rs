@@ -2,6 +2,7 @@
 //! to standard error.
 
 pub mod archive;
+mod cells;
 pub mod completions;
 pub mod logs;
 pub mod mcp;

@@ -134,12 +134,6 @@ pub fn say_line(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// Asks something on standard error; the answer is typed behind it.
-pub fn ask_user(text: &str) {
-    let _ = write!(anstream::stderr(), "{text}");
-    let _ = anstream::stderr().flush();
-}
-
 /// Says something beside the results, on standard error.
 pub fn note(text: &str) {
     let say = || {

@@ -174,3 +174,32 @@ async fn the_ten_questions_of_the_docs_are_answered_by_an_index() {
         assert!(!ran.json().is_empty(), "{question}: {ran:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_come_in_the_form_that_is_asked_for() {
+    let cloud = Cloud::start().await;
+    let statement =
+        "SELECT 'a, \"b\"' AS t, NULL AS none, 9007199254740991 AS n, 'x' || char(27) AS \"e e\"";
+    for (format, expected) in [
+        (
+            "csv",
+            "t,none,n,e e\n\"a, \"\"b\"\"\",,9007199254740991,x{1b}\n",
+        ),
+        (
+            "logfmt",
+            "t=\"a, \\\"b\\\"\" n=9007199254740991 e_e=x{1b}\n",
+        ),
+        (
+            "json",
+            "{\"t\":\"a, \\\"b\\\"\",\"none\":null,\"n\":9007199254740991,\"e e\":\"x\\u001b\"}\n",
+        ),
+    ] {
+        let ran = cloud.run(&["sql", "-o", format, statement]).await;
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, expected), "{ran:?}");
+    }
+    // A header, also where there is nothing below it.
+    let ran = cloud
+        .run(&["sql", "-o", "csv", "SELECT 1 AS one WHERE 0"])
+        .await;
+    assert_eq!(ran.stdout, "one\n");
+}

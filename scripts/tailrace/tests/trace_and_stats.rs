@@ -337,3 +337,37 @@ async fn a_week_is_asked_in_slices_of_a_quarter_of_a_day() {
     let calls = cloud.state().calls.len();
     assert!(calls <= 150, "{calls} calls");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_are_a_line_for_each_worker_for_programs() {
+    let run = |worker, ms| {
+        Row::line(0, "run")
+            .worker(worker)
+            .kind("invocation", &json!({"latency_ms": ms}))
+    };
+    let cloud = Cloud::with(&[
+        run("api", 5),
+        run("api", 7),
+        Row::line(1, "x").worker("b,c"),
+    ])
+    .await;
+    let window = ["--since", "2026-11-23", "--until", "2026-11-24", "--utc"];
+    let csv = cloud
+        .run(&[&["stats", "-o", "csv"], &window[..]].concat())
+        .await;
+    let lines: Vec<_> = csv.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with("worker_name,invocations,errors,error_rate,latency_ms.p50,"),
+        "{lines:?}"
+    );
+    assert!(lines[1].starts_with("api,2,0,0.0,5,7,7,"), "{lines:?}");
+    assert!(
+        lines[2].starts_with("\"b,c\",0,0,,,,,,,,0,1,0,0"),
+        "{lines:?}"
+    );
+    assert_eq!(lines.len(), 3);
+    let logfmt = cloud
+        .run(&[&["stats", "-o", "logfmt"], &window[..]].concat())
+        .await;
+    logfmt.says("worker_name=api invocations=2 errors=0 error_rate=0.0 latency_ms.p50=5 ");
+}

@@ -103,6 +103,25 @@ impl FormatArgs {
     }
 }
 
+/// The form of rows of figures.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct TableFormatArgs {
+    /// Print JSON; short for --output json
+    #[arg(long, conflicts_with = "output")]
+    pub json: bool,
+    /// Print the results in this form [default: text]
+    #[arg(long, short = 'o', value_name = "FORMAT")]
+    pub output: Option<RecordFormat>,
+}
+
+impl TableFormatArgs {
+    /// Returns the form that is meant, where `default` is what is configured.
+    #[must_use]
+    pub fn format(&self, default: Option<Format>) -> RecordFormat {
+        choose_format(self.json, self.output, default)
+    }
+}
+
 /// The form of records.
 #[derive(Args, Clone, Debug)]
 pub struct RecordFormatArgs {
@@ -129,15 +148,20 @@ impl RecordFormatArgs {
     /// Returns the form that is meant, where `default` is what is configured.
     #[must_use]
     pub fn format(&self, default: Option<Format>) -> RecordFormat {
-        let default = match default {
-            Some(Format::Json) => RecordFormat::Json,
-            Some(Format::Text) | None => RecordFormat::Text,
-        };
-        if self.json {
-            RecordFormat::Json
-        } else {
-            self.output.unwrap_or(default)
-        }
+        choose_format(self.json, self.output, default)
+    }
+}
+
+fn choose_format(
+    json: bool,
+    output: Option<RecordFormat>,
+    default: Option<Format>,
+) -> RecordFormat {
+    match (output, default) {
+        _ if json => RecordFormat::Json,
+        (Some(format), _) => format,
+        (None, Some(Format::Json)) => RecordFormat::Json,
+        (None, Some(Format::Text) | None) => RecordFormat::Text,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::global::FormatArgs;
+use super::RecordFormat;
 
 /// `tailrace sql`.
 #[derive(Args, Debug)]
@@ -37,7 +37,10 @@ pub struct Sql {
     /// Run it whatever its plan
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// The form of the results: a table on a terminal, JSON lines in a pipe.
-    #[command(flatten)]
-    pub format: FormatArgs,
+    /// Print JSON, one object per line; short for --output json
+    #[arg(long, conflicts_with = "output")]
+    pub json: bool,
+    /// Print the rows in this form [default: text, a table, on a terminal; json, one object per line, in a pipe]
+    #[arg(long, short = 'o', value_name = "FORMAT")]
+    pub output: Option<RecordFormat>,
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::global::{FormatArgs, ZoneArgs};
+use super::global::{TableFormatArgs, ZoneArgs};
 
 /// `tailrace stats`.
 #[derive(Args, Debug)]
@@ -30,6 +30,8 @@ Definitions:
 D1 counts and groups; this tool merges the counts of slices of time and holds one number per distinct millisecond, so \
 its memory does not grow with the number of invocations.
 
+Logfmt and CSV hold a line for each Worker, by the names that JSON has; the exceptions are in text and JSON.
+
 Exit codes: 0, also where there are no records; 1 something failed; 2 the command line cannot be used.")]
 pub struct Stats {
     /// Measure only this Worker; repeatable
@@ -46,7 +48,7 @@ pub struct Stats {
     pub exceptions: usize,
     /// The form of the results.
     #[command(flatten)]
-    pub format: FormatArgs,
+    pub format: TableFormatArgs,
     /// The zone of times.
     #[command(flatten)]
     pub zone: ZoneArgs,

@@ -5,14 +5,13 @@
 pub mod question;
 mod table;
 
-use std::io::{BufRead as _, IsTerminal as _, Read as _, Write};
+use std::io::{IsTerminal as _, Read as _, Write};
 use std::process::ExitCode;
 
-use serde::Serialize;
-use serde::ser::SerializeMap as _;
-use serde_json::Value;
+use serde_json::value::to_raw_value;
 
-use crate::cli::{Format, Sql};
+use super::cells::{Cells, write_rows};
+use crate::cli::{Format, RecordFormat, Sql};
 use crate::client::d1::{Database, Table};
 use crate::place::Place;
 use crate::{Error, output};
@@ -40,11 +39,8 @@ pub async fn run(args: &Sql, place: &Place, out: &mut dyn Write) -> Result<ExitC
     }
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let answer = ask(&database, &question, limit).await?;
-    if is_json(args, place) {
-        for row in &answer.table.rows {
-            super::json_line(out, &NamedRow(&answer.table.columns, row))?;
-        }
-    } else {
+    let format = format(args, place);
+    if format == RecordFormat::Text {
         let (lines, is_cut) = table::render(&answer.table, output::width());
         for text in lines {
             super::line(out, &text)?;
@@ -52,6 +48,8 @@ pub async fn run(args: &Sql, place: &Place, out: &mut dyn Write) -> Result<ExitC
         if is_cut {
             super::note_below(out, "long cells are cut; -o json has them whole")?;
         }
+    } else {
+        write_rows(out, format, &answer.table.columns, &cells(&answer.table))?;
     }
     if answer.is_cut {
         super::note_below(
@@ -118,16 +116,13 @@ fn confirm(scans: &[String]) -> Result<(), Error> {
         return Err(scan);
     }
     output::say_line(&output::safe(&scan.to_string()));
-    output::ask_user("Run it? [y/N] ");
-    let mut answer = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(Error::io("standard input"))?;
-    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+    if output::confirm("Run it?") {
         return Ok(());
     }
-    Err(Error::Usage("the statement was not sent".to_owned()))
+    Err(Error::Query {
+        message: "the statement was not sent".to_owned(),
+        hint: "narrow it with timestamp >= '…'".to_owned(),
+    })
 }
 
 fn read_statement() -> Result<String, Error> {
@@ -140,26 +135,22 @@ fn read_statement() -> Result<String, Error> {
     Ok(text)
 }
 
-/// Returns whether rows are printed as JSON: as asked for, else in a pipe.
-fn is_json(args: &Sql, place: &Place) -> bool {
-    if args.format.json {
-        return true;
-    }
-    match args.format.output.or(place.output) {
-        Some(format) => format == Format::Json,
-        None => !std::io::stdout().is_terminal(),
+/// Returns the form of the rows: as asked for, else a table on a terminal and JSON in a pipe.
+fn format(args: &Sql, place: &Place) -> RecordFormat {
+    let configured = place.output.map(|format| match format {
+        Format::Text => RecordFormat::Text,
+        Format::Json => RecordFormat::Json,
+    });
+    match args.output.or(configured) {
+        _ if args.json => RecordFormat::Json,
+        Some(format) => format,
+        None if std::io::stdout().is_terminal() => RecordFormat::Text,
+        None => RecordFormat::Json,
     }
 }
 
-/// A row as an object, its members in the order of the columns.
-struct NamedRow<'a>(&'a [String], &'a [Value]);
-
-impl Serialize for NamedRow<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.1.len()))?;
-        for (name, value) in self.0.iter().zip(self.1) {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
+fn cells(table: &Table) -> Vec<Cells> {
+    let cell = |value| Some(to_raw_value(value).ok()?).filter(|raw| raw.get() != "null");
+    let rows = table.rows.iter();
+    rows.map(|row| row.iter().map(cell).collect()).collect()
 }

@@ -16,8 +16,9 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
+use super::cells::write_rows;
 use crate::Error;
-use crate::cli::Stats;
+use crate::cli::{RecordFormat, Stats};
 use crate::client::d1::Database;
 use crate::output::{self, Progress};
 use crate::place::Place;
@@ -54,11 +55,16 @@ pub async fn run(args: &Stats, place: &Place, out: &mut dyn Write) -> Result<Exi
     let database = super::open(&client, place).await?;
     let measured = measure(&database, &args.worker, since, until).await?;
     let report = measured.report(time::stored(since), time::stored(until), args.exceptions);
-    if args.format.is_json(place.output) {
-        super::json_line(out, &report)?;
-    } else {
-        for text in table::render(&report, &zone, output::width()) {
-            super::line(out, &text)?;
+    match args.format.format(place.output) {
+        RecordFormat::Json => super::json_line(out, &report)?,
+        RecordFormat::Text => {
+            for text in table::render(&report, &zone, output::width()) {
+                super::line(out, &text)?;
+            }
+        }
+        format => {
+            let (columns, rows) = figures::flatten(&report);
+            write_rows(out, format, &columns, &rows)?;
         }
     }
     if report.workers.is_empty() {

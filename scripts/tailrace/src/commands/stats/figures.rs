@@ -5,11 +5,48 @@ use std::collections::BTreeMap;
 use log_record::Level;
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::EXCEPTIONS_A_SLICE;
 use super::cells::{number, text};
 use super::exceptions::{ExceptionReport, Exceptions};
+use crate::commands::cells::Cells;
 use crate::histogram::Histogram;
+use crate::raw;
+
+/// The members of a Worker's report that are figures, by their paths.
+const FIGURES: [&str; 14] = [
+    "worker_name",
+    "invocations",
+    "errors",
+    "error_rate",
+    "latency_ms.p50",
+    "latency_ms.p95",
+    "latency_ms.p99",
+    "cpu_time_ms.p50",
+    "cpu_time_ms.p95",
+    "cpu_time_ms.p99",
+    "records.debug",
+    "records.info",
+    "records.warn",
+    "records.error",
+];
+
+/// Returns a line of figures for each Worker, under their names.
+pub(super) fn flatten(report: &Report) -> (Vec<String>, Vec<Cells>) {
+    let reports = report
+        .workers
+        .iter()
+        .filter_map(|worker| to_raw_value(worker).ok());
+    let cells = |report: Box<RawValue>| {
+        let cell = |path| raw::at_path(&report, path).filter(|cell| cell.get() != "null");
+        FIGURES
+            .map(|path| cell(path).map(ToOwned::to_owned))
+            .to_vec()
+    };
+    let columns = FIGURES.map(str::to_owned).to_vec();
+    (columns, reports.map(cells).collect())
+}
 
 /// The answers for one slice.
 pub(crate) struct Slice {
