@@ -4,9 +4,9 @@
 //! Each group is led by a guard: a shell that does nothing until its standard input ends, which happens when this
 //! process ends, even by SIGKILL; then it ends its group. As long as it is there, the group's id is nobody else's.
 
-use std::io::Read;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -124,6 +124,46 @@ impl ProcessGroup {
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// A program that answers each line of its standard input with a line on its standard output.
+#[derive(Debug)]
+pub struct Responder {
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    _process: ProcessGroup,
+}
+
+impl Responder {
+    /// Starts `command`; its errors go to the terminal.
+    ///
+    /// # Errors
+    /// Fails if it cannot be started.
+    pub fn spawn(command: &mut Command) -> Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = ProcessGroup::spawn(command)?;
+        let input = process.child.stdin.take();
+        let output = process.child.stdout.take();
+        let (input, output) = input.zip(output).context("it has no pipes")?;
+        Ok(Self {
+            input,
+            output: BufReader::new(output),
+            _process: process,
+        })
+    }
+
+    /// Returns the answer to `line`.
+    ///
+    /// # Errors
+    /// Fails if the program has ended.
+    pub fn ask(&mut self, line: &str) -> Result<String> {
+        writeln!(self.input, "{line}")?;
+        let mut answer = String::new();
+        if self.output.read_line(&mut answer)? == 0 {
+            bail!("the program has ended");
+        }
+        Ok(answer)
     }
 }
 

@@ -20,11 +20,20 @@ use cloudflare::{ACCOUNT, Bucket, Cloudflare, State, TOKEN};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use wiremock::MockServer;
 
-/// One run at a time: they share the checkout's build folders.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+/// The Workers are built once, before the first run.
+static IS_BUILT: OnceCell<()> = OnceCell::const_new();
+
+/// Held by a test that deploys the main system: a checkout has one folder for each environment, and each of the other tests
+/// has an environment of its own.
+static MAIN_SYSTEM: Mutex<()> = Mutex::const_new(());
+
+async fn build_workers() {
+    let mut build = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    assert!(build.arg("build").status().await.unwrap().success());
+}
 
 struct Run {
     code: i32,
@@ -69,6 +78,16 @@ impl User {
         fs::write(self.settings(), settings).unwrap();
     }
 
+    /// Logs in as `wrangler login` does.
+    fn log_in(&self) {
+        let folder = self.folder.path().join(".wrangler/config");
+        fs::create_dir_all(&folder).unwrap();
+        let login = format!(
+            "oauth_token = \"{TOKEN}\"\nrefresh_token = \"-\"\nexpiration_time = \"2099-01-01T00:00:00.000Z\"\n"
+        );
+        fs::write(folder.join("default.toml"), login).unwrap();
+    }
+
     /// Deploys without being asked.
     async fn deploy(&self, server: &MockServer, arguments: &[&str]) -> Run {
         let arguments = [&["deploy", "--yes"], arguments].concat();
@@ -77,7 +96,7 @@ impl User {
 
     /// Runs `cargo xtask` against `server`: without a terminal, or at one where `answers` are typed.
     async fn run(&self, server: &MockServer, arguments: &[&str], answers: Option<&str>) -> Run {
-        let _turn = ONE_AT_A_TIME.lock().await;
+        IS_BUILT.get_or_init(build_workers).await;
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command
             .args(arguments)
@@ -221,6 +240,7 @@ fn everything_is_in_place(state: &State) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_goes_on_where_it_stopped() {
+    let _main = MAIN_SYSTEM.lock().await;
     let cloudflare = Cloudflare::default();
     let server = cloudflare.start().await;
     let user = User::new("");
@@ -297,26 +317,26 @@ async fn an_environment_shares_no_name_with_the_main_system() {
     let mut user = User::new("");
     user.account = None;
     let run = user
-        .deploy(&server, &["--env", "staging", "--pipeline-only"])
+        .deploy(&server, &["--env", "second", "--pipeline-only"])
         .await;
-    run.expect(0, &["environment staging", "--env staging"]);
+    run.expect(0, &["environment second", "--env second"]);
     cloudflare.with(|state| {
         let queues: Vec<&String> = state.queues.keys().collect();
-        assert_eq!(queues, ["tail-logs-dlq-staging", "tail-logs-staging"]);
+        assert_eq!(queues, ["tail-logs-dlq-second", "tail-logs-second"]);
         let workers: Vec<&String> = state.scripts.keys().collect();
-        assert_eq!(workers, ["log-writer-staging", "tail-ingest-staging"]);
-        assert_eq!(state.namespaces, ["tailrace-fallback-staging"]);
-        assert!(state.databases.contains_key("tailrace-staging"));
-        let consumer = &state.queues["tail-logs-staging"]["consumers"][0];
-        assert_eq!(consumer["dead_letter_queue"], "tail-logs-dlq-staging");
-        let ingest = metadata(state, "tail-ingest-staging");
+        assert_eq!(workers, ["log-writer-second", "tail-ingest-second"]);
+        assert_eq!(state.namespaces, ["tailrace-fallback-second"]);
+        assert!(state.databases.contains_key("tailrace-second"));
+        let consumer = &state.queues["tail-logs-second"]["consumers"][0];
+        assert_eq!(consumer["dead_letter_queue"], "tail-logs-dlq-second");
+        let ingest = metadata(state, "tail-ingest-second");
         assert_eq!(
             binding(ingest, "TAIL_LOGS", "queue_name"),
-            "tail-logs-staging"
+            "tail-logs-second"
         );
         assert_eq!(
             binding(ingest, "PIPELINE_WORKERS", "text"),
-            "tail-ingest-staging log-writer-staging"
+            "tail-ingest-second log-writer-second"
         );
     });
 }
@@ -343,6 +363,34 @@ async fn missing_and_wrong_credentials_are_told_apart() {
     user.set("account = \"ffffffffffffffffffffffffffffffff\"");
     let run = user.deploy(&server, &[]).await;
     run.expect(1, &["tailrace.toml names ffff", "nothing was changed"]);
+    assert_eq!(changes(&cloudflare), [] as [&str; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_and_a_token_that_lists_no_account_are_used() {
+    let cloudflare = Cloudflare::default();
+    // Found after the account is: nothing is deployed here.
+    cloudflare.with(|state| state.lacks_subdomain = true);
+    let server = cloudflare.start().await;
+    let mut user = User::new("");
+    user.token = None;
+    user.log_in();
+    user.account = Some("ffffffffffffffffffffffffffffffff");
+    let run = user.deploy(&server, &["--env", "login"]).await;
+    run.expect(1, &["the login has no access to account ffff"]);
+    user.account = None;
+    let run = user.deploy(&server, &["--env", "login"]).await;
+    run.expect(1, &["looking at account Test (0123456789abcdef"]);
+    run.expect(1, &["no workers.dev subdomain"]);
+
+    cloudflare.with(|state| state.fail = Some("GET /accounts".to_owned()));
+    (user.token, user.account) = (Some(TOKEN), Some(ACCOUNT));
+    let run = user.deploy(&server, &["--env", "login"]).await;
+    run.expect(1, &["looking at account 0123456789abcdef"]);
+    run.expect(1, &["no workers.dev subdomain"]);
+    user.account = None;
+    let run = user.deploy(&server, &["--env", "login"]).await;
+    run.expect(1, &["refuses GET accounts", "injected failure"]);
     assert_eq!(changes(&cloudflare), [] as [&str; 0]);
 }
 
@@ -411,7 +459,7 @@ async fn nothing_is_changed_before_somebody_agrees() {
     let server = cloudflare.start().await;
     let user = User::new("");
     // Without a terminal and without --yes, not even a question is sent.
-    let arguments = ["deploy", "--env", "x", "--pipeline-only"];
+    let arguments = ["deploy", "--env", "asked", "--pipeline-only"];
     let run = user.run(&server, &arguments, None).await;
     run.expect(2, &["there is no terminal to ask at", "give --yes"]);
     cloudflare.with(|state| assert_eq!(state.requests, [] as [&str; 0]));
@@ -424,7 +472,7 @@ async fn nothing_is_changed_before_somebody_agrees() {
         ("rows = \"index\"", "without archive = true would drop"),
     ] {
         user.set(settings);
-        let run = user.deploy(&server, &["--env", "x"]).await;
+        let run = user.deploy(&server, &["--env", "asked"]).await;
         run.expect(1, &[complaint, "\nhint: "]);
     }
     cloudflare.with(|state| assert_eq!(state.requests, [] as [&str; 0]));
@@ -432,7 +480,7 @@ async fn nothing_is_changed_before_somebody_agrees() {
     user.set("");
     cloudflare.with(|state| state.lacks_subdomain = true);
     let run = user
-        .deploy(&server, &["--env", "x", "--pipeline-only"])
+        .deploy(&server, &["--env", "asked", "--pipeline-only"])
         .await;
     run.expect(
         1,
@@ -447,7 +495,7 @@ async fn nothing_is_changed_before_somebody_agrees() {
     run.expect(
         1,
         &[
-            "Deploy to account Test (0123456789abcdef0123456789abcdef), environment x? [y/N]",
+            "Deploy to account Test (0123456789abcdef0123456789abcdef), environment asked? [y/N]",
             "not confirmed: nothing was changed",
         ],
     );
@@ -459,24 +507,24 @@ async fn settings_drift_and_losses_are_shown_and_agreed_to() {
     let cloudflare = Cloudflare::default();
     let server = cloudflare.start().await;
     let user =
-        User::new("retention_days = 30\n[env.x]\nexcluded_workers = [\"noisy\", \"test-*\"]\n");
+        User::new("retention_days = 30\n[env.drift]\nexcluded_workers = [\"noisy\", \"test-*\"]\n");
     let deploy = async |more: &[&str]| {
-        let arguments = [&["--env", "x", "--pipeline-only"], more].concat();
+        let arguments = [&["--env", "drift", "--pipeline-only"], more].concat();
         user.deploy(&server, &arguments).await
     };
     deploy(&[]).await.expect(0, &[]);
     cloudflare.with(|state| {
         let (writer, ingest) = (
-            metadata(state, "log-writer-x"),
-            metadata(state, "tail-ingest-x"),
+            metadata(state, "log-writer-drift"),
+            metadata(state, "tail-ingest-drift"),
         );
         assert_eq!(binding(writer, "RETENTION_DAYS", "text"), "30");
         assert_eq!(binding(ingest, "EXCLUDED_WORKERS", "text"), "noisy test-*");
         // Somebody changes what was created.
-        let queue = state.queues.get_mut("tail-logs-dlq-x").unwrap();
+        let queue = state.queues.get_mut("tail-logs-dlq-drift").unwrap();
         queue["settings"]["message_retention_period"] = json!(345_600);
         queue["consumers"][0]["settings"]["max_retries"] = json!(3);
-        let queue = state.queues.get_mut("tail-logs-x").unwrap();
+        let queue = state.queues.get_mut("tail-logs-drift").unwrap();
         queue["consumers"][0]["settings"]["max_retries"] = json!(5);
     });
     let drift = [
@@ -487,14 +535,14 @@ async fn settings_drift_and_losses_are_shown_and_agreed_to() {
     run.expect(0, &drift);
     run.expect(0, &["max_retries is 5 instead of 100", "--fix mends it"]);
     cloudflare.with(|state| {
-        let queue = &state.queues["tail-logs-dlq-x"];
+        let queue = &state.queues["tail-logs-dlq-drift"];
         assert_eq!(queue["settings"]["message_retention_period"], 345_600);
-        let consumer = &state.queues["tail-logs-x"]["consumers"][0];
+        let consumer = &state.queues["tail-logs-drift"]["consumers"][0];
         assert_eq!(consumer["settings"]["max_retries"], 100);
     });
     // A module that an earlier build has left is not uploaded.
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.tailrace/deploy/x");
-    let stale = PathBuf::from(folder).join("log-writer-x/old.js");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.tailrace/deploy/drift");
+    let stale = PathBuf::from(folder).join("log-writer-drift/old.js");
     fs::write(&stale, "export default 1;").unwrap();
     deploy(&["--fix"]).await.expect(0, &drift);
     assert!(!stale.exists());
@@ -505,7 +553,7 @@ async fn settings_drift_and_losses_are_shown_and_agreed_to() {
     // A shorter retention and a binding that goes need a word.
     user.set("retention_days = 3");
     cloudflare.with(|state| {
-        let script = state.scripts.get_mut("log-writer-x").unwrap();
+        let script = state.scripts.get_mut("log-writer-drift").unwrap();
         let bindings = script.versions.last_mut().unwrap()["bindings"].as_array_mut();
         bindings
             .unwrap()
@@ -513,8 +561,8 @@ async fn settings_drift_and_losses_are_shown_and_agreed_to() {
     });
     changes(&cloudflare);
     let losses = [
-        "log-writer-x keeps logs for 3 days instead of 30",
-        "log-writer-x loses its binding MINE (kv_namespace)",
+        "log-writer-drift keeps logs for 3 days instead of 30",
+        "log-writer-drift loses its binding MINE (kv_namespace)",
     ];
     let run = deploy(&[]).await;
     run.expect(1, &losses);
@@ -523,7 +571,11 @@ async fn settings_drift_and_losses_are_shown_and_agreed_to() {
     deploy(&["--allow-loss"]).await.expect(0, &[]);
     cloudflare.with(|state| {
         assert_eq!(
-            binding(metadata(state, "log-writer-x"), "RETENTION_DAYS", "text"),
+            binding(
+                metadata(state, "log-writer-drift"),
+                "RETENTION_DAYS",
+                "text"
+            ),
             "3"
         );
         assert_eq!(state.unknown, [] as [&str; 0]);
@@ -536,7 +588,7 @@ async fn the_archive_is_turned_on_kept_and_turned_off() {
     let server = cloudflare.start().await;
     let user = User::new("# mine\n");
     let deploy = async |more: &[&str]| {
-        let arguments = [&["--env", "x", "--pipeline-only"], more].concat();
+        let arguments = [&["--env", "kept", "--pipeline-only"], more].concat();
         user.deploy(&server, &arguments).await
     };
     // Without the subscription, nothing is changed.
@@ -557,20 +609,23 @@ async fn the_archive_is_turned_on_kept_and_turned_off() {
         };
         state
             .buckets
-            .insert("tailrace-archive-x".to_owned(), bucket);
+            .insert("tailrace-archive-kept".to_owned(), bucket);
     });
     let run = deploy(&["--archive"]).await;
     run.expect(
         0,
         &[
-            "R2 bucket tailrace-archive-x: in place, not created by a deployment",
-            "lifecycle rule of tailrace-archive-x: 30 days: set",
+            "R2 bucket tailrace-archive-kept: in place, not created by a deployment",
+            "lifecycle rule of tailrace-archive-kept: 30 days: set",
             "$0.015 a GB-month",
         ],
     );
     let settings = fs::read_to_string(user.settings()).unwrap();
-    assert!(settings.contains("[env.x]\narchive = true"), "{settings}");
-    let rules = |state: &State| state.buckets["tailrace-archive-x"].rules.clone();
+    assert!(
+        settings.contains("[env.kept]\narchive = true"),
+        "{settings}"
+    );
+    let rules = |state: &State| state.buckets["tailrace-archive-kept"].rules.clone();
     cloudflare.with(|state| {
         assert_eq!(rules(state)[0], own);
         let rule = &rules(state)[1];
@@ -579,10 +634,10 @@ async fn the_archive_is_turned_on_kept_and_turned_off() {
             rule["deleteObjectsTransition"]["condition"]["maxAge"],
             2_592_000
         );
-        let writer = metadata(state, "log-writer-x");
+        let writer = metadata(state, "log-writer-kept");
         assert_eq!(
             binding(writer, "ARCHIVE", "bucket_name"),
-            "tailrace-archive-x"
+            "tailrace-archive-kept"
         );
     });
 
@@ -590,7 +645,7 @@ async fn the_archive_is_turned_on_kept_and_turned_off() {
     changes(&cloudflare);
     deploy(&[]).await.expect(0, &["nothing has changed"]);
     assert!(!changes(&cloudflare).iter().any(|line| line.contains("r2/")));
-    user.set("[env.x]\narchive = true\narchive_days = 10\nrows = \"index\"\n");
+    user.set("[env.kept]\narchive = true\narchive_days = 10\nrows = \"index\"\n");
     let run = deploy(&[]).await;
     run.expect(
         1,
@@ -610,7 +665,7 @@ async fn the_archive_is_turned_on_kept_and_turned_off() {
             864_000
         );
         assert_eq!(
-            binding(metadata(state, "log-writer-x"), "ROWS", "text"),
+            binding(metadata(state, "log-writer-kept"), "ROWS", "text"),
             "index"
         );
     });
@@ -618,12 +673,12 @@ async fn the_archive_is_turned_on_kept_and_turned_off() {
     // Off: the index alone would lose lines; otherwise the binding goes and the bucket stays.
     let run = deploy(&["--no-archive"]).await;
     run.expect(1, &["rows = \"index\" without archive = true"]);
-    user.set("[env.x]\narchive = true # for a while\n");
+    user.set("[env.kept]\narchive = true # for a while\n");
     deploy(&["--no-archive"]).await.expect(0, &[]);
     let settings = fs::read_to_string(user.settings()).unwrap();
-    assert_eq!(settings, "[env.x]\narchive = false # for a while\n");
+    assert_eq!(settings, "[env.kept]\narchive = false # for a while\n");
     cloudflare.with(|state| {
-        let writer = metadata(state, "log-writer-x").to_string();
+        let writer = metadata(state, "log-writer-kept").to_string();
         assert!(!writer.contains("ARCHIVE"), "{writer}");
         assert_eq!(rules(state).len(), 2);
         assert_eq!(state.unknown, [] as [&str; 0]);
@@ -633,6 +688,7 @@ async fn the_archive_is_turned_on_kept_and_turned_off() {
 /// The commands of docs/operations.md, in its order, in one account.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documented_commands_work_one_after_the_other() {
+    let _main = MAIN_SYSTEM.lock().await;
     let cloudflare = Cloudflare::default();
     let server = cloudflare.start().await;
     let user = User::new("");
@@ -679,19 +735,19 @@ async fn destroy_deletes_what_deploy_created_and_no_more() {
     // The queue was there before.
     cloudflare.with(|state| {
         let queue = json!({
-            "queue_id": "id-of-tail-logs-x", "queue_name": "tail-logs-x", "producers": [], "consumers": [],
+            "queue_id": "id-of-tail-logs-gone", "queue_name": "tail-logs-gone", "producers": [], "consumers": [],
         });
-        state.queues.insert("tail-logs-x".to_owned(), queue);
+        state.queues.insert("tail-logs-gone".to_owned(), queue);
     });
-    let run = user.deploy(&server, &["--env", "x", "--archive"]).await;
+    let run = user.deploy(&server, &["--env", "gone", "--archive"]).await;
     run.expect(
         0,
-        &["queue tail-logs-x: in place, not created by a deployment"],
+        &["queue tail-logs-gone: in place, not created by a deployment"],
     );
     changes(&cloudflare);
 
     // It needs a terminal, and one of --main and --env.
-    let destroy = ["destroy", "--env", "x"];
+    let destroy = ["destroy", "--env", "gone"];
     let run = user
         .run(&server, &[&destroy[..], &["--yes"]].concat(), None)
         .await;
@@ -704,10 +760,10 @@ async fn destroy_deletes_what_deploy_created_and_no_more() {
         .expect(2, &["--main"]);
 
     // Something is in the way.
-    let answers = Some("Test\nx\n");
+    let answers = Some("Test\ngone\n");
     cloudflare.with(|state| {
         let attached = state.scripts.entry("shop".to_owned()).or_default();
-        let tailed = json!({"tail_consumers": [{"service": "tail-ingest-x"}]});
+        let tailed = json!({"tail_consumers": [{"service": "tail-ingest-gone"}]});
         attached.versions.push(tailed);
         state.dead_letters = 1;
         state.keys = 1;
@@ -716,7 +772,7 @@ async fn destroy_deletes_what_deploy_created_and_no_more() {
     run.expect(
         1,
         &[
-            "still name tail-ingest-x in tail_consumers",
+            "still name tail-ingest-gone in tail_consumers",
             "  shop\nhint: ",
         ],
     );
@@ -725,19 +781,19 @@ async fn destroy_deletes_what_deploy_created_and_no_more() {
     run.expect(
         1,
         &[
-            "there are dead letters in tail-logs-dlq-x",
-            "replay --env x",
+            "there are dead letters in tail-logs-dlq-gone",
+            "replay --env gone",
         ],
     );
     cloudflare.with(|state| state.dead_letters = 0);
     let run = user.run(&server, &destroy, answers).await;
     run.expect(
         1,
-        &["there are records in the KV namespace tailrace-fallback-x"],
+        &["there are records in the KV namespace tailrace-fallback-gone"],
     );
     let discard = [&destroy[..], &["--discard-dead-letters"]].concat();
     let run = user.run(&server, &discard, Some("Test\nmain\n")).await;
-    run.expect(1, &["\"main\" is not \"x\": nothing was deleted"]);
+    run.expect(1, &["\"main\" is not \"gone\": nothing was deleted"]);
     assert_eq!(changes(&cloudflare), [] as [&str; 0]);
 
     // It stops in the middle, and the next run goes on. Logs and archive stay.
@@ -746,8 +802,8 @@ async fn destroy_deletes_what_deploy_created_and_no_more() {
     run.expect(
         1,
         &[
-            "kept, unless the option is given:\n  R2 bucket tailrace-archive-x (--archive)\n  D1 database tailrace-x (--logs)",
-            "left alone: no deployment has created it:\n  queue tail-logs-x\n",
+            "kept, unless the option is given:\n  R2 bucket tailrace-archive-gone (--archive)\n  D1 database tailrace-gone (--logs)",
+            "left alone: no deployment has created it:\n  queue tail-logs-gone\n",
             "the same command goes on from there",
         ],
     );
@@ -759,10 +815,10 @@ async fn destroy_deletes_what_deploy_created_and_no_more() {
     run.expect(0, &["[1/", "everything that was recorded is deleted"]);
     cloudflare.with(|state| {
         let queues: Vec<&String> = state.queues.keys().collect();
-        assert_eq!(queues, ["tail-logs-x"]);
+        assert_eq!(queues, ["tail-logs-gone"]);
         assert_eq!(state.namespaces, [] as [&str; 0]);
-        assert!(state.databases.contains_key("tailrace-x"));
-        let bucket = state.buckets.get_mut("tailrace-archive-x").unwrap();
+        assert!(state.databases.contains_key("tailrace-gone"));
+        let bucket = state.buckets.get_mut("tailrace-archive-gone").unwrap();
         bucket.keys = ["v1/dt=2026-11-25/hour=10/a.ndjson.gz", "v1/b"]
             .map(str::to_owned)
             .to_vec();

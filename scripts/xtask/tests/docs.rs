@@ -1,9 +1,11 @@
 //! The documentation, held against the code: commands parse, settings exist.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice)]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use checkout::Workspace;
 use clap::Parser as _;
@@ -108,48 +110,72 @@ fn wrangler_commands(text: &str) -> Vec<Vec<String>> {
     found
 }
 
+/// Returns the words before the first option: those after it may be an option's value.
+fn names(words: &[String]) -> &[String] {
+    let end = words.iter().position(|word| word.starts_with("--"));
+    &words[..end.unwrap_or(words.len())]
+}
+
+/// Returns what the pinned wrangler says of a command.
+fn wrangler_help(workspace: &Workspace, names: &[String]) -> String {
+    let mut wrangler = workspace.command("wrangler").unwrap();
+    let output = wrangler.args(names).arg("--help").output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// Half of the runbook is wrangler's: the pinned one has each command, with as many names and these options.
 #[test]
 fn every_documented_wrangler_command_is_one() {
     let workspace = Workspace::find().unwrap();
-    let mut count = 0;
+    let mut documented = Vec::new();
     for (name, text) in documents() {
-        for words in wrangler_commands(&text) {
-            let is_option = |word: &String| word.starts_with("--");
-            // An option's value is none of the names.
-            let names: Vec<_> = words.iter().take_while(|word| !is_option(word)).collect();
-            let output = workspace
-                .command("wrangler")
-                .unwrap()
-                .args(&names)
-                .arg("--help")
-                .output()
-                .unwrap();
-            let help = String::from_utf8_lossy(&output.stdout).into_owned();
-            // `wrangler queues info <name>`
-            let usage = help.lines().next().unwrap_or_default();
-            let (places, path): (Vec<&str>, Vec<&str>) = usage
-                .split_whitespace()
-                .skip(1)
-                .partition(|word| word.starts_with(['<', '[']));
-            let shown = words.join(" ");
+        let commands = wrangler_commands(&text).into_iter();
+        documented.extend(commands.map(|words| (name.clone(), words)));
+    }
+    assert!(documented.len() > 20, "{documented:?}");
+    // Each command is asked once, two at a time: wrangler takes more than a second to start.
+    let asked: BTreeSet<&[String]> = documented.iter().map(|(_, words)| names(words)).collect();
+    let asked: Vec<&[String]> = asked.into_iter().collect();
+    let helps: BTreeMap<&[String], String> = thread::scope(|scope| {
+        let halves: Vec<_> = asked
+            .chunks(asked.len().div_ceil(2))
+            .map(|half| {
+                let workspace = &workspace;
+                scope.spawn(move || {
+                    let ask = half.iter().map(|it| (*it, wrangler_help(workspace, it)));
+                    ask.collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        halves
+            .into_iter()
+            .flat_map(|half| half.join().unwrap())
+            .collect()
+    });
+    for (name, words) in &documented {
+        let names = names(words);
+        let help = &helps[names];
+        // `wrangler queues info <name>`
+        let usage = help.lines().next().unwrap_or_default();
+        let (places, path): (Vec<&str>, Vec<&str>) = usage
+            .split_whitespace()
+            .skip(1)
+            .partition(|word| word.starts_with(['<', '[']));
+        let shown = words.join(" ");
+        assert!(
+            path.iter().zip(names).all(|(known, given)| known == given)
+                && !path.is_empty()
+                && names.len() >= path.len()
+                && names.len() <= path.len() + places.len(),
+            "{name}: wrangler {shown}\n{usage}"
+        );
+        for option in words.iter().filter(|word| word.starts_with("--")) {
             assert!(
-                path.iter().zip(&names).all(|(known, given)| known == given)
-                    && !path.is_empty()
-                    && names.len() >= path.len()
-                    && names.len() <= path.len() + places.len(),
-                "{name}: wrangler {shown}\n{usage}"
+                help.contains(&format!("{option} ")),
+                "{name}: {shown}\n{help}"
             );
-            for option in words.iter().filter(|word| is_option(word)) {
-                assert!(
-                    help.contains(&format!("{option} ")),
-                    "{name}: {shown}\n{help}"
-                );
-            }
-            count += 1;
         }
     }
-    assert!(count > 20, "only {count} commands were found");
 }
 
 /// Runs the snippet's handlers with a queue that keeps what it is sent, and prints what they log, send and answer.

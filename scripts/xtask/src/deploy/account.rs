@@ -3,15 +3,10 @@
 use std::fmt;
 
 use anyhow::{Result, bail};
-use checkout::Workspace;
 use serde_json::Value;
 
-use super::wrangler::Wrangler;
+use super::client::{Client, code_of, variable};
 use crate::settings_file::is_account_id;
-
-const NOT_LOGGED_IN: &str = "not logged in to Cloudflare\n\
-     hint: set CLOUDFLARE_API_TOKEN (docs/operations.md says with which permissions), or log in with \
-     `(cd wrangler && npx wrangler login)`";
 
 /// The account to deploy to.
 #[derive(Clone, Debug)]
@@ -42,50 +37,23 @@ impl Account {
         self.name.as_deref().unwrap_or(&self.id)
     }
 
-    /// Finds the account that `CLOUDFLARE_ACCOUNT_ID` or `tailrace.toml` names (`configured`), else the only one that the
-    /// token or login can see.
-    pub(crate) fn find(workspace: &Workspace, configured: Option<&str>) -> Result<Self> {
-        let variable_account = variable("CLOUDFLARE_ACCOUNT_ID");
-        if let Some(id) = &variable_account
-            && !is_account_id(id)
-        {
-            bail!(
-                "CLOUDFLARE_ACCOUNT_ID is {id:?}, which is not an account id\nhint: an account id has 32 hexadecimal \
-                 digits; it is in the address of the Cloudflare dashboard"
-            );
-        }
-        if let (Some(variable), Some(configured)) = (&variable_account, configured)
-            && variable != configured
-        {
-            bail!(
-                "CLOUDFLARE_ACCOUNT_ID names account {variable}, tailrace.toml names {configured}: nothing was changed\n\
-                 hint: take one of them away"
-            );
-        }
-        let wanted = variable_account.or_else(|| configured.map(str::to_owned));
-        let has_token = variable("CLOUDFLARE_API_TOKEN").or_else(|| variable("CLOUDFLARE_API_KEY"));
-        let answer = Wrangler::new(workspace, None).output(&["whoami", "--json"])?;
-        let known: Value = serde_json::from_str(answer.stdout.trim()).unwrap_or_default();
-        let accounts = known.get("accounts").and_then(Value::as_array);
-        let accounts: Vec<Self> = accounts.into_iter().flatten().filter_map(read).collect();
+    /// Finds the account with the id `wanted`, else the only one that the token or login can see.
+    pub(crate) fn find(client: &Client, wanted: Option<String>) -> Result<Self> {
+        let path = "/accounts?per_page=50";
+        let listed = match client.call("GET", path, "accounts", None) {
+            // A token need not be allowed to list accounts; the first step finds out whether it is good.
+            Err(error) if code_of(&error).is_some() && wanted.is_some() => Value::Null,
+            listed => listed?,
+        };
+        let listed = listed.as_array().map(Vec::as_slice).unwrap_or_default();
+        let accounts: Vec<Self> = listed.iter().filter_map(read).collect();
         if let Some(id) = wanted {
-            let known = accounts.iter().find(|account| account.id == id);
+            let known = accounts.into_iter().find(|account| account.id == id);
             return match known {
-                Some(account) => Ok(account.clone()),
-                // A token need not be allowed to list accounts; the first step finds out whether it is good.
-                None if has_token.is_some() => Ok(Self { id, name: None }),
-                None if accounts.is_empty() => bail!("{NOT_LOGGED_IN}"),
-                None => bail!("the login has no access to account {id}"),
+                Some(account) => Ok(account),
+                None if client.has_login() => bail!("the login has no access to account {id}"),
+                None => Ok(Self { id, name: None }),
             };
-        }
-        if known.get("loggedIn").and_then(Value::as_bool) == Some(false) {
-            bail!("{NOT_LOGGED_IN}");
-        }
-        if !answer.succeeded {
-            bail!(
-                "wrangler cannot tell who is logged in: {}",
-                answer.complaint()
-            );
         }
         match accounts.as_slice() {
             [only] => Ok(only.clone()),
@@ -108,18 +76,36 @@ impl Account {
     }
 }
 
-/// Reads an account as wrangler prints it.
+/// Returns the id of the account that `CLOUDFLARE_ACCOUNT_ID` or `tailrace.toml` (`configured`) names.
+///
+/// # Errors
+/// Fails if they name different ones, or the variable is not an id.
+pub(crate) fn find_wanted(configured: Option<&str>) -> Result<Option<String>> {
+    let variable_account = variable("CLOUDFLARE_ACCOUNT_ID");
+    if let Some(id) = &variable_account
+        && !is_account_id(id)
+    {
+        bail!(
+            "CLOUDFLARE_ACCOUNT_ID is {id:?}, which is not an account id\nhint: an account id has 32 hexadecimal \
+             digits; it is in the address of the Cloudflare dashboard"
+        );
+    }
+    if let (Some(variable), Some(configured)) = (&variable_account, configured)
+        && variable != configured
+    {
+        bail!(
+            "CLOUDFLARE_ACCOUNT_ID names account {variable}, tailrace.toml names {configured}: nothing was changed\n\
+             hint: take one of them away"
+        );
+    }
+    Ok(variable_account.or_else(|| configured.map(str::to_owned)))
+}
+
+/// Reads an account as the API shows it.
 fn read(account: &Value) -> Option<Account> {
     let text = |key: &str| Some(account.get(key)?.as_str()?.to_owned());
     Some(Account {
         id: text("id")?,
         name: text("name"),
     })
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name)
-        .ok()
-        .map(|text| text.trim().to_owned())
-        .filter(|text| !text.is_empty())
 }

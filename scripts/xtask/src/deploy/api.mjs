@@ -1,20 +1,28 @@
-// Asks Cloudflare's API for what wrangler has no command for: METHOD PATH [BODY], the credentials in the environment.
-// Prints the status and the body of the answer, whatever it is.
-const [method, path, body] = process.argv.slice(1);
+// Calls Cloudflare's API, with the credentials in the environment. Each line on standard input is a request
+// {method, path, body}; each line on standard output its answer, whatever that is: {status, text}, or {problem} where there
+// is none.
+import { createInterface } from "node:readline";
+
 const { TAILRACE_API_TOKEN: token, CLOUDFLARE_API_KEY: key, CLOUDFLARE_EMAIL: email } = process.env;
 const base = process.env.CLOUDFLARE_API_BASE_URL || "https://api.cloudflare.com/client/v4";
 const credentials = token
   ? { authorization: `Bearer ${token}` }
   : { "x-auth-key": key ?? "", "x-auth-email": email ?? "" };
-try {
-  const answer = await fetch(base + path, {
-    method,
-    body,
-    headers: { ...credentials, "content-type": "application/json" },
-    signal: AbortSignal.timeout(60_000),
-  });
-  console.log(JSON.stringify({ status: answer.status, text: await answer.text() }));
-} catch (error) {
-  console.error(`${error.message} ${error.cause?.message ?? ""}`.trim());
-  process.exitCode = 1;
+
+async function answer({ method, path, body }) {
+  try {
+    const response = await fetch(base + path, {
+      method,
+      body: body === null ? undefined : JSON.stringify(body),
+      headers: { ...credentials, "content-type": "application/json" },
+      signal: AbortSignal.timeout(60_000),
+    });
+    return { status: response.status, text: await response.text() };
+  } catch (error) {
+    return { problem: `${error.message} ${error.cause?.message ?? ""}`.trim() };
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  console.log(JSON.stringify(await answer(JSON.parse(line))));
 }

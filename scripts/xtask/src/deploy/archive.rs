@@ -3,7 +3,8 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::api::{Api, code_of, entries, text};
+use super::api::{Api, entries, text};
+use super::client::code_of;
 
 /// The rule's name. Rules of other names are never touched.
 const RULE: &str = "tailrace-archive-days";

@@ -9,7 +9,6 @@ use super::api::{Api, entries, text};
 use super::plan::Step;
 use super::resources::PULL_RETRIES;
 use super::survey::Survey;
-use super::wrangler::Wrangler;
 
 /// Returns how what `step` found differs from what it would have created.
 pub(crate) fn describe(survey: &Survey, step: &Step) -> Option<String> {
@@ -40,17 +39,22 @@ pub(crate) fn describe(survey: &Survey, step: &Step) -> Option<String> {
 }
 
 /// Mends what [`describe`] describes.
-pub(crate) fn mend(survey: &Survey, api: &Api, wrangler: &Wrangler, step: &Step) -> Result<()> {
+pub(crate) fn mend(survey: &Survey, api: &Api, step: &Step) -> Result<()> {
     match step {
         Step::Queue {
             name,
             retention_seconds: Some(wanted),
             ..
         } => {
-            let wanted = wanted.to_string();
-            let option = "--message-retention-period-secs";
-            wrangler.run(&["queues", "update", name, option, &wanted])?;
-            Ok(())
+            let queue = survey.queues.get(name);
+            let queue = queue.with_context(|| format!("there is no queue {name}"))?;
+            let mut settings = queue.get("settings").cloned().unwrap_or_default();
+            if let Some(settings) = settings.as_object_mut() {
+                settings.insert("message_retention_period".to_owned(), json!(wanted));
+            }
+            let path = format!("queues/{}", text(queue, "queue_id"));
+            let body = json!({ "queue_name": name, "settings": settings });
+            api.send("PATCH", &path, &body).map(|_| ())
         }
         Step::PullConsumer { queue: name } => {
             let queue = survey.queues.get(name);

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use checkout::Workspace;
 use pipeline_settings::table;
 
-use super::api::Api;
+use super::api::{Api, text};
 use super::plan::{Outcome, Plan, Step};
 use super::render::{self, Ids, Rendered};
 use super::survey::{Survey, require_subdomain};
@@ -24,9 +24,11 @@ pub(super) struct Deployment<'a> {
     pub(super) environment: &'a Environment,
     pub(super) chosen: &'a Chosen,
     pub(super) wrangler: &'a Wrangler<'a>,
-    pub(super) api: &'a Api<'a>,
+    pub(super) api: &'a Api,
     pub(super) survey: Survey,
     pub(super) ids: Ids,
+    /// The migrations that the database lacks.
+    pub(super) migrations: Vec<String>,
     /// `--fix`: drift is mended.
     pub(super) fix: bool,
 }
@@ -42,11 +44,14 @@ impl Deployment<'_> {
         self.survey.check_consumers(plan)?;
         self.ids.database.clone_from(&self.survey.database);
         self.ids.namespace.clone_from(&self.survey.namespace);
+        let folder = self.workspace.root().join("migrations");
+        let database = self.ids.database.as_deref();
+        self.migrations = resources::find_migrations(self.api, database, &folder)?;
         for (base, name) in worker_steps(plan) {
             if let Some(running) = self.survey.workers.get(base)
                 && !overwrite
             {
-                workers::check_owner(self.wrangler, name, running)?;
+                workers::check_owner(self.api, name, running)?;
             }
         }
         Ok(())
@@ -69,7 +74,8 @@ impl Deployment<'_> {
     fn status(&self, step: &Step) -> Result<String> {
         let is_there = self.survey.has(step);
         Ok(match step {
-            Step::Migrations { .. } => "apply what is missing".to_owned(),
+            Step::Migrations { .. } if self.migrations.is_empty() => "in place".to_owned(),
+            Step::Migrations { .. } => format!("apply {}", self.migrations.join(", ")),
             Step::Worker { base, .. } if is_there => self.worker_status(base)?,
             Step::ArchiveRule { .. } if !is_there => match self.survey.archive_days() {
                 Some(days) => format!("change from {days} days"),
@@ -151,14 +157,13 @@ impl Deployment<'_> {
 
     fn take(&mut self, step: &Step) -> Result<Outcome> {
         match step {
+            Step::Migrations { .. } if self.migrations.is_empty() => {
+                return Ok(Outcome::Unchanged);
+            }
             Step::Migrations { database } => {
                 let config = self.render("log-writer")?;
-                let has_changed = resources::migrate(self.wrangler, &config.path, database)?;
-                return Ok(if has_changed {
-                    Outcome::Created
-                } else {
-                    Outcome::Unchanged
-                });
+                resources::migrate(self.wrangler, &config.path, database)?;
+                return Ok(Outcome::Created);
             }
             Step::Worker { base, .. } => {
                 let rendered = self.render(base)?;
@@ -185,14 +190,14 @@ impl Deployment<'_> {
                 None => Ok(Outcome::Unchanged),
                 Some(how) if !self.fix => Ok(Outcome::Drifted(how)),
                 Some(_) => {
-                    drift::mend(&self.survey, self.api, self.wrangler, step)?;
+                    drift::mend(&self.survey, self.api, step)?;
                     Ok(Outcome::Mended)
                 }
             };
         }
         let name = step.to_string();
         if let Step::Database { name: database } = step {
-            let id = resources::create_database(self.wrangler, self.api, database)?;
+            let id = resources::create_database(self.api, database)?;
             self.survey.record.begin(&id);
             self.ids.database = Some(id);
             self.survey.record.add(self.api, &name)?;
@@ -213,10 +218,18 @@ impl Deployment<'_> {
                 name,
                 retention_seconds,
                 ..
-            } => resources::create_queue(self.wrangler, name, *retention_seconds),
-            Step::PullConsumer { queue } => resources::create_pull_consumer(self.wrangler, queue),
+            } => {
+                let queue = resources::create_queue(self.api, name, *retention_seconds)?;
+                self.survey.queues.insert(name.clone(), queue);
+                Ok(())
+            }
+            Step::PullConsumer { queue } => {
+                let found = self.survey.queues.get(queue);
+                let found = found.with_context(|| format!("there is no queue {queue}"))?;
+                resources::create_pull_consumer(self.api, text(found, "queue_id"))
+            }
             Step::Namespace { title } => {
-                let id = resources::create_namespace(self.wrangler, self.api, title)?;
+                let id = resources::create_namespace(self.api, title)?;
                 self.ids.namespace = Some(id);
                 Ok(())
             }

@@ -1,20 +1,24 @@
 //! Creates in a Cloudflare account what Tailrace needs, and deploys its Workers; what exists is left alone.
 //!
-//! Everything that wrangler can do goes through the pinned wrangler, which also holds the login. In reading order:
-//! - [`account`]: who is logged in, and to which account; [`confirm`]: asking before anything is changed;
+//! The pinned wrangler holds the login, uploads Workers and applies migrations. All else is one call of Cloudflare's API, for
+//! which a start of wrangler would take ten times as long. In reading order:
+//! - [`client`]: the login, and calls; [`account`]: to which account; [`api`]: the calls in it;
+//! - [`confirm`]: asking before anything is changed;
 //! - [`plan`]: the steps, in an order in which each finds what it needs;
 //! - [`survey`]: what the account holds of them; [`record`]: what deployments have created;
 //! - [`drift`]: what is not as it should be; [`loss`]: what would be taken away;
-//! - [`resources`]: queues, the database, the KV namespace; [`archive`]: the R2 bucket and its rule;
+//! - [`resources`]: queues, the database, the KV namespace; [`d1`]: statements in the database; [`archive`]: the R2 bucket and its rule;
 //! - [`render`]: the Workers' configurations, with names, ids and settings;
 //! - [`workers`]: uploading a Worker, unless what runs is the same;
 //! - [`execute`]: the steps, one after the other;
-//! - [`wrangler`]: running it; [`api`]: what it has no command for; [`hints`]: what to do when they fail.
+//! - [`wrangler`]: running it; [`hints`]: what to do when they fail.
 
 pub(crate) mod account;
 pub(crate) mod api;
 pub(crate) mod archive;
+mod client;
 pub(crate) mod confirm;
+mod d1;
 mod drift;
 mod execute;
 mod hints;
@@ -33,7 +37,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use checkout::Workspace;
 
-use self::account::Account;
 use self::api::Api;
 use self::execute::Deployment;
 use self::plan::{Outcome, Plan, Step};
@@ -133,19 +136,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return rehearse(&workspace, &environment, &plan, &chosen);
     }
 
-    let account = Account::find(&workspace, chosen.account.as_deref())?;
+    let api = Api::connect(&workspace, chosen.account.as_deref())?;
+    let account = api.account();
     build::all(&workspace)?;
     say(format!("looking at account {account}"));
     let wrangler = Wrangler::new(&workspace, Some(account.id()));
-    let api = Api::new(&workspace, &account)?;
     let mut deployment = Deployment {
         workspace: &workspace,
         environment: &environment,
         chosen: &chosen,
         wrangler: &wrangler,
-        survey: survey::Survey::take(&api, &wrangler, &plan)?,
+        survey: survey::Survey::take(&api, &plan)?,
         api: &api,
         ids: Ids::default(),
+        migrations: Vec::new(),
         fix: arguments.fix,
     };
     deployment.prepare(&plan, arguments.overwrite)?;
@@ -184,7 +188,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             0 => "Everything was in place: nothing has changed.".to_owned(),
             _ => format!("Done: {changes} of {} steps changed something.", done.len()),
         },
-        next_steps(&plan, &environment, &wrangler)
+        next_steps(&plan, &environment, &api)
     );
     if done.iter().any(|it| matches!(it, Outcome::Drifted(_))) {
         say("something exists that is not as it should be: --fix mends it");
@@ -237,14 +241,14 @@ fn rehearse(
     Ok(())
 }
 
-fn next_steps(plan: &Plan, environment: &Environment, wrangler: &Wrangler) -> String {
-    let api = environment.name("triggers-api");
+fn next_steps(plan: &Plan, environment: &Environment, api: &Api) -> String {
+    let sample = environment.name("triggers-api");
     let secret = if plan.has_worker("triggers-api")
-        && !workers::has_secret(wrangler, &api, "API_TOKEN")
+        && !workers::has_secret(api, &sample, "API_TOKEN")
     {
         format!(
             "- Give the sample API a token; it is shown once, and wrangler reads it from standard input:\n    \
-             (cd wrangler && openssl rand -hex 32 | tee /dev/tty | npx wrangler secret put API_TOKEN --name {api})\n"
+             (cd wrangler && openssl rand -hex 32 | tee /dev/tty | npx wrangler secret put API_TOKEN --name {sample})\n"
         )
     } else {
         String::new()

@@ -5,9 +5,12 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use serde_json::{Value, json};
 
-use super::api::{Api, entries, text};
+use super::api::Api;
+use super::d1;
+
+/// The table that holds it.
+const TABLE: &str = "tailrace_deployment";
 
 /// The record of one environment.
 #[derive(Debug, Default)]
@@ -27,12 +30,7 @@ impl Record {
         let Some(id) = database else {
             return Ok(record);
         };
-        let tables =
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'tailrace_deployment'";
-        if names(&query(api, id, tables)?).next().is_some() {
-            let answer = query(api, id, "SELECT name FROM tailrace_deployment")?;
-            record.created = names(&answer).map(str::to_owned).collect();
-        }
+        record.created = d1::read_names(api, id, TABLE)?.into_iter().collect();
         Ok(record)
     }
 
@@ -55,9 +53,9 @@ impl Record {
         self.run(
             api,
             &format!(
-                "CREATE TABLE IF NOT EXISTS tailrace_deployment (name TEXT PRIMARY KEY, created_at TEXT NOT NULL); \
-                 INSERT INTO tailrace_deployment VALUES ({}, datetime('now')) ON CONFLICT DO NOTHING",
-                quote(thing)
+                "CREATE TABLE IF NOT EXISTS {TABLE} (name TEXT PRIMARY KEY, created_at TEXT NOT NULL); \
+                 INSERT INTO {TABLE} VALUES ({}, datetime('now')) ON CONFLICT DO NOTHING",
+                d1::quote(thing)
             ),
         )
     }
@@ -67,32 +65,14 @@ impl Record {
         if !self.created.remove(thing) {
             return Ok(());
         }
-        let sql = format!(
-            "DELETE FROM tailrace_deployment WHERE name = {}",
-            quote(thing)
-        );
+        let sql = format!("DELETE FROM {TABLE} WHERE name = {}", d1::quote(thing));
         self.run(api, &sql)
     }
 
     fn run(&self, api: &Api, sql: &str) -> Result<()> {
         match &self.database {
-            Some(id) => query(api, id, sql).map(|_| ()),
+            Some(id) => d1::run_sql(api, id, sql).map(|_| ()),
             None => Ok(()),
         }
     }
-}
-
-fn query(api: &Api, database: &str, sql: &str) -> Result<Value> {
-    let path = format!("d1/database/{database}/query");
-    api.send("POST", &path, &json!({ "sql": sql }))
-}
-
-/// Returns the column `name` of the first statement's rows.
-fn names(answer: &Value) -> impl Iterator<Item = &str> {
-    let first = answer.get(0).unwrap_or(&Value::Null);
-    entries(first, "results").map(|row| text(row, "name"))
-}
-
-fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

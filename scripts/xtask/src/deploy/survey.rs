@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use super::api::{Api, code_of, entries, text};
+use super::api::{Api, entries, text};
+use super::client::code_of;
 use super::plan::{Plan, Step};
 use super::record::Record;
 use super::workers::{self, Running};
-use super::wrangler::Wrangler;
 use super::{archive, resources};
 
 /// The API's code for an account without a workers.dev subdomain.
@@ -37,7 +37,7 @@ impl Survey {
     ///
     /// # Errors
     /// Fails if the API does not answer, or has no R2 for this account although the plan needs it.
-    pub(crate) fn take(api: &Api, wrangler: &Wrangler, plan: &Plan) -> Result<Self> {
+    pub(crate) fn take(api: &Api, plan: &Plan) -> Result<Self> {
         let mut survey = Self::default();
         for step in &plan.steps {
             match step {
@@ -55,7 +55,7 @@ impl Survey {
                 }
                 Step::Bucket { name } => survey.rules = archive::find_rules(api, name)?,
                 Step::Worker { base, name } => {
-                    survey.workers.insert(base, workers::find(wrangler, name)?);
+                    survey.workers.insert(base, workers::find(api, name)?);
                 }
                 Step::PullConsumer { .. } | Step::ArchiveRule { .. } | Step::Migrations { .. } => {}
             }
@@ -141,7 +141,7 @@ pub(crate) fn require_subdomain(api: &Api) -> Result<()> {
         bail!(
             "the account has no workers.dev subdomain, which crons and Workflows need: nothing was changed\n\
              hint: open https://dash.cloudflare.com/{}/workers once, which makes it, and run the same command again",
-            api.account_id()
+            api.account().id()
         );
     }
     Ok(())

@@ -1,9 +1,9 @@
 //! Uploads a Worker, unless the one that runs is the same: each carries its fingerprint, in a variable and as a tag.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::Value;
 
-use super::api::{entries, text};
+use super::api::{Api, entries, text};
 use super::plan::Outcome;
 use super::render::{self, FINGERPRINT_VAR, Rendered};
 use super::wrangler::Wrangler;
@@ -36,11 +36,11 @@ pub(crate) fn check(wrangler: &Wrangler, worker: &Rendered) -> Result<String> {
 }
 
 /// Returns whether the Worker has the secret; no, where that cannot be found out.
-pub(crate) fn has_secret(wrangler: &Wrangler, worker: &str, secret: &str) -> bool {
-    let listed = wrangler
-        .run(&["secret", "list", "--name", worker])
-        .unwrap_or_default();
-    listed.contains(&format!("\"{secret}\""))
+pub(crate) fn has_secret(api: &Api, worker: &str, secret: &str) -> bool {
+    let listed = api.get(&format!("workers/scripts/{worker}/secrets"));
+    let listed = listed.unwrap_or_default();
+    let mut secrets = listed.as_array().into_iter().flatten();
+    secrets.any(|it| text(it, "name") == secret)
 }
 
 /// The versions that serve a Worker's traffic.
@@ -76,9 +76,9 @@ impl Running {
 ///
 /// # Errors
 /// Fails if it was not.
-pub(crate) fn check_owner(wrangler: &Wrangler, name: &str, running: &Running) -> Result<()> {
+pub(crate) fn check_owner(api: &Api, name: &str, running: &Running) -> Result<()> {
     let is_known = matches!(running, Running::Nothing) || running.fingerprint().is_some();
-    if !is_known && is_foreign(wrangler, name)? {
+    if !is_known && is_foreign(api, name)? {
         bail!(
             "there is a Worker {name} already, and it was not deployed from here\n\
              hint: choose other names with --env NAME, leave the samples out with --pipeline-only, or replace it with \
@@ -89,39 +89,27 @@ pub(crate) fn check_owner(wrangler: &Wrangler, name: &str, running: &Running) ->
 }
 
 /// Finds out what runs as the Worker `name`.
-pub(crate) fn find(wrangler: &Wrangler, name: &str) -> Result<Running> {
-    let answer = wrangler.output(&["deployments", "status", "--json", "--name", name])?;
-    if !answer.succeeded {
-        if answer.is_missing() {
-            return Ok(Running::Nothing);
-        }
-        bail!("Worker {name} cannot be read: {}", answer.complaint());
-    }
-    let deployment: Value = serde_json::from_str(answer.stdout.trim())
-        .with_context(|| format!("the deployment of {name}"))?;
-    let versions = deployment.get("versions").and_then(Value::as_array);
-    let Some([version]) = versions.map(Vec::as_slice) else {
+pub(crate) fn find(api: &Api, name: &str) -> Result<Running> {
+    let answer = api.find(&format!("workers/scripts/{name}/deployments"))?;
+    let answer = answer.unwrap_or_default();
+    // The first is the one that serves.
+    let Some(deployment) = entries(&answer, "deployments").next() else {
+        return Ok(Running::Nothing);
+    };
+    let mut versions = entries(deployment, "versions");
+    let (Some(version), None) = (versions.next(), versions.next()) else {
         return Ok(Running::Several);
     };
-    let id = version
-        .get("version_id")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let text = wrangler.run(&["versions", "view", id, "--json", "--name", name])?;
-    let version =
-        serde_json::from_str(text.trim()).with_context(|| format!("version {id} of {name}"))?;
+    let id = text(version, "version_id");
+    let version = api.get(&format!("workers/scripts/{name}/versions/{id}"))?;
     Ok(Running::Version(version))
 }
 
 /// Returns whether no recent version of the Worker `name` was deployed from here. (Versions from before there was
 /// [`FINGERPRINT_VAR`] have a tag alone, and a new secret makes a version without one.)
-fn is_foreign(wrangler: &Wrangler, name: &str) -> Result<bool> {
-    let text = wrangler.run(&["versions", "list", "--json", "--name", name])?;
-    let versions: Vec<Value> =
-        serde_json::from_str(text.trim()).with_context(|| format!("the versions of {name}"))?;
-    Ok(!versions
-        .iter()
-        .any(|version| own_fingerprint(version).is_some()))
+fn is_foreign(api: &Api, name: &str) -> Result<bool> {
+    let answer = api.get(&format!("workers/scripts/{name}/versions?deployable=true"))?;
+    Ok(!entries(&answer, "items").any(|version| own_fingerprint(version).is_some()))
 }
 
 /// Returns the fingerprint that a version was deployed with, from here.

@@ -75,13 +75,6 @@ impl Answer {
             .trim();
         format!("{complaint}{}", hints::find(complaint))
     }
-
-    /// Returns whether wrangler says that what was asked for is not there.
-    pub(crate) fn is_missing(&self) -> bool {
-        [&self.stdout, &self.stderr]
-            .iter()
-            .any(|text| text.contains("does not exist") || text.contains("has no deployments"))
-    }
 }
 
 /// Returns `text` without the escape sequences that colour it: wrangler colours its errors even where it is asked not to.

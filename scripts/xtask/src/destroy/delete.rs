@@ -3,11 +3,10 @@
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use crate::deploy::api::{Api, entries, is_missing, text};
+use crate::deploy::api::{Api, entries, text};
 use crate::deploy::archive;
 use crate::deploy::plan::Step;
 use crate::deploy::survey::Survey;
-use crate::deploy::wrangler::Wrangler;
 use crate::environment::Environment;
 use crate::step::detail;
 
@@ -16,7 +15,6 @@ const OBJECTS: usize = 1_000;
 
 /// Deletes what `step` has created.
 pub(super) fn delete(
-    wrangler: &Wrangler,
     api: &Api,
     environment: &Environment,
     survey: &Survey,
@@ -24,9 +22,15 @@ pub(super) fn delete(
 ) -> Result<()> {
     match step {
         _ if !survey.has(step) => Ok(()),
-        Step::Queue { name, .. } => run(wrangler, &["queues", "delete", name]),
+        Step::Queue { name, .. } => match survey.queues.get(name) {
+            Some(queue) => api.delete(&format!("queues/{}", text(queue, "queue_id"))),
+            None => Ok(()),
+        },
         Step::PullConsumer { queue } => {
-            run(wrangler, &["queues", "consumer", "http", "remove", queue])
+            match survey.queues.get(queue).zip(survey.pull_consumer(queue)) {
+                Some((queue, consumer)) => delete_consumer(api, queue, consumer),
+                None => Ok(()),
+            }
         }
         // By its id: this database holds the record, and no other of its name is meant.
         Step::Database { .. } => {
@@ -35,47 +39,45 @@ pub(super) fn delete(
         }
         Step::Namespace { .. } => {
             let id = survey.namespace.as_deref().unwrap_or_default();
-            let delete = ["kv", "namespace", "delete", "--namespace-id", id];
-            run(wrangler, &[&delete[..], &["--skip-confirmation"]].concat())
+            api.delete(&format!("storage/kv/namespaces/{id}"))
         }
         Step::Bucket { name } => {
             let rules = survey.rules.as_deref().unwrap_or_default();
             delete_objects(api, name, rules)?;
-            run(wrangler, &["r2", "bucket", "delete", name])
+            api.delete(&format!("r2/buckets/{name}"))
         }
         // The tables go with the database, the rule with the bucket.
         Step::Migrations { .. } | Step::ArchiveRule { .. } => Ok(()),
         Step::Worker { base, name } => {
-            detach(wrangler, survey, name)?;
+            detach_worker(api, survey, name)?;
             if *base == "event-workflow" {
-                delete_workflow(wrangler, api, &environment.name(base))?;
+                api.delete(&format!("workflows/{}", environment.name(base)))?;
             }
-            run(wrangler, &["delete", name, "--force"])
+            // Also if another Worker is bound to it.
+            api.delete(&format!("workers/scripts/{name}?force=true"))
         }
     }
 }
 
 /// Takes a Worker off the queues that it consumes: before that it cannot be deleted.
-fn detach(wrangler: &Wrangler, survey: &Survey, worker: &str) -> Result<()> {
-    for (name, queue) in &survey.queues {
-        let consumes = entries(queue, "consumers").any(|consumer| {
+fn detach_worker(api: &Api, survey: &Survey, worker: &str) -> Result<()> {
+    for queue in survey.queues.values() {
+        let consumer = entries(queue, "consumers").find(|consumer| {
             ["script", "script_name", "service"]
                 .iter()
                 .any(|key| text(consumer, key) == worker)
         });
-        if consumes {
-            run(wrangler, &["queues", "consumer", "remove", name, worker])?;
+        if let Some(consumer) = consumer {
+            delete_consumer(api, queue, consumer)?;
         }
     }
     Ok(())
 }
 
-fn delete_workflow(wrangler: &Wrangler, api: &Api, name: &str) -> Result<()> {
-    match api.get(&format!("workflows/{name}")) {
-        Ok(_) => run(wrangler, &["workflows", "delete", name]),
-        Err(error) if is_missing(&error) => Ok(()),
-        Err(error) => Err(error),
-    }
+fn delete_consumer(api: &Api, queue: &Value, consumer: &Value) -> Result<()> {
+    let queue = text(queue, "queue_id");
+    let consumer = text(consumer, "consumer_id");
+    api.delete(&format!("queues/{queue}/consumers/{consumer}"))
 }
 
 /// Empties the archive's bucket, since only an empty one can be deleted.
@@ -101,16 +103,4 @@ fn delete_objects(api: &Api, bucket: &str, rules: &[Value]) -> Result<()> {
         api.delete(&format!("{path}/{}", text(object, "key")))?;
     }
     Ok(())
-}
-
-fn run(wrangler: &Wrangler, arguments: &[&str]) -> Result<()> {
-    let answer = wrangler.output(arguments)?;
-    if answer.succeeded || answer.is_missing() {
-        return Ok(());
-    }
-    bail!(
-        "wrangler {} failed: {}",
-        arguments.join(" "),
-        answer.complaint()
-    )
 }

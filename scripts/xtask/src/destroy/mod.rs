@@ -16,7 +16,6 @@ use checkout::Workspace;
 use clap::ArgGroup;
 
 use self::choice::{Choice, Kept};
-use crate::deploy::account::Account;
 use crate::deploy::api::Api;
 use crate::deploy::archive;
 use crate::deploy::confirm::read_answer;
@@ -24,7 +23,6 @@ use crate::deploy::plan::{BUCKET, Plan, Step};
 use crate::deploy::record::Record;
 use crate::deploy::resources;
 use crate::deploy::survey::Survey;
-use crate::deploy::wrangler::Wrangler;
 use crate::environment::Environment;
 use crate::settings_file::{self, SettingsFile};
 use crate::setup;
@@ -89,12 +87,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let path = settings_file::find_path(&workspace, arguments.config.as_deref())?;
     let chosen = SettingsFile::read(&path)?.for_environment(&environment);
     setup::run_in(&workspace)?;
-    let account = Account::find(&workspace, chosen.account.as_deref())?;
-    let wrangler = Wrangler::new(&workspace, Some(account.id()));
-    let api = Api::new(&workspace, &account)?;
+    let api = Api::connect(&workspace, chosen.account.as_deref())?;
+    let account = api.account();
     say(format!("looking at account {account}"));
     let plan = full_plan(&api, &environment)?;
-    let mut survey = Survey::take(&api, &wrangler, &plan)?;
+    let mut survey = Survey::take(&api, &plan)?;
     let kept = Kept {
         logs: !arguments.logs,
         archive: !arguments.archive,
@@ -122,7 +119,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let count = choice.deleted.len();
     for (done, step) in choice.deleted.iter().enumerate() {
         say(format!("[{}/{count}] {step}", done + 1));
-        delete::delete(&wrangler, &api, &environment, &survey, step).map_err(|error| {
+        delete::delete(&api, &environment, &survey, step).map_err(|error| {
             error.context(format!(
                 "{done} of {count} are deleted; the same command goes on from there. {step}"
             ))

@@ -181,9 +181,7 @@ impl State {
                     json!({"id": name, "tail_consumers": consumers})
                 })
                 .collect()),
-            ("DELETE", ["workers", "services", name]) => self.delete_script(name),
-            // `wrangler delete` looks there for containers that would be left.
-            ("GET", ["workers", "durable_objects", "namespaces"]) => Ok(json!([])),
+            ("DELETE", ["workers", "scripts", name]) => self.delete_script(name),
             ("GET", ["workers", "services", name]) => self.script(name).map(|_| {
                 json!({"default_environment": {"environment": "production", "script": {"last_deployed_from": "wrangler"}}})
             }),
