@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use bench::Plan;
+use bench::constants::Constants;
 use bench::run::{PARTS, Part};
 use harness::Workspace;
 
@@ -23,6 +24,9 @@ pub(crate) struct Arguments {
     /// Also write the tables to this file, as Markdown
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    /// Also write what was measured to scripts/bench/constants.json, which `cargo xtask capacity` begins with
+    #[arg(long)]
+    constants: bool,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -33,6 +37,8 @@ enum Only {
     Startup,
     /// From a request to the last of its rows
     EndToEnd,
+    /// The bytes, rows and objects of a log
+    Volume,
     /// Ways of writing D1
     D1,
     /// The rotation and the operator's tool
@@ -52,6 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Some(Only::Normalize) => vec![Part::Normalize],
         Some(Only::Startup) => vec![Part::Startup],
         Some(Only::EndToEnd) => vec![Part::EndToEnd],
+        Some(Only::Volume) => vec![Part::Volume],
         Some(Only::D1) => vec![Part::D1],
         Some(Only::Maintenance) => vec![Part::Maintenance],
     };
@@ -65,5 +72,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         None => Ok(()),
     };
     write(&arguments.markdown, &markdown)?;
-    write(&arguments.json, &report.json()?)
+    write(&arguments.json, &report.json()?)?;
+    if arguments.constants {
+        let mut constants = Constants::read()?;
+        constants.update(&report)?;
+        eprintln!("==> wrote {}", constants.write(&workspace)?.display());
+    }
+    Ok(())
 }

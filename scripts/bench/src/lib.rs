@@ -8,12 +8,16 @@
 //! - [`normalize`], [`startup`], [`sizes`]: the tail Worker alone, in a bare workerd;
 //! - [`d1`]: ways of writing D1, at three sizes of the table;
 //! - [`end_to_end`]: from a request to the last row, four designs in turn;
+//! - [`volume`]: the bytes, rows and objects of a log, of [`requests`]; [`counted`] has them by name;
 //! - [`maintenance`]: rotation and the operator's tool on many rows;
 //! - [`report`], [`targets`], [`verdict`], [`render`], [`number`]: the tables, what they must show, and their forms;
 //! - [`samples`], [`cpu`], [`workerd`], [`local`], [`rows`]: what the measurements share;
-//! - [`capacity`]: from measured constants and the platform's limits and prices to what a load needs.
+//! - [`constants`]: what the arithmetic begins with, as a run measured it;
+//! - [`capacity`]: from these constants and the platform's limits and prices to what a load needs.
 
 pub mod capacity;
+pub mod constants;
+pub mod counted;
 pub mod cpu;
 pub mod d1;
 pub mod end_to_end;
@@ -24,6 +28,7 @@ pub mod number;
 pub mod plan;
 pub mod render;
 pub mod report;
+pub mod requests;
 pub mod rows;
 pub mod run;
 pub mod samples;
@@ -31,6 +36,7 @@ pub mod sizes;
 pub mod startup;
 pub mod targets;
 pub mod verdict;
+pub mod volume;
 pub mod workerd;
 
 pub use plan::Plan;

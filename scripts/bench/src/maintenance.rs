@@ -33,6 +33,8 @@ const STAYING: u64 = 10;
 pub const MOST_CALLS: &str = "95 of 100 calls, ms";
 /// Rows that D1 read for a deleted row.
 pub const ROWS_READ: &str = "rows read/row";
+/// Rows written that D1 bills for a deleted row.
+pub const ROWS_WRITTEN: &str = "rows written/row";
 
 /// Returns the case of a rotation of `rows` rows.
 #[must_use]
@@ -167,7 +169,7 @@ fn rotate(system: &System, database: &Database, expired: u64, table: &mut Table)
     table.add(&case, "calls", calls);
     table.add(&case, "runs", runs);
     table.add(&case, ROWS_READ, read / rows);
-    table.add(&case, "rows written/row", written / rows);
+    table.add(&case, ROWS_WRITTEN, written / rows);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use harness::Workspace;
 
 use crate::plan::Plan;
 use crate::report::Report;
-use crate::{d1, end_to_end, maintenance, normalize, sizes, startup, targets};
+use crate::{d1, end_to_end, maintenance, normalize, sizes, startup, targets, volume};
 
 /// One part of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Part {
     Startup,
     /// From a request to its rows.
     EndToEnd,
+    /// The bytes, rows and objects of a log.
+    Volume,
     /// Writing D1.
     D1,
     /// Searching and rotating.
@@ -26,10 +28,11 @@ pub enum Part {
 }
 
 /// All parts, in order.
-pub const PARTS: [Part; 5] = [
+pub const PARTS: [Part; 6] = [
     Part::Normalize,
     Part::Startup,
     Part::EndToEnd,
+    Part::Volume,
     Part::D1,
     Part::Maintenance,
 ];
@@ -61,6 +64,10 @@ pub fn run(
             Part::EndToEnd => {
                 say("end to end: three designs in turn");
                 end_to_end::measure(workspace, plan, &mut report)?;
+            }
+            Part::Volume => {
+                say("counting what a log takes");
+                volume::measure(workspace, &mut report)?;
             }
             Part::D1 => {
                 say("writing D1");
