@@ -199,6 +199,30 @@ fn messages_are_short_and_data_is_whole() {
 }
 
 #[test]
+fn a_request_without_a_message_is_named_by_its_facts() {
+    for (logged, message) in [
+        (
+            json!({"method": "GET", "path": "/a", "status": 404}),
+            "GET /a 404",
+        ),
+        (
+            json!({"level": 30, "req": {"id": 7, "method": "GET", "url": "/a"}, "res": {"statusCode": 500}}),
+            "GET /a 500",
+        ),
+        (
+            json!({"http": {"method": "PUT", "url": "/a?token=x", "status_code": 200}}),
+            "PUT /a?token=REDACTED 200",
+        ),
+        (
+            json!({"request": {"method": "GET"}}),
+            r#"{"request":{"method":"GET"}}"#,
+        ),
+    ] {
+        assert_eq!(line(&json!([logged])).message, message);
+    }
+}
+
+#[test]
 fn an_id_header_of_the_operators_own_is_shown() {
     let item = json!({
         "scriptName": "shop", "logs": [],

@@ -200,26 +200,38 @@ impl LogObject<'_> {
     /// Returns something short that says what happened: the event's name, or a request's method, path and status, and an
     /// error's message.
     fn summary(&self, redactor: &Redactor) -> Option<String> {
-        let text = |names: &[&str]| {
-            names.iter().find_map(|name| {
-                let value = self.get(name)?;
-                (value.is_string() || value.is_number())
-                    .then(|| redacted_text(value, redactor).into_owned())
-                    .filter(|text| !text.is_empty())
+        let shown = |value: Json<'_>| {
+            (value.is_string() || value.is_number())
+                .then(|| redacted_text(value, redactor).into_owned())
+                .filter(|text| !text.is_empty())
+        };
+        let text = |names: &[&str], within: &[&str]| {
+            let own = names.iter().find_map(|name| shown(self.get(name)?));
+            own.or_else(|| {
+                let mut objects = within.iter().filter_map(|name| self.get(name));
+                objects.find_map(|outer| names.iter().find_map(|name| shown(outer.get_some(name)?)))
             })
         };
+        // A request's facts are members of the line, or stand in objects as pino's serializers and ECS have them.
         let request = || {
-            let method = text(&["method", "http.method", "http.request.method"])?;
-            let path = text(&["path", "url", "route", "url.path", "http.route", "http.url"])?;
-            let status = text(&["status", "statusCode", "status_code", "http.status_code"]);
+            let request = ["req", "request", "http"];
+            let method = text(&["method", "http.method", "http.request.method"], &request)?;
+            let path = text(
+                &["path", "url", "route", "url.path", "http.route", "http.url"],
+                &request,
+            )?;
+            let status = text(
+                &["status", "statusCode", "status_code", "http.status_code"],
+                &["res", "response", "http"],
+            );
             let status = status
                 .map(|status| format!(" {status}"))
                 .unwrap_or_default();
             Some(format!("{method} {path}{status}"))
         };
-        let what = text(&["event", "eventName", "event_name", "event.name"])
+        let what = text(&["event", "eventName", "event_name", "event.name"], &[])
             .or_else(request)
-            .or_else(|| text(&["action"]));
+            .or_else(|| text(&["action"], &[]));
         let error = ["error", "err", "exception"].iter().find_map(|name| {
             let error = self.get(name)?;
             let message = error
