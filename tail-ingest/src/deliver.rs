@@ -53,17 +53,23 @@ pub struct Delivery {
 }
 
 /// Sends every body down the ladder. `started_ms` is the time at which the tail call began; the result is there
-/// [`DELIVERY_MS`] later at the latest.
+/// [`DELIVERY_MS`] later at the latest. `first_answer` is the queue's answer where the first of [`send_groups`] has been
+/// sent already: most deliveries are over with it, so the Worker comes here only where there is more to do.
 ///
 /// If the isolate dies at an `.await` in here, the bodies not yet taken are gone: the runtime delivers a trace event
 /// once. A body that is taken without an answer, or with a late one, goes on to the next step and comes twice, with the
 /// same `log_id`s; D1 keeps one row of each.
-pub async fn deliver(ports: &impl Ports, bodies: &[Body], started_ms: u64) -> Delivery {
+pub async fn deliver(
+    ports: &impl Ports,
+    bodies: &[Body],
+    started_ms: u64,
+    mut first_answer: Option<Result<(), CallError>>,
+) -> Delivery {
     let mut delivery = Delivery::default();
     let mut sender = QueueSender::new(ports, started_ms.saturating_add(QUEUE_MS));
     let mut left = Vec::new();
     for group in send_groups(bodies) {
-        if sender.send_group(group).await {
+        if sender.send_group(group, first_answer.take()).await {
             delivery.queued += count_records(group);
         } else {
             left.extend(group);
@@ -110,29 +116,40 @@ impl<'p, P: Ports> QueueSender<'p, P> {
         }
     }
 
-    /// Offers `group` to the queue, again after each delay. Returns whether the queue took it.
-    async fn send_group(&mut self, group: &[Body]) -> bool {
-        let clock = self.ports.clock();
+    /// Offers `group` to the queue, again after each delay; the first time, unless it has been offered and this is the
+    /// `answer`. Returns whether the queue took it.
+    async fn send_group(
+        &mut self,
+        group: &[Body],
+        mut answer: Option<Result<(), CallError>>,
+    ) -> bool {
         for delay_ms in iter::once(0).chain(retry_delays_ms()) {
-            if self.is_closed() {
-                return false;
-            }
-            if clock.now_ms() + delay_ms + SEND_MS > self.deadline_ms {
-                keep_error(&mut self.last_error, CallError::OutOfTime);
-                return false;
-            }
-            if delay_ms > 0 {
-                clock.sleep_ms(delay_ms).await;
-            }
-            match within(clock, SEND_MS, self.ports.send_batch(group)).await {
+            let answer = match answer.take() {
+                Some(answer) => answer,
+                None if self.is_closed() => return false,
+                None => self.send_after(delay_ms, group).await,
+            };
+            match answer {
                 Ok(()) => return true,
                 Err(error) => {
                     self.silences += usize::from(error.is_silence());
-                    self.last_error = Some(error);
+                    keep_error(&mut self.last_error, error);
                 }
             }
         }
         false
+    }
+
+    /// Sends `group` after a delay, if the time is enough for both.
+    async fn send_after(&self, delay_ms: u64, group: &[Body]) -> Result<(), CallError> {
+        let clock = self.ports.clock();
+        if clock.now_ms() + delay_ms + SEND_MS > self.deadline_ms {
+            return Err(CallError::OutOfTime);
+        }
+        if delay_ms > 0 {
+            clock.sleep_ms(delay_ms).await;
+        }
+        self.ports.send_batch(group, SEND_MS).await
     }
 
     /// Returns whether no further send makes sense, whatever time is left.

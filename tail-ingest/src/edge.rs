@@ -7,19 +7,24 @@
 
 use std::cell::RefCell;
 
+use js_sys::Promise;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
 use worker::{Context, Env, Method, Request, Response, event};
 use worker_runtime::Clock as _;
 use worker_runtime::edge::{RuntimeClock, print_line, print_malformed, random_bits, read_var};
 
-use crate::deliver::deliver;
+use crate::deliver::{SEND_MS, deliver, send_groups};
 use crate::ids::Random;
 use crate::input::pack_encoded;
+use crate::pack::Body;
 use crate::report::{delivery_line, unreadable_line, unwritable_line};
 use crate::settings::Settings;
 
 mod glue;
 mod ports;
+
+use ports::{RuntimePorts, read_answer};
 
 #[wasm_bindgen(module = "cloudflare:workers")]
 extern "C" {
@@ -51,34 +56,59 @@ impl Isolate {
 }
 
 /// The tail handler: called by the runtime with the trace events of Workers that name this one in `tail_consumers`.
-/// Returns a promise that the runtime waits for and that is always fulfilled.
+/// Returns a promise that the runtime waits for and that is always fulfilled; nothing where there is nothing to send.
+///
+/// All but the wait for the queue's answer is done before it returns: an `async fn` would begin in a later turn.
 #[wasm_bindgen]
-pub async fn tail(events: JsValue) {
+#[must_use]
+pub fn tail(events: &JsValue) -> Option<Promise> {
     let started_ms = RuntimeClock.now_ms();
     let env = ENV.with(Env::clone);
-    let bodies = ISOLATE.with_borrow_mut(|isolate| {
+    let normalized = ISOLATE.with_borrow_mut(|isolate| {
         let isolate = isolate.get_or_insert_with(|| Isolate::new(&env));
         let seed = isolate.seeds.number();
-        let events = glue::encode_events(&events);
+        let events = glue::encode_events(events);
         pack_encoded(&events, &isolate.settings, seed, started_ms)
     });
-    let bodies = match bodies {
+    match normalized {
         Ok(normalized) => {
             unwritable_line(&normalized.counts)
                 .iter()
                 .for_each(print_line);
-            normalized.bodies
+            send(RuntimePorts::new(env), normalized.bodies, started_ms)
         }
         Err(error) => {
             print_line(&unreadable_line(&error));
-            return;
+            None
         }
-    };
-    // If the isolate dies from here on, the bodies not yet taken are gone; see `deliver`.
-    let delivery = deliver(&ports::RuntimePorts::new(env), &bodies, started_ms).await;
-    if let Some(line) = delivery_line(&delivery) {
-        print_line(&line);
     }
+}
+
+/// Sends `bodies` down the ladder. Returns a promise of the end of it, which is always fulfilled.
+///
+/// The first send begins here, and nearly every delivery is over with its answer: one function that JavaScript calls with
+/// it is all that is left to do. Any other goes on as a future.
+fn send(ports: RuntimePorts, bodies: Vec<Body>, started_ms: u64) -> Option<Promise> {
+    let first = send_groups(&bodies).next()?;
+    let is_all = first.len() == bodies.len();
+    // If the isolate dies from here on, the bodies not yet taken are gone; see `deliver`.
+    let sent = ports.begin_send(first, SEND_MS);
+    let go_on = move |answer| {
+        future_to_promise(async move {
+            let delivery = deliver(&ports, &bodies, started_ms, Some(answer)).await;
+            if let Some(line) = delivery_line(&delivery) {
+                print_line(&line);
+            }
+            Ok(JsValue::UNDEFINED)
+        })
+    };
+    Some(match sent {
+        Ok(sent) => sent.then(Closure::once_into_js(move |answer: JsValue| {
+            let answer = read_answer(&answer, SEND_MS);
+            (answer.is_err() || !is_all).then(|| go_on(answer))
+        })),
+        Err(error) => go_on(Err(error)),
+    })
 }
 
 /// Answers `OK` to a GET: the Worker is up, and nothing else is to be had from it.

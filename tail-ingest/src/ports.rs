@@ -10,11 +10,16 @@ pub trait Ports {
     /// Returns the clock.
     fn clock(&self) -> &impl Clock;
 
-    /// Sends `bodies`, which fit one call, to the queue, each as a message of text.
+    /// Sends `bodies`, which fit one call, to the queue, each as a message of text. Waits `limit_ms` milliseconds for its
+    /// answer: the timer starts with the call and is cleared when the queue answers.
     ///
     /// # Errors
-    /// The queue did not take them, or its answer was lost.
-    fn send_batch(&self, bodies: &[Body]) -> impl Future<Output = Result<(), CallError>>;
+    /// The queue did not take them, its answer was lost, or it did not answer in time ([`CallError::TimedOut`]).
+    fn send_batch(
+        &self,
+        bodies: &[Body],
+        limit_ms: u64,
+    ) -> impl Future<Output = Result<(), CallError>>;
 
     /// Puts `body` into the KV fallback under a new key.
     ///

@@ -11,7 +11,7 @@ use tail_ingest::Body;
 use tail_ingest::deliver::{DELIVERY_MS, Delivery, PUTS_AT_A_TIME, SEND_MS, deliver, send_groups};
 use tail_ingest::ports::Ports;
 use worker_runtime::testing::PausedClock;
-use worker_runtime::{CallError, Clock};
+use worker_runtime::{CallError, Clock, within};
 
 const STARTED_MS: u64 = 1_795_456_626_376;
 
@@ -123,10 +123,11 @@ impl Ports for Fake {
         &self.clock
     }
 
-    async fn send_batch(&self, bodies: &[Body]) -> Result<(), CallError> {
+    async fn send_batch(&self, bodies: &[Body], limit_ms: u64) -> Result<(), CallError> {
         self.sends.set(self.sends.get() + 1);
         let answer = self.queue.answer(self.sends.get(), bodies);
-        self.play(answer, bodies, &self.queued).await
+        let sent = self.play(answer, bodies, &self.queued);
+        within(&self.clock, limit_ms, sent).await
     }
 
     async fn put_fallback(&self, body: &Body) -> Result<(), CallError> {
@@ -153,7 +154,7 @@ fn bodies(count: usize, bytes: usize) -> Vec<Body> {
 
 /// Delivers `bodies` and checks what holds whatever fails.
 async fn deliver_all(fake: &Fake, bodies: &[Body]) -> Delivery {
-    let delivery = deliver(fake, bodies, STARTED_MS).await;
+    let delivery = deliver(fake, bodies, STARTED_MS, None).await;
     let told = delivery.queued + delivery.fallback + delivery.not_confirmed;
     assert_eq!(told, bodies.len() * 10, "each record is counted once");
     let (queued, kept) = (fake.queued.borrow(), fake.kept.borrow());
@@ -362,6 +363,18 @@ async fn time_used_up_before_is_not_there_again() {
         assert_eq!((fake.sends.get(), fake.puts.get()), (sends, puts));
         assert_eq!(delivery.not_confirmed, 10);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_came_before_is_the_first_one() {
+    let taken = Fake::new(SILENT, SILENT);
+    let delivery = deliver(&taken, &bodies(1, 10), STARTED_MS, Some(Ok(()))).await;
+    assert_eq!((delivery.queued, taken.sends.get()), (10, 0));
+
+    let fake = Fake::new(SILENT, Script::Always(Answer::Takes(10)));
+    let silence = CallError::TimedOut { limit_ms: SEND_MS };
+    let delivery = deliver(&fake, &bodies(1, 10), STARTED_MS, Some(Err(silence))).await;
+    assert_eq!((delivery.fallback, fake.sends.get()), (10, 1));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-// JavaScript's side of the crossing: trace events in UTF-8, as JSON text and texts. Nothing here throws because of what an
+// JavaScript's side of the crossing: trace events as JSON text and texts, in UTF-8. Nothing here throws because of what an
 // event holds: what cannot be read is replaced by a note that says so.
 
 const encoder = new TextEncoder();
@@ -10,16 +10,22 @@ const MAX_DEPTH = 200;
 const SEPARATOR = "\0";
 
 /**
- * Returns the trace events of a tail call in UTF-8: JSON text, and behind it the texts of console lines that are nothing but
- * text, as nearly all are. They cross as they are: most are JSON themselves, and within JSON text each of their quotes would
- * be escaped here and decoded on the other side.
+ * Returns the trace events of a tail call as one text: JSON text, and behind it the texts of console lines that are nothing
+ * but text, as nearly all are. They cross as they are: most are JSON themselves, and within JSON text each of their quotes
+ * would be escaped here and decoded on the other side.
  */
-export function encodeEvents(events) {
+export function eventsToText(events) {
   const texts = [];
   const json = Array.isArray(events)
     ? `[${Array.from(events, (item) => itemToJson(item, texts)).join(",")}]`
     : anyToJson(events);
-  return encoder.encode([json, ...texts].join(SEPARATOR));
+  return [json, ...texts].join(SEPARATOR);
+}
+
+/** Writes `text` to `bytes` in UTF-8. Returns the number of bytes written, or -1 where it does not fit. */
+export function encodeInto(text, bytes) {
+  const { read, written } = encoder.encodeInto(text, bytes);
+  return read === text.length ? written : -1;
 }
 
 function itemToJson(item, texts) {

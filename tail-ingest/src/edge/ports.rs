@@ -1,11 +1,11 @@
 //! [`Ports`] on the Workers runtime: the queue `TAIL_LOGS`, the KV namespace `FALLBACK` and the runtime's clock.
 
-use js_sys::Reflect;
+use js_sys::{JsString, Promise};
 use log_record::fallback;
 use log_record::limits::FALLBACK_DAYS;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::prelude::*;
+use worker::Env;
 use worker::kv::KvStore;
-use worker::{BatchMessageBuilder, Env, Queue, QueueContentType, RawMessageBuilder};
 use worker_runtime::edge::{RuntimeClock, random_bits, refused};
 use worker_runtime::timestamp::format_ms;
 use worker_runtime::{CallError, Clock};
@@ -18,6 +18,26 @@ const FALLBACK: &str = "FALLBACK";
 
 const FALLBACK_SECONDS: u64 = FALLBACK_DAYS as u64 * 24 * 60 * 60;
 
+#[wasm_bindgen(module = "/src/edge/send.js")]
+extern "C" {
+    /// The answer to a send: a promise that is always fulfilled, with what [`read_answer`] reads.
+    pub(super) type Answer;
+
+    /// Calls `go_on` with the answer. Returns a promise of what that returns.
+    #[wasm_bindgen(method)]
+    pub(super) fn then(this: &Answer, go_on: JsValue) -> Promise;
+
+    /// Sends `bodies` to `queue` and waits `limit_ms` for its answer.
+    #[wasm_bindgen(js_name = sendBodies)]
+    fn send_bodies(queue: &JsValue, bodies: Vec<JsString>, limit_ms: u32) -> Answer;
+
+    /// The bindings, by their names.
+    type Bindings;
+
+    #[wasm_bindgen(method, getter, js_name = TAIL_LOGS)]
+    fn queue(this: &Bindings) -> JsValue;
+}
+
 /// The bindings in `env`.
 pub(super) struct RuntimePorts {
     env: Env,
@@ -28,13 +48,30 @@ impl RuntimePorts {
         Self { env }
     }
 
-    /// Returns the queue. (`worker::Env::queue` panics where a binding is null.)
-    fn queue(&self) -> Result<Queue, CallError> {
-        Reflect::get(&self.env, &JsValue::from_str(QUEUE))
-            .ok()
-            .filter(JsValue::is_object)
-            .map(JsCast::unchecked_into)
-            .ok_or(CallError::MissingBinding(QUEUE))
+    /// Begins to send `bodies`, as [`Ports::send_batch`] does. (`worker::Queue` makes its options anew for each send, and
+    /// knows no deadline; `worker::Env::queue` panics where a binding is null.)
+    pub(super) fn begin_send(&self, bodies: &[Body], limit_ms: u64) -> Result<Answer, CallError> {
+        let queue = self.env.unchecked_ref::<Bindings>().queue();
+        if !queue.is_object() {
+            return Err(CallError::MissingBinding(QUEUE));
+        }
+        let bodies = bodies
+            .iter()
+            .map(|body| JsString::from(body.text.as_str()))
+            .collect();
+        let limit_ms = u32::try_from(limit_ms).unwrap_or(u32::MAX);
+        Ok(send_bodies(&queue, bodies, limit_ms))
+    }
+}
+
+/// Returns the result that an [`Answer`] is fulfilled with.
+pub(super) fn read_answer(answer: &JsValue, limit_ms: u64) -> Result<(), CallError> {
+    if answer.is_undefined() {
+        Ok(())
+    } else if answer.is_null() {
+        Err(CallError::TimedOut { limit_ms })
+    } else {
+        Err(refused(answer))
     }
 }
 
@@ -43,21 +80,10 @@ impl Ports for RuntimePorts {
         &RuntimeClock
     }
 
-    async fn send_batch(&self, bodies: &[Body]) -> Result<(), CallError> {
-        let queue = self.queue()?;
-        let message = |body: &Body| {
-            RawMessageBuilder::new(JsValue::from_str(&body.text))
-                .build_with_content_type(QueueContentType::Text)
-        };
-        // The runtime copies a batch into a JSON text of its own; a single message goes as it is.
-        let sent = match bodies {
-            [body] => queue.send_raw(message(body)).await,
-            bodies => {
-                let batch = BatchMessageBuilder::new().messages(bodies.iter().map(message));
-                queue.send_raw_batch(batch.build()).await
-            }
-        };
-        sent.map_err(|error| refused(&error.into()))
+    async fn send_batch(&self, bodies: &[Body], limit_ms: u64) -> Result<(), CallError> {
+        let answer = self.begin_send(bodies, limit_ms)?;
+        let answer = Promise::unchecked_from_js(answer.into()).await;
+        read_answer(&answer.unwrap_or_else(|error| error), limit_ms)
     }
 
     async fn put_fallback(&self, body: &Body) -> Result<(), CallError> {
