@@ -36,18 +36,6 @@ pub fn registry(state: &Path) -> PathBuf {
     state.join("registry")
 }
 
-/// Makes a folder below `state` for the temporary files of the server that has its state there, without those of an
-/// earlier one.
-fn temporary(state: &Path) -> Result<PathBuf> {
-    let folder = state.join("tmp");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)
-            .with_context(|| format!("{} cannot be removed", folder.display()))?;
-    }
-    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    Ok(folder)
-}
-
 /// A running `wrangler dev`; dropping it stops it.
 #[derive(Debug)]
 pub struct DevServer {
@@ -81,12 +69,13 @@ impl DevServer {
             .args(["--inspector-port", &free_port()?.to_string()])
             .arg("--show-interactive-dev-session=false")
             .env("WRANGLER_REGISTRY_PATH", registry(state))
-            // What it leaves there goes with the state.
-            .env("TMPDIR", temporary(state)?)
             .stdin(Stdio::null());
         if let Output::Inherit = &output {
             // For a person, wrangler's own page of traces is welcome.
             command.env_remove("X_LOCAL_OBSERVABILITY");
+            // For the build commands in `wrangler/`: cargo would wait there for whatever else it compiles meanwhile.
+            let program = std::env::current_exe().context("this program is gone")?;
+            command.env("XTASK", program);
         }
         if let Output::Quiet(_) = &output {
             command.args(["--log-level", "error"]);

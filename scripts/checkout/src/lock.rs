@@ -1,7 +1,7 @@
 //! A file that says who uses something, and keeps others from it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -28,21 +28,9 @@ impl Lock {
     /// Fails if the file cannot be written.
     pub fn claim(path: &Path, owner: &str) -> Result<Claim> {
         let problem = || format!("{} cannot be locked", path.display());
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).with_context(problem)?;
-        }
-        let mut file = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(path)
-            .with_context(problem)?;
+        let file = open(path).with_context(problem)?;
         match file.try_lock() {
-            Ok(()) => {
-                file.set_len(0).with_context(problem)?;
-                file.write_all(owner.as_bytes()).with_context(problem)?;
-                Ok(Claim::Taken(Self { _file: file }))
-            }
+            Ok(()) => Ok(Claim::Taken(Self::take(file, owner).with_context(problem)?)),
             Err(TryLockError::WouldBlock) => {
                 let owner = fs::read_to_string(path).unwrap_or_default();
                 Ok(Claim::HeldBy(owner))
@@ -50,6 +38,40 @@ impl Lock {
             Err(TryLockError::Error(error)) => Err(error).with_context(problem),
         }
     }
+
+    /// Takes the lock at `path` as [`Lock::claim`] does, once nobody else holds it any more; `tell` is told who does.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn wait(path: &Path, owner: &str, tell: impl FnOnce(&str)) -> Result<Self> {
+        let problem = || format!("{} cannot be locked", path.display());
+        match Self::claim(path, owner)? {
+            Claim::Taken(lock) => Ok(lock),
+            Claim::HeldBy(other) => {
+                tell(&other);
+                let file = open(path).with_context(problem)?;
+                file.lock().with_context(problem)?;
+                Self::take(file, owner).with_context(problem)
+            }
+        }
+    }
+
+    fn take(mut file: File, owner: &str) -> io::Result<Self> {
+        file.set_len(0)?;
+        file.write_all(owner.as_bytes())?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(path)
 }
 
 #[cfg(test)]
@@ -66,5 +88,20 @@ mod tests {
         drop(first);
         let third = Lock::claim(&path, "process 3").unwrap();
         assert!(matches!(third, Claim::Taken(_)));
+    }
+
+    #[test]
+    fn who_waits_is_told_for_whom_and_gets_it_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let first = Lock::claim(&path, "process 1").unwrap();
+        let mut told = String::new();
+        let waited = Lock::wait(&path, "process 2", |owner| {
+            owner.clone_into(&mut told);
+            drop(first);
+        });
+        waited.unwrap();
+        assert_eq!(told, "process 1");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "process 2");
     }
 }

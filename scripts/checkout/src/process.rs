@@ -3,6 +3,8 @@
 //!
 //! Each group is led by a guard: a shell that does nothing until its standard input ends, which happens when this
 //! process ends, even by SIGKILL; then it ends its group. As long as it is there, the group's id is nobody else's.
+//!
+//! Each group has a folder of its own for temporary files, and whatever it leaves there goes with it.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::process::CommandExt;
@@ -15,7 +17,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::registry::{self, Running};
-use crate::{group, interrupt, poll};
+use crate::{Scratch, group, interrupt, poll};
 
 /// The time that a server gets to end by itself once asked to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -34,6 +36,8 @@ pub struct ProcessGroup {
     guard: Child,
     running: Running,
     is_stopped: bool,
+    /// Removed last, when nobody writes into it any more.
+    _temporary: Scratch,
 }
 
 impl ProcessGroup {
@@ -48,6 +52,8 @@ impl ProcessGroup {
     fn start(command: &mut Command, grace: Duration) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
         interrupt::watch();
+        let temporary = Scratch::new()?;
+        command.env("TMPDIR", temporary.path());
         let mut registry = registry::lock();
         let mut guard = Command::new("sh")
             .args(["-c", GUARD])
@@ -74,6 +80,7 @@ impl ProcessGroup {
             guard,
             running,
             is_stopped: false,
+            _temporary: temporary,
         })
     }
 
@@ -115,6 +122,9 @@ impl ProcessGroup {
             Ok((has_ended && !group::has_members(group)).then_some(()))
         });
         group::signal(group, Signal::SIGKILL);
+        let _ = poll(registry::LAST_BREATH, || {
+            Ok((!group::has_members(group)).then_some(()))
+        });
         let _ = self.child.wait();
         let _ = self.guard.wait();
         registry.remove_group(group);
@@ -173,6 +183,20 @@ impl Responder {
 /// Fails if it cannot be started.
 pub fn run(command: &mut Command) -> Result<ExitStatus> {
     ProcessGroup::start(command.stdin(Stdio::null()), COMMAND_GRACE)?.wait()
+}
+
+/// Returns cargo, not told of the package that it is started from: build scripts that look at such variables would be run
+/// again, and what they build compiled again, each time that cargo is called from here and then by hand.
+#[must_use]
+pub fn cargo() -> Command {
+    let mut command = Command::new("cargo");
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// The output of a command.

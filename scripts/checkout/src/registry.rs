@@ -14,6 +14,9 @@ use crate::group;
 
 const INTERVAL: Duration = Duration::from_millis(20);
 
+/// The time within which a process ends that was killed, unless the system does not let it.
+pub(crate) const LAST_BREATH: Duration = Duration::from_secs(2);
+
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     groups: Vec::new(),
     folders: Vec::new(),
@@ -54,6 +57,15 @@ impl Registry {
     pub(crate) fn remove_folder(&mut self, folder: &Path) {
         self.folders.retain(|known| known != folder);
     }
+
+    /// Waits until no group has a member any more for which `is_over` does not say that it got its time.
+    fn wait_for_groups(&self, mut is_over: impl FnMut(&Running) -> bool) {
+        let mut is_pending =
+            |running: &Running| group::has_members(running.group) && !is_over(running);
+        while self.groups.iter().any(&mut is_pending) {
+            sleep(INTERVAL);
+        }
+    }
 }
 
 /// Ends every process group and removes every folder, for a process that is about to end. `hurry` says that the groups
@@ -64,14 +76,17 @@ pub(crate) fn clean_up(mut hurry: impl FnMut() -> bool) {
         group::signal(running.group, Signal::SIGTERM);
     }
     let started = Instant::now();
-    let is_pending =
-        |running: &Running| started.elapsed() < running.grace && group::has_members(running.group);
-    while registry.groups.iter().any(is_pending) && !hurry() {
-        sleep(INTERVAL);
-    }
+    let mut has_hurry = false;
+    registry.wait_for_groups(|running| {
+        has_hurry |= hurry();
+        has_hurry || started.elapsed() > running.grace
+    });
     for running in &registry.groups {
         group::signal(running.group, Signal::SIGKILL);
     }
+    // A process that is still ending may still write.
+    let killed = Instant::now();
+    registry.wait_for_groups(|_| killed.elapsed() > LAST_BREATH);
     for folder in &registry.folders {
         // What cannot be removed now is removed by a later run.
         let _ = fs::remove_dir_all(folder);

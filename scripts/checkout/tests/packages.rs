@@ -1,13 +1,15 @@
-//! Every locked package compiles with the oldest Rust that Cargo.toml promises.
+//! Every locked package compiles with the oldest Rust that Cargo.toml promises, and is compiled once for all Workers.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "a test says what is wrong by panicking"
 )]
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use checkout::Workspace;
+use checkout::workspace::RUST_WORKERS;
 use serde_json::Value;
 
 /// The packages that people compile: Tailrace's own, and the programs that build and check it.
@@ -62,5 +64,33 @@ fn no_package_wants_a_newer_rust_than_ours() {
             }
         }
         assert!(newer.is_empty(), "{manifest}, against {ours}: {newer:#?}");
+    }
+}
+
+/// Returns what `workers` are compiled from: packages with their features.
+fn compiled(workspace: &Workspace, workers: &[&str]) -> BTreeSet<String> {
+    let packages = workers.iter().flat_map(|worker| ["--package", worker]);
+    let output = Command::new("cargo")
+        .args(["tree", "--locked", "--target", "wasm32-unknown-unknown"])
+        .args(["--edges", "normal,build", "--prefix", "none"])
+        .args(["--format", "{p} {f}", "--no-dedupe"])
+        .args(packages)
+        .current_dir(workspace.root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_package_has_the_same_features_in_every_worker() {
+    let workspace = Workspace::find().unwrap();
+    let names = RUST_WORKERS.map(|(name, _)| name);
+    let together = compiled(&workspace, &names);
+    for name in names {
+        let alone = compiled(&workspace, &[name]);
+        let anew: Vec<_> = alone.difference(&together).collect();
+        assert!(anew.is_empty(), "{name} compiles these anew: {anew:#?}");
     }
 }

@@ -5,13 +5,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::{Context, Result, bail};
+use checkout::process::cargo;
 use checkout::workspace::RUST_WORKERS;
 use checkout::{Fingerprint, Workspace};
 
-use crate::setup;
-use crate::step::{execute, say};
+use crate::setup::{self, WASM_TARGET};
+use crate::step::{execute, say, take_turn};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -28,24 +30,64 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let names: Vec<&str> = RUST_WORKERS.iter().map(|(name, _)| *name).collect();
         bail!("no Worker {unknown}: there are {}", names.join(", "));
     }
-    for (name, folder) in RUST_WORKERS {
-        if arguments.workers.is_empty() || arguments.workers.iter().any(|wanted| wanted == name) {
-            worker(&workspace, name, folder)?;
-        }
-    }
-    Ok(())
+    let is_chosen = |name: &str| arguments.workers.iter().any(|it| it == name);
+    build(&workspace, |name| {
+        arguments.workers.is_empty() || is_chosen(name)
+    })
 }
 
 /// Compiles every Worker.
 pub(crate) fn all(workspace: &Workspace) -> Result<()> {
-    RUST_WORKERS
-        .iter()
-        .try_for_each(|(name, folder)| worker(workspace, name, folder))
+    build(workspace, |_| true)
+}
+
+/// Compiles the Workers of the names that are wanted, where their sources have changed.
+fn build(workspace: &Workspace, is_wanted: impl Fn(&str) -> bool) -> Result<()> {
+    if Worker::outdated(workspace, &is_wanted)?.is_empty() {
+        return Ok(());
+    }
+    let _turn = take_turn(workspace)?;
+    // Another command may have built them meanwhile.
+    let outdated = Worker::outdated(workspace, &is_wanted)?;
+    if outdated.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = outdated.iter().map(|worker| worker.name).collect();
+    say(format!("compiling {} to Wasm", names.join(", ")));
+    compile(workspace, &names)?;
+    say(format!("bundling {}", names.join(", ")));
+    // wasm-opt uses one core.
+    thread::scope(|scope| {
+        let threads: Vec<_> = outdated
+            .iter()
+            .map(|worker| scope.spawn(|| worker.bundle(workspace)))
+            .collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| match thread.join() {
+                Ok(result) => result,
+                Err(_) => bail!("bundling a Worker panicked"),
+            })
+    })
+}
+
+/// Compiles Workers side by side. worker-build compiles one after another, and finds this done.
+fn compile(workspace: &Workspace, names: &[&str]) -> Result<()> {
+    let mut command = cargo();
+    command
+        .args(["build", "--lib", "--release", "--target", WASM_TARGET])
+        // As worker-build calls cargo.
+        .env("WASM_BINDGEN_USE_JS_SYS", "1")
+        .current_dir(workspace.root());
+    for name in names {
+        command.args(["--package", name]);
+    }
+    execute(&mut command).context("a Worker does not compile to Wasm")
 }
 
 /// Options of wasm-opt for the Wasm that worker-build leaves. The features are those that worker-build allows, and the SIMD
 /// that `.cargo/config.toml` turns on; no more, since the runtime must know them.
-const WASM_OPT: [&str; 10] = [
+const WASM_OPT: [&str; 9] = [
     "--enable-mutable-globals",
     "--enable-sign-ext",
     "--enable-nontrapping-float-to-int",
@@ -55,43 +97,76 @@ const WASM_OPT: [&str; 10] = [
     "--enable-reference-types",
     "--enable-exception-handling",
     "-O3",
-    "--converge",
 ];
 
-fn worker(workspace: &Workspace, name: &str, folder: &str) -> Result<()> {
-    let folder = workspace.root().join(folder);
-    let build = folder.join("build");
-    let stamp = build.join(".stamp");
-    let mut wanted = Fingerprint::new(workspace.root());
-    wanted.add_text(&WASM_OPT.join(" "));
-    for path in sources(workspace, &folder) {
-        wanted.add_path(&path)?;
-    }
-    let wanted = wanted.finish();
-    if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
-        return Ok(());
-    }
-    say(format!("compiling {name} to Wasm"));
-    let npm = workspace.npm_bin_dir();
-    execute(
-        workspace
-            .command("worker-build")?
-            .arg("--release")
-            .env(
-                "WASM_BINDGEN_BIN",
-                workspace.tools_dir().join("bin/wasm-bindgen"),
-            )
-            .env("WASM_OPT_BIN", npm.join("wasm-opt"))
-            .env("ESBUILD_BIN", npm.join("esbuild"))
-            .current_dir(&folder),
-    )
-    .with_context(|| format!("{name} does not compile to Wasm"))?;
-    strip(workspace, &build).with_context(|| format!("{name} cannot be stripped"))?;
-    fs::write(&stamp, wanted).with_context(|| format!("{} cannot be written", stamp.display()))
+/// A Worker that is compiled from Rust.
+struct Worker {
+    name: &'static str,
+    folder: PathBuf,
+    /// The fingerprint of its sources.
+    wanted: String,
 }
 
-/// Puts the names of the functions in a file of their own.
-fn strip(workspace: &Workspace, build: &Path) -> Result<()> {
+impl Worker {
+    /// Returns the wanted Workers that are to be built.
+    fn outdated(workspace: &Workspace, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Self>> {
+        let mut workers = Vec::new();
+        for (name, folder) in RUST_WORKERS {
+            if is_wanted(name) {
+                workers.push(Self::read(workspace, name, folder)?);
+            }
+        }
+        workers.retain(|worker| !worker.is_built());
+        Ok(workers)
+    }
+
+    fn read(workspace: &Workspace, name: &'static str, folder: &str) -> Result<Self> {
+        let folder = workspace.root().join(folder);
+        let mut wanted = Fingerprint::new(workspace.root());
+        wanted.add_text(&WASM_OPT.join(" "));
+        for path in sources(workspace, &folder) {
+            wanted.add_path(&path)?;
+        }
+        Ok(Self {
+            name,
+            folder,
+            wanted: wanted.finish(),
+        })
+    }
+
+    fn stamp(&self) -> PathBuf {
+        self.folder.join("build/.stamp")
+    }
+
+    fn is_built(&self) -> bool {
+        fs::read_to_string(self.stamp()).is_ok_and(|found| found == self.wanted)
+    }
+
+    /// Makes what wrangler runs of what cargo has compiled.
+    fn bundle(&self, workspace: &Workspace) -> Result<()> {
+        let npm = workspace.npm_bin_dir();
+        execute(
+            workspace
+                .command("worker-build")?
+                .args(["--release", "--no-opt"])
+                .env(
+                    "WASM_BINDGEN_BIN",
+                    workspace.tools_dir().join("bin/wasm-bindgen"),
+                )
+                .env("ESBUILD_BIN", npm.join("esbuild"))
+                .current_dir(&self.folder),
+        )
+        .with_context(|| format!("{} cannot be bundled", self.name))?;
+        optimise(workspace, &self.folder.join("build"))
+            .with_context(|| format!("{} cannot be optimised", self.name))?;
+        let stamp = self.stamp();
+        fs::write(&stamp, &self.wanted)
+            .with_context(|| format!("{} cannot be written", stamp.display()))
+    }
+}
+
+/// Optimises the Wasm, and puts the names of the functions in a file of their own.
+fn optimise(workspace: &Workspace, build: &Path) -> Result<()> {
     let wasm = build.join("index_bg.wasm");
     // The order counts: the names are those of the optimised functions.
     let names = format!("--symbolmap={}", build.join("index_bg.names").display());

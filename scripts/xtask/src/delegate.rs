@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use checkout::{Scratch, Workspace, process};
+use checkout::Workspace;
+use checkout::process::{self, cargo};
 
-use crate::step::cargo;
 use crate::{build, setup};
 
 /// Arguments of such a command.
@@ -65,16 +65,13 @@ fn run(
     before: &[&str],
     arguments: &Arguments,
 ) -> Result<ExitCode> {
-    // Whatever the program and what it starts leave behind goes with this folder.
-    let scratch = Scratch::new()?;
     let status = process::run(
         cargo()
             .args(["run", "--quiet", "--manifest-path"])
             .arg(workspace.root().join("Cargo.toml"))
             .args(["--package", package, "--bin", program, "--"])
             .args(before)
-            .args(&arguments.arguments)
-            .env("TMPDIR", scratch.path()),
+            .args(&arguments.arguments),
     )?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))

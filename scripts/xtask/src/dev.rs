@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use checkout::dev_server::{DevServer, Output, migrate, registry};
 use checkout::lock::{Claim, Lock};
-use checkout::process::ProcessGroup;
+use checkout::process::{ProcessGroup, cargo};
 use checkout::workspace::WORKERS;
 use checkout::{Workspace, interrupt, poll};
 use pipeline_settings::table;
 
 use crate::settings_file::{self, Chosen, SettingsFile};
-use crate::step::{cargo, say};
+use crate::step::say;
 use crate::{build, setup};
 
 const PORT: u16 = 8787;

@@ -5,7 +5,8 @@ use std::fmt;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
-use checkout::process;
+use checkout::lock::Lock;
+use checkout::{Workspace, process};
 
 /// An error that the command line is to blame for: the exit code is 2.
 #[derive(Debug)]
@@ -21,17 +22,36 @@ impl Error for Refusal {}
 
 /// Says what happens next.
 pub(crate) fn say(text: impl AsRef<str>) {
-    eprintln!("==> {}", text.as_ref());
+    print_line(&format!("==> {}\n", text.as_ref()));
 }
 
 /// Says what a step is doing, for whoever waits for it.
 pub(crate) fn detail(text: impl AsRef<str>) {
-    eprintln!("    {}", text.as_ref());
+    print_line(&format!("    {}\n", text.as_ref()));
+}
+
+/// Writes a line at once, so that those of other programs come before or after it.
+fn print_line(line: &str) {
+    eprint!("{line}");
 }
 
 /// Says why the command ends.
 pub(crate) fn failed(error: &anyhow::Error) {
     eprintln!("error: {error:#}");
+}
+
+/// Waits until no other command of this checkout installs or compiles what this one is about to.
+///
+/// # Errors
+/// When the checkout cannot be written.
+pub(crate) fn take_turn(workspace: &Workspace) -> Result<Lock> {
+    let path = workspace.state_dir().join("build.lock");
+    let owner = format!("process {}", std::process::id());
+    Lock::wait(&path, &owner, |other| {
+        say(format!(
+            "waiting for another command that builds in this checkout ({other})"
+        ));
+    })
 }
 
 /// Runs `command` with its output on the terminal, and ends it and what it has started if this process ends first.
@@ -57,19 +77,6 @@ pub(crate) fn output(command: &mut Command) -> Option<String> {
         .status
         .success()
         .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// Cargo. It is not told of the package that it runs this in: build scripts that look at such variables would be run again,
-/// and what they build compiled again, each time that cargo is called from here and then by hand.
-pub(crate) fn cargo() -> Command {
-    let mut command = Command::new("cargo");
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(name);
-        }
-    }
-    command
 }
 
 fn shown(command: &Command) -> String {

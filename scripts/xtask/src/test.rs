@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
-use checkout::{Scratch, Workspace};
+use checkout::Workspace;
+use checkout::process::cargo;
 
-use crate::step::{cargo, execute, say};
+use crate::step::{execute, say};
 use crate::{browser, build, setup, zoo};
 
 /// The tests that drive a browser.
@@ -60,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             other_folders: &[],
         });
         stages.push(Stage {
-            title: "testing deployments with the real wrangler against a stand-in for Cloudflare's API",
+            title: "testing cargo xtask: deployments to a stand-in for Cloudflare's API, signals, copies of the checkout",
             packages: &["--package", "xtask", "--tests"],
             folder: "scripts/xtask/tests",
             other_folders: &[],
@@ -80,8 +81,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             bail!("no test has a name that holds '{filter}'");
         }
     }
-    // Whatever the tests and what they start leave behind goes with this folder.
-    let scratch = Scratch::new()?;
     let mut built = false;
     for stage in &stages {
         if stage.needs_workers() && !built {
@@ -96,11 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             tests.env("CHROME", browser::prepare(&workspace)?);
         }
         say(stage.title);
-        execute(
-            tests
-                .env("TMPDIR", scratch.path())
-                .args(arguments.filter.as_slice()),
-        )?;
+        execute(tests.args(arguments.filter.as_slice()))?;
     }
     if arguments.no_browser && !arguments.native {
         say("every test has passed but those in a browser, which --no-browser leaves out");

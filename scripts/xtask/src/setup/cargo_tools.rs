@@ -6,9 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use checkout::Workspace;
+use checkout::process::cargo;
 use toml_edit::DocumentMut;
 
-use crate::step::{cargo, execute, output, say};
+use crate::step::{execute, output, say};
 
 /// Programs that are installed together.
 pub(super) struct Programs {

@@ -17,8 +17,8 @@ use checkout::Workspace;
 
 use self::cargo_tools::{BUILD_TOOLS, CHECK_TOOLS, CargoTools};
 use self::npm::Packages;
-use self::prerequisites::WASM_TARGET;
-use crate::step::{execute, say};
+pub(crate) use self::prerequisites::WASM_TARGET;
+use crate::step::{execute, say, take_turn};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -39,6 +39,11 @@ pub(crate) fn run_in(workspace: &Workspace) -> Result<()> {
         say(format!("installing the Rust target {WASM_TARGET}"));
         execute(Command::new("rustup").args(["target", "add", WASM_TARGET]))?;
     }
+    if !wanted.npm && !wanted.build_tools {
+        return Ok(());
+    }
+    // Who waits here finds everything installed.
+    let _turn = take_turn(workspace)?;
     // npm mostly waits for the network, cargo for the processor.
     thread::scope(|scope| {
         let npm = scope.spawn(|| packages.install());

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use crate::step::output;
 
 /// What the Workers are compiled to.
-pub(super) const WASM_TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 /// The oldest Node that wrangler runs on. On Linux a newer one is among the npm packages.
 const OLDEST_NODE: (u32, u32) = (22, 12);
