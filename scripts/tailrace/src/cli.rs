@@ -17,6 +17,7 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use log_record::Reason;
 
@@ -202,7 +203,7 @@ pub struct Replay {
     #[arg(long, requires = "dry_run")]
     pub all: bool,
     /// Take the dead letter of this id alone (of --from kv: this key), whatever its reason
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub message: Option<String>,
     /// Take at most COUNT dead letters
     #[arg(long, short = 'n', value_name = "COUNT")]

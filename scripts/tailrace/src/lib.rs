@@ -11,14 +11,14 @@
 //! - [`cache`]: ids that were looked up before;
 //! - [`retry`]: when a call is made again (the one user of `backoff`);
 //! - [`client`]: the API: D1, KV and queues;
-//! - [`record`]: a stored row as it is read back; [`letter`]: a dead letter;
+//! - [`record`]: a stored row as it is read back; [`raw`]: JSON as it was logged; [`letter`]: a dead letter;
 //! - [`query`]: the query language: which records are meant;
 //! - [`sql`]: every query, with bound parameters;
 //! - [`slices`]: a long window of time in parts;
 //! - [`search`]: the rows that match a filter;
 //! - [`ids`]: ids as people have them;
 //! - [`time`]: times as people write and read them;
-//! - [`output`]: colours, widths and text that is safe to print; [`counter`]: progress;
+//! - [`output`]: colours, widths and text that is safe to print; [`counter`]: progress; [`interrupts`]: Ctrl-C;
 //! - [`histogram`]: exact percentiles from counted values;
 //! - [`commands`]: one file per command.
 
@@ -33,6 +33,7 @@ pub mod credentials;
 pub mod error;
 pub mod histogram;
 pub mod ids;
+pub mod interrupts;
 pub mod letter;
 pub mod output;
 pub mod place;

@@ -28,6 +28,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cli::Normalize;
+use crate::interrupts::Interrupts;
 use crate::{Error, output};
 use event::Kind;
 use input::{Arrival, Input};
@@ -61,12 +62,14 @@ pub async fn run(
         out,
     };
     let stop = Arc::new(Notify::new());
-    let watched = Arc::clone(&stop);
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            watched.notify_one();
-        }
-    });
+    if let Ok(mut interrupts) = Interrupts::listen() {
+        let watched = Arc::clone(&stop);
+        tokio::spawn(async move {
+            while interrupts.next().await {
+                watched.notify_one();
+            }
+        });
+    }
     for path in &args.files {
         match Input::open(path) {
             Ok(input) => run.read_input(input, &stop).await?,

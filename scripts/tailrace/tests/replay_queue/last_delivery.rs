@@ -163,6 +163,24 @@ async fn a_last_delivery_that_cannot_be_published_is_put_back() {
     assert_eq!(attempts(&cloud), [0; 10]);
 }
 
+/// Publishing may take long, and may be the end of the process.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stays_is_put_back_before_others_are_published() {
+    let cloud = delivered(3, 99).await;
+    cloud.state().enqueue(DLQ, "not an envelope");
+    cloud.state().queues.get_mut(DLQ).unwrap().messages[3].attempts = 99;
+    let run = Pid::default();
+    let signalled = run.clone();
+    cloud.before("/id-tail-logs/messages/batch", move |_| {
+        signalled.signal_from_inside("-KILL");
+    });
+    let child = cloud.spawn_as(&run, &["replay"]);
+    child.wait_with_output().await.unwrap();
+    let state = cloud.state();
+    let mut messages = state.queues[DLQ].messages.iter();
+    assert!(messages.any(|one| one.body == "not an envelope" && one.attempts == 0));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_put_back_is_named() {
     let cloud = delivered(2, 100).await;

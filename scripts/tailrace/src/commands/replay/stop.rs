@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::interrupts::Interrupts;
 use crate::output;
 
 /// Tells whether somebody pressed Ctrl-C.
@@ -35,18 +36,17 @@ impl Stop {
     /// Listens for Ctrl-C until the process ends.
     pub(super) fn listen(&self) {
         let stop = self.clone();
+        let Ok(mut interrupts) = Interrupts::listen() else {
+            return;
+        };
         tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_err() {
-                return;
-            }
+            interrupts.next().await;
             stop.asked.send_replace(true);
             output::note(
                 "finishing the batch in hand; Ctrl-C again stops at once, but for dead letters on their last delivery, \
                  which are published or put back first",
             );
-            if tokio::signal::ctrl_c().await.is_err() {
-                return;
-            }
+            interrupts.next().await;
             // What is leased comes back by itself, but for what is on its last delivery.
             let mut holds_last = stop.holds_last.subscribe();
             if *holds_last.borrow() {
@@ -57,7 +57,7 @@ impl Stop {
             tokio::select! {
                 biased;
                 _ = holds_last.wait_for(|holds| !holds) => {}
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupts.next() => {}
             }
             output::unwatch();
             output::note(
