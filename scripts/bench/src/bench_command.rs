@@ -43,6 +43,10 @@ enum Only {
     D1,
     /// The rotation and the operator's tool
     Maintenance,
+    /// The operator's tool on ten million rows of a week; not part of a run of everything
+    Week,
+    /// Its page in a headless browser on the same rows; not part of a run of everything
+    WeekPage,
 }
 
 /// Measures and prints.
@@ -61,6 +65,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Some(Only::Volume) => vec![Part::Volume],
         Some(Only::D1) => vec![Part::D1],
         Some(Only::Maintenance) => vec![Part::Maintenance],
+        Some(Only::Week) => vec![Part::Week],
+        Some(Only::WeekPage) => vec![Part::WeekPage],
     };
     let report = bench::run(&workspace, &plan, &parts, |next| eprintln!("==> {next}"))?;
     let markdown = report.markdown();

@@ -10,6 +10,7 @@
 //! - [`end_to_end`]: from a request to the last row, four designs in turn;
 //! - [`volume`]: the bytes, rows and objects of a log, of [`requests`]; [`counted`] has them by name;
 //! - [`maintenance`]: rotation and the operator's tool on many rows;
+//! - [`week`]: the operator's tool and its page on ten million rows of a week;
 //! - [`report`], [`targets`], [`verdict`], [`render`], [`number`]: the tables, what they must show, and their forms;
 //! - [`samples`], [`cpu`], [`workerd`], [`local`], [`rows`]: what the measurements share;
 //! - [`constants`]: what the arithmetic begins with, as a run measured it;
@@ -37,6 +38,7 @@ pub mod startup;
 pub mod targets;
 pub mod verdict;
 pub mod volume;
+pub mod week;
 pub mod workerd;
 
 pub use plan::Plan;

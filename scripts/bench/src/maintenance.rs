@@ -173,7 +173,8 @@ fn rotate(system: &System, database: &Database, expired: u64, table: &mut Table)
     Ok(())
 }
 
-fn build_tool(workspace: &Workspace) -> Result<PathBuf> {
+/// Builds the operator's tool; returns where it is.
+pub(crate) fn build_tool(workspace: &Workspace) -> Result<PathBuf> {
     let output = workspace
         .command("cargo")?
         .args([

@@ -30,6 +30,14 @@ pub struct Plan {
     pub dead_letters: u64,
     /// Rounds of replaying.
     pub replay_rounds: u64,
+    /// Rows in the database of a week.
+    pub week_rows: u64,
+    /// Rounds of what takes less than a second on it.
+    pub week_rounds: usize,
+    /// Rounds of what takes seconds.
+    pub week_slow_rounds: usize,
+    /// Rounds of what takes minutes.
+    pub week_long_rounds: usize,
 }
 
 /// An end-to-end load.
@@ -101,6 +109,10 @@ impl Plan {
             search_rounds: 5,
             dead_letters: 300,
             replay_rounds: 3,
+            week_rows: 10_000_000,
+            week_rounds: 20,
+            week_slow_rounds: 6,
+            week_long_rounds: 2,
         }
     }
 
@@ -121,6 +133,10 @@ impl Plan {
             search_rounds: 2,
             dead_letters: 100,
             replay_rounds: 1,
+            week_rows: 1_000_000,
+            week_rounds: 5,
+            week_slow_rounds: 2,
+            week_long_rounds: 1,
         }
     }
 }

@@ -7,6 +7,9 @@ use crate::report::{Line, Report, Table};
 use crate::samples::Samples;
 use crate::verdict::Verdict;
 
+/// Rounds from which on a 95th percentile says more than the maximum.
+const MANY: usize = 20;
+
 impl Report {
     /// The report as Markdown.
     #[must_use]
@@ -49,10 +52,14 @@ impl Report {
 impl Table {
     fn cells(&self) -> (Vec<String>, Vec<Vec<String>>) {
         let several = self.lines.iter().any(|line| line.samples.count() > 1);
+        let many = self.lines.iter().any(|line| line.samples.count() >= MANY);
         let compared = self.lines.iter().any(|line| line.baseline);
         let mut header = vec![String::new(), String::new(), self.unit.to_owned()];
         if several {
             header.extend(["min".to_owned(), "max".to_owned()]);
+        }
+        if many {
+            header.push("p95".to_owned());
         }
         if compared {
             header.push("× (interval)".to_owned());
@@ -74,6 +81,9 @@ impl Table {
                 ];
                 if several {
                     cells.extend([number(line.samples.min()), number(line.samples.max())]);
+                }
+                if many {
+                    cells.push(number(line.samples.p95()));
                 }
                 if compared {
                     let ratios = self.ratios_to_baseline(line);

@@ -1,10 +1,10 @@
 //! Rows as tail-ingest makes them, for measurements that begin at the database: ten lines and an invocation a request,
-//! one line in ten a warning or an error.
+//! one line in ten a warning or an error. `week` has rows of many Workers.
 
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Statement, params};
 
 /// Kinds of ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Ids {
 pub struct Row {
     /// Column `log_id`.
     pub log_id: String,
+    /// Column `worker_name`.
+    pub worker_name: &'static str,
     /// Column `request_id`.
     pub request_id: String,
     /// Column `correlation_id`.
@@ -34,7 +36,7 @@ pub struct Row {
     pub timestamp: String,
 }
 
-/// The Worker that made the rows.
+/// The Worker that made the rows of [`Rows`].
 pub const WORKER: &str = "orders-api";
 
 /// The statement that inserts one row, parameter by parameter.
@@ -42,7 +44,37 @@ pub const INSERT_ONE: &str = "INSERT INTO tail_logs (log_id, worker_name, reques
     context_json, timestamp, execution_time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 /// Records of a request, its lines and itself.
-const REQUEST_ROWS: u64 = 11;
+pub(crate) const REQUEST_ROWS: u64 = 11;
+
+/// `SplitMix64`: ids must differ, not be unpredictable.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// Returns the next number.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Returns a UUID of version 4.
+    pub(crate) fn uuid(&mut self) -> String {
+        let (high, low) = (self.number(), self.number());
+        uuid(
+            (high & 0xffff_ffff_ffff_0fff) | 0x4000,
+            (low >> 2) | 0x8000_0000_0000_0000,
+        )
+    }
+
+    /// Returns a UUID of version 7, of the time `ms`; `index` orders those of the same millisecond.
+    pub(crate) fn time_ordered_uuid(&mut self, ms: u64, index: u64) -> String {
+        let low = (self.number() >> 2) | 0x8000_0000_0000_0000;
+        uuid((ms << 16) | 0x7000 | (index & 0xfff), low)
+    }
+}
 
 /// Makes rows, one after another in time.
 #[derive(Clone, Debug)]
@@ -52,7 +84,7 @@ pub struct Rows {
     span_ms: u64,
     count: u64,
     next: u64,
-    random: u64,
+    random: Random,
     request: [String; 2],
 }
 
@@ -66,26 +98,9 @@ impl Rows {
             span_ms,
             count,
             next: 0,
-            random: seed,
+            random: Random(seed),
             request: Default::default(),
         }
-    }
-
-    /// `SplitMix64`: ids must differ, not be unpredictable.
-    fn random(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn random_uuid(&mut self) -> String {
-        let (high, low) = (self.random(), self.random());
-        uuid(
-            (high & 0xffff_ffff_ffff_0fff) | 0x4000,
-            (low >> 2) | 0x8000_0000_0000_0000,
-        )
     }
 
     /// Inserts all that are left with one prepared statement, `per_transaction` rows a transaction.
@@ -99,17 +114,7 @@ impl Rows {
                 let mut insert = transaction.prepare_cached(INSERT_ONE)?;
                 let end = per_transaction.min(self.count - self.next);
                 for row in self.by_ref().take(usize::try_from(end)?) {
-                    insert.execute(params![
-                        row.log_id,
-                        WORKER,
-                        row.request_id,
-                        row.correlation_id,
-                        row.log_level,
-                        row.message,
-                        row.context,
-                        row.timestamp,
-                        3
-                    ])?;
+                    row.insert(&mut insert)?;
                 }
             }
             transaction.commit()?;
@@ -137,15 +142,12 @@ impl Iterator for Rows {
         self.next += 1;
         let seq = index % REQUEST_ROWS;
         if seq == 0 {
-            self.request = [self.random_uuid(), self.random_uuid()];
+            self.request = [self.random.uuid(), self.random.uuid()];
         }
         let ms = self.from_ms + self.span_ms * index / self.count.max(1);
         let log_id = match self.ids {
-            Ids::Random => self.random_uuid(),
-            Ids::TimeOrdered => {
-                let low = (self.random() >> 2) | 0x8000_0000_0000_0000;
-                uuid((ms << 16) | 0x7000 | (index & 0xfff), low)
-            }
+            Ids::Random => self.random.uuid(),
+            Ids::TimeOrdered => self.random.time_ordered_uuid(ms, index),
         };
         let log_level = match index % 20 {
             7 => "warn",
@@ -171,6 +173,7 @@ impl Iterator for Rows {
         let [request_id, correlation_id] = self.request.clone();
         Some(Row {
             log_id,
+            worker_name: WORKER,
             request_id,
             correlation_id,
             log_level,
@@ -182,6 +185,24 @@ impl Iterator for Rows {
 }
 
 impl Row {
+    /// Inserts the row with `insert`, which is [`INSERT_ONE`].
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn insert(&self, insert: &mut Statement<'_>) -> rusqlite::Result<usize> {
+        insert.execute(params![
+            self.log_id,
+            self.worker_name,
+            self.request_id,
+            self.correlation_id,
+            self.log_level,
+            self.message,
+            self.context,
+            self.timestamp,
+            3
+        ])
+    }
+
     /// The wire array.
     ///
     /// # Errors
@@ -190,7 +211,7 @@ impl Row {
         let context: &serde_json::value::RawValue = serde_json::from_str(&self.context)?;
         serde_json::to_string(&(
             &self.log_id,
-            WORKER,
+            self.worker_name,
             &self.request_id,
             &self.correlation_id,
             self.log_level,

@@ -8,7 +8,7 @@ use harness::Workspace;
 
 use crate::plan::Plan;
 use crate::report::Report;
-use crate::{d1, end_to_end, maintenance, normalize, sizes, startup, targets, volume};
+use crate::{d1, end_to_end, maintenance, normalize, sizes, startup, targets, volume, week};
 
 /// One part of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +25,13 @@ pub enum Part {
     D1,
     /// Searching and rotating.
     Maintenance,
+    /// The operator's tool on ten million rows of a week.
+    Week,
+    /// Its page on the same rows.
+    WeekPage,
 }
 
-/// All parts, in order.
+/// The parts of a run of everything, in order.
 pub const PARTS: [Part; 6] = [
     Part::Normalize,
     Part::Startup,
@@ -76,6 +80,14 @@ pub fn run(
             Part::Maintenance => {
                 say("searching and rotating");
                 maintenance::measure(workspace, plan, &mut report)?;
+            }
+            Part::Week => {
+                say("a week of rows: the operator's tool");
+                week::measure_tool(workspace, plan, &mut report)?;
+            }
+            Part::WeekPage => {
+                say("a week of rows: the page");
+                week::measure_page(workspace, plan, &mut report)?;
             }
         }
     }

@@ -44,6 +44,18 @@ impl Samples {
         }
     }
 
+    /// The value that 95 of 100 do not exceed (nearest rank); 0 of none.
+    #[must_use]
+    pub fn p95(&self) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let rank = (sorted.len() * 95).div_ceil(100);
+        sorted
+            .get(rank.saturating_sub(1))
+            .copied()
+            .unwrap_or_default()
+    }
+
     /// Returns an interval that holds the median of what could have been measured with a certainty of at least 95%, where
     /// there are at least six rounds: the narrowest pair of measured values, equally far from both ends, that does so
     /// whatever the distribution (the sign test). With fewer rounds: the smallest and the largest value.
@@ -140,6 +152,14 @@ mod tests {
         let even: Samples = [4.0, 1.0, 2.0, 3.0].into_iter().collect();
         assert!((even.median() - 2.5).abs() < 1e-9);
         assert!((even.min() - 1.0).abs() < 1e-9 && (even.max() - 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn few_values_exceed_the_95th_percentile() {
+        let hundred: Samples = (1..=100).rev().map(f64::from).collect();
+        assert!((hundred.p95() - 95.0).abs() < 1e-9);
+        assert!((Samples::one(7.0).p95() - 7.0).abs() < 1e-9);
+        assert_eq!(Samples::default().p95().to_bits(), 0f64.to_bits());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::plan::Plan;
 use crate::report::Report;
 use crate::samples::Samples;
 use crate::verdict::{Limit, Verdict};
-use crate::{d1, end_to_end, maintenance, normalize};
+use crate::{d1, end_to_end, maintenance, normalize, week};
 
 /// Compares `report` with the targets.
 #[must_use]
@@ -17,6 +17,7 @@ pub fn judge(report: &Report, plan: &Plan) -> Vec<Verdict> {
     judge.writing(plan);
     judge.end_to_end(plan);
     judge.rotating(plan);
+    judge.page();
     judge.verdicts
 }
 
@@ -113,5 +114,54 @@ impl Judge<'_> {
             let values = self.values("rotation", &case, subject);
             self.add(&format!("rotation of {case}, {what}"), target, values);
         }
+    }
+    /// The page on a week of rows: only where that part was run.
+    fn page(&mut self) {
+        if self.report.table(week::page::TABLE).is_none() {
+            return;
+        }
+        for what in ["the latest", "one Worker's", "errors", "a trace"] {
+            let name = format!("rows, {what}");
+            let values = self.values(week::page::TABLE, "", &name);
+            let p95 = values.as_ref().map(|values| Samples::one(values.p95()));
+            self.add(&format!("page, {name}"), Limit::AtMost(0.5, " s"), values);
+            self.add(&format!("page, {name}, p95"), Limit::AtMost(1.0, " s"), p95);
+        }
+        for (name, target) in [
+            ("counts, an hour", 0.5),
+            ("counts, a day", 8.0),
+            ("text, found nowhere in a day", 4.0),
+        ] {
+            let values = self.values(week::page::TABLE, "", name);
+            self.add(
+                &format!("page, {name}"),
+                Limit::AtMost(target, " s"),
+                values,
+            );
+        }
+        let longest = |samples: Samples| Samples::one(samples.max());
+        let p95 = |samples: Samples| Samples::one(samples.p95());
+        let waits = self.values(week::page::WAITS, "", "week");
+        self.add(
+            "page, the longest wait of an insert while a week is counted",
+            Limit::AtMost(500.0, " ms"),
+            waits.map(longest),
+        );
+        for what in ["scrolling", "live"] {
+            let tasks = self.values(week::page::REST, "", &format!("{what}, task"));
+            self.add(
+                &format!("page, {what}, the longest task of a second, p95"),
+                Limit::AtMost(50.0, " ms"),
+                tasks.map(p95),
+            );
+        }
+        let shift = self.values(week::page::REST, "", "live, shift");
+        self.add("page, live, layout shift", Limit::AtMost(0.0, ""), shift);
+        let memory = self.values(week::page::REST, "", week::page::MEMORY);
+        self.add(
+            "page, the server's memory at its peak",
+            Limit::AtMost(100.0, " MB"),
+            memory.map(longest),
+        );
     }
 }

@@ -20,6 +20,8 @@ pub struct SystemBuilder {
     configs: Vec<WorkerConfig>,
     migrate: bool,
     quiet: bool,
+    /// The folder of a state that stays; otherwise it goes with the system.
+    state: Option<PathBuf>,
 }
 
 impl SystemBuilder {
@@ -42,6 +44,7 @@ impl SystemBuilder {
             configs: Vec::new(),
             migrate: true,
             quiet: false,
+            state: None,
             workspace,
         };
         for name in names {
@@ -100,13 +103,22 @@ impl SystemBuilder {
         self
     }
 
+    /// Has the local databases, queues and KV in `folder`, which stays when the system is dropped.
+    pub fn keep_state(&mut self, folder: PathBuf) -> &mut Self {
+        self.state = Some(folder);
+        self
+    }
+
     /// Applies the migrations and starts everything; returns once it answers.
     ///
     /// # Errors
     /// Fails if a Worker has not been built, or wrangler fails; with its output.
     pub fn start(&self) -> Result<System> {
         let folder = Scratch::new()?;
-        let state = folder.path().join("state");
+        let state = self
+            .state
+            .clone()
+            .unwrap_or_else(|| folder.path().join("state"));
         let configs = self
             .configs
             .iter()
@@ -140,7 +152,7 @@ impl SystemBuilder {
     }
 }
 
-/// A running system; dropping it stops it and removes its state.
+/// A running system; dropping it stops it and removes its state, unless that was to stay.
 #[derive(Debug)]
 pub struct System {
     /// The runtime. Declared first, so that it is stopped before its state is removed.
