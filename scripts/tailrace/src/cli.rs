@@ -23,8 +23,8 @@ use log_record::Reason;
 
 pub use archive::{Archive, ArchiveCommand, ArchiveGet, ArchiveLs, WindowArgs};
 pub use global::{
-    Color, Format, FormatArgs, GlobalArgs, QueueNames, RecordFormat, RecordFormatArgs,
-    TableFormatArgs, ZoneArgs,
+    ArchiveReadArgs, Color, Format, FormatArgs, GlobalArgs, QueueNames, RecordFormat,
+    RecordFormatArgs, TableFormatArgs, ZoneArgs,
 };
 pub use logs::Logs;
 pub use mcp::Mcp;

@@ -17,6 +17,9 @@ pub mod ui;
 use std::io::Write;
 use std::process::ExitCode;
 
+use jiff::Timestamp;
+
+use crate::archive::Window;
 use crate::cache::Account;
 use crate::cli::{Cli, Color, Command};
 use crate::client::Client;
@@ -24,6 +27,7 @@ use crate::client::d1::Database;
 use crate::credentials::variable;
 use crate::place::Place;
 use crate::retry::Policy;
+use crate::time::{self, Edge, Zone};
 use crate::{Error, output};
 
 /// Runs the command line.
@@ -117,6 +121,53 @@ async fn connect(place: &Place) -> Result<Client, Error> {
 /// Opens the installation's database.
 async fn open<'a>(client: &'a Client, place: &Place) -> Result<Database<'a>, Error> {
     Database::find(client, &place.database()).await
+}
+
+/// The times that a command is about.
+#[derive(Clone, Copy, Debug, Default)]
+struct TimeWindow {
+    /// The first time.
+    since: Option<Timestamp>,
+    /// The first time that is too late.
+    until: Option<Timestamp>,
+}
+
+impl TimeWindow {
+    /// Returns whether either end was given.
+    fn is_given(self) -> bool {
+        self.since.is_some() || self.until.is_some()
+    }
+
+    /// Returns the window in the stored form.
+    fn stored(self) -> Window {
+        Window {
+            from: self.since.map(time::stored),
+            to: self.until.map(time::stored),
+        }
+    }
+}
+
+/// Reads `--since` and `--until`.
+fn read_window(since: Option<&str>, until: Option<&str>, zone: &Zone) -> Result<TimeWindow, Error> {
+    let now = Timestamp::now();
+    let when = |option, text: Option<&str>, edge| {
+        text.map(|text| time::parse(option, text, now, zone, edge))
+            .transpose()
+    };
+    let window = TimeWindow {
+        since: when("--since", since, Edge::Start)?,
+        until: when("--until", until, Edge::End)?,
+    };
+    if let (Some(since), Some(until)) = (window.since, window.until)
+        && since >= until
+    {
+        return Err(Error::Usage(format!(
+            "--since ({}) is not before --until ({})",
+            time::shown(&time::stored(since), zone),
+            time::shown(&time::stored(until), zone)
+        )));
+    }
+    Ok(window)
 }
 
 /// Names account, environment and database.

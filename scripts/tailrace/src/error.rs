@@ -14,6 +14,9 @@ pub const USAGE: u8 = 2;
 /// Exit code: (status) a part could not be looked at, and nothing seen is red.
 pub const UNSEEN: u8 = 3;
 
+/// The purpose of a call for an object, as in "could not {what}".
+pub const READ_OBJECT: &str = "read an object of the archive";
+
 /// The reason why a command stopped. Never carries a token or a stored payload.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -51,6 +54,12 @@ pub enum Error {
         steps: String,
         /// How to say yes.
         consent: &'static str,
+    },
+    /// Much of the archive would be read, and nobody can be asked.
+    #[error("{amount} of the archive would be read")]
+    MuchToRead {
+        /// The objects and their bytes.
+        amount: String,
     },
     /// The environment has no token, and there is no wrangler to ask.
     #[error("no API token")]
@@ -164,6 +173,9 @@ impl Error {
                 format!("unset {variable}, which stands above a context, or leave --context out")
             }
             Self::Scan { consent, .. } => format!("narrow it with timestamp >= '…', or {consent}"),
+            Self::MuchToRead { .. } => "add --yes to read them, ask for less with --since and --until, or leave the archive out \
+                with --no-archive"
+                .to_owned(),
             Self::NoToken => "set CLOUDFLARE_API_TOKEN (docs/operations.md says with which permissions), or log in with \
                 `wrangler login`, in a checkout or with wrangler on PATH; for a running `cargo xtask dev` add --local"
                 .to_owned(),
@@ -179,6 +191,9 @@ impl Error {
             Self::AccountUnclear { seen } => {
                 format!("set CLOUDFLARE_ACCOUNT_ID to one of: {}", seen.join(", "))
             }
+            Self::Refused { what, .. } if *what == READ_OBJECT => "give the token the permission Workers R2 Storage: Read, or \
+                leave the archive out with --no-archive"
+                .to_owned(),
             Self::Refused { .. } => "check that CLOUDFLARE_API_TOKEN is valid, that CLOUDFLARE_ACCOUNT_ID is the account \
                 it belongs to, and that it has the permissions that this command needs (docs/operations.md lists them)"
                 .to_owned(),
@@ -310,6 +325,7 @@ impl Error {
             | Self::Contradiction { .. }
             | Self::Query { .. }
             | Self::Scan { .. }
+            | Self::MuchToRead { .. }
             | Self::NotLoopback { .. } => USAGE,
             _ => FAILED,
         })

@@ -58,9 +58,8 @@ pub async fn resolve(
     if start.is_empty() {
         return Ok(Resolution::Unknown);
     }
-    let is_short = is_short(start);
     // The first id that begins so is the one that is no longer, where there is one.
-    let count = if is_short { 1 } else { LISTED + 1 };
+    let count = if is_short(text) { 1 } else { LISTED + 1 };
     // By id: one that is both a correlation id and a request id is meant as the former, which comes first.
     let mut found: BTreeMap<String, Candidate> = BTreeMap::new();
     for column in columns {
@@ -80,23 +79,29 @@ pub async fn resolve(
             });
         }
     }
-    for exact in [text, start] {
+    Ok(choose(text, found))
+}
+
+/// Returns the id that `text` means among those that begin so, by id.
+#[must_use]
+pub fn choose(text: &str, mut found: BTreeMap<String, Candidate>) -> Resolution {
+    for exact in [text, without_data_centre(text)] {
         if let Some(candidate) = found.remove(exact) {
-            return Ok(Resolution::One(candidate));
+            return Resolution::One(candidate);
         }
     }
-    if is_short {
-        return Ok(Resolution::Unknown);
+    if is_short(text) {
+        return Resolution::Unknown;
     }
     let mut found: Vec<_> = found.into_values().collect();
-    Ok(match (found.pop(), found.is_empty()) {
+    match (found.pop(), found.is_empty()) {
         (None, _) => Resolution::Unknown,
         (Some(only), true) => Resolution::One(only),
         (Some(last), false) => {
             found.push(last);
             Resolution::Several(found)
         }
-    })
+    }
 }
 
 /// Lists the ids that begin with `text` beside the results.

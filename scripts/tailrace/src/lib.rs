@@ -16,12 +16,15 @@
 //! - [`sql`]: every query, with bound parameters;
 //! - [`slices`]: a long window of time in parts;
 //! - [`search`]: the rows that match a filter;
+//! - [`archive`]: the records that D1 does not hold;
+//! - [`merge`]: both as one;
 //! - [`ids`]: ids as people have them;
 //! - [`time`]: times as people write and read them;
 //! - [`output`]: colours, widths and text that is safe to print; [`counter`]: progress; [`interrupts`]: Ctrl-C;
 //! - [`histogram`]: exact percentiles from counted values;
 //! - [`commands`]: one file per command.
 
+pub mod archive;
 pub mod cache;
 pub mod checkout;
 pub mod cli;
@@ -35,6 +38,7 @@ pub mod histogram;
 pub mod ids;
 pub mod interrupts;
 pub mod letter;
+pub mod merge;
 pub mod output;
 pub mod place;
 pub mod query;

@@ -60,10 +60,16 @@ pub fn stdout() -> Box<dyn std::io::Write> {
     Box::new(std::io::BufWriter::new(std::io::stdout()))
 }
 
+/// Returns whether somebody is at the terminal, to be asked.
+#[must_use]
+pub fn can_ask() -> bool {
+    is_watched() && std::io::stdin().is_terminal()
+}
+
 /// Asks whoever is at the terminal; without one the answer is no.
 #[must_use]
 pub fn confirm(question: &str) -> bool {
-    if !is_watched() || !std::io::stdin().is_terminal() {
+    if !can_ask() {
         return false;
     }
     unwatch();

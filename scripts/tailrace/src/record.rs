@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Number, Value};
 
@@ -20,7 +20,7 @@ pub const FIRST_TIME: &str = "0";
 pub const LAST_TIME: &str = "~";
 
 /// The place of a row in the order of all rows.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The row's timestamp.
     pub timestamp: String,
@@ -116,6 +116,26 @@ impl Row {
         })
     }
 
+    /// Reads a line of an object of the archive: a record by name.
+    ///
+    /// # Errors
+    /// Fails where it is not a record.
+    pub fn parse(line: &[u8]) -> serde_json::Result<Self> {
+        let line: Line = serde_json::from_slice(line)?;
+        Ok(Self {
+            log_id: line.log_id,
+            worker_name: line.worker_name,
+            request_id: line.request_id,
+            correlation_id: line.correlation_id,
+            log_level: line.log_level,
+            message: line.message,
+            facts: serde_json::from_str(line.context.get())?,
+            context: line.context,
+            timestamp: line.timestamp,
+            execution_time_ms: line.execution_time_ms,
+        })
+    }
+
     /// Returns where the row stands in the order of all rows.
     #[must_use]
     pub fn position(&self) -> Position {
@@ -164,6 +184,20 @@ impl Row {
     pub fn latency_ms(&self) -> Option<f64> {
         self.fact("latency_ms").and_then(Value::as_f64)
     }
+}
+
+/// A line of an object.
+#[derive(Deserialize)]
+struct Line {
+    log_id: String,
+    worker_name: String,
+    request_id: Option<String>,
+    correlation_id: Option<String>,
+    log_level: String,
+    message: String,
+    context: Box<RawValue>,
+    timestamp: String,
+    execution_time_ms: Option<Number>,
 }
 
 /// Reads the rows of an answer.

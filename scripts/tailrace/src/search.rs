@@ -80,6 +80,8 @@ pub struct Search<'a, 'd> {
     pub since: Option<Timestamp>,
     /// The first time that is too late.
     pub until: Option<Timestamp>,
+    /// The time of the oldest row in milliseconds since 1970, where it is known already.
+    pub oldest_ms: Option<i64>,
     /// The bytes that may be read.
     pub allowance: &'a Allowance,
 }
@@ -109,6 +111,7 @@ pub async fn newest(
         query,
         since,
         until,
+        oldest_ms: None,
         allowance: &Allowance::unlimited(),
     };
     Ok(search.newest(limit).await?.rows)
@@ -145,7 +148,7 @@ impl<'a, 'd> Search<'a, 'd> {
         let (from, to) = self.window();
         let is_sliced = self.query.reads_past_rows();
         let slices = if is_sliced {
-            match oldest_ms(self.database).await? {
+            match self.find_oldest_ms().await? {
                 Some(oldest) => {
                     let first = time::millis(&from).map_or(oldest, |from| from.max(oldest));
                     Slices::new(first, &to, Timestamp::now().as_millisecond()).forwards()
@@ -165,6 +168,13 @@ impl<'a, 'd> Search<'a, 'd> {
             stopped_at: None,
             progress: Progress::start(),
         })
+    }
+
+    async fn find_oldest_ms(&self) -> Result<Option<i64>, Error> {
+        if self.oldest_ms.is_some() {
+            return Ok(self.oldest_ms);
+        }
+        oldest_ms(self.database).await
     }
 
     fn window(&self) -> (String, String) {
@@ -228,7 +238,7 @@ impl<'a, 'd> Search<'a, 'd> {
         limit: usize,
         found: &mut Found,
     ) -> Result<(), Error> {
-        let Some(oldest) = oldest_ms(self.database).await? else {
+        let Some(oldest) = self.find_oldest_ms().await? else {
             return Ok(());
         };
         let first = time::millis(from).map_or(oldest, |from| from.max(oldest));

@@ -13,7 +13,9 @@ use crate::query::to_sql::Params;
 use crate::query::{Access, Query};
 use crate::record::COLUMNS;
 pub use crate::record::{FIRST_TIME, LAST_TIME, Position};
-pub use archive::archive_objects;
+pub use archive::{
+    OBJECT_COLUMNS, archive_objects, archive_objects_around, archive_objects_since, which_are_rows,
+};
 pub use counts::counts;
 
 /// A statement and its parameters: `?1` is the first.

@@ -146,7 +146,7 @@ async fn much_is_read_only_where_that_is_confirmed() {
     let mut arguments = window("get", "2026-11-25", "2026-11-26");
     let ran = cloud.run(&arguments).await;
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
-    ran.warns("301 objects of 451.5 kB");
+    ran.warns("301 objects of 451 kB");
     ran.warns("--yes");
     let read = |cloud: &Cloud| {
         let state = cloud.state();

@@ -14,12 +14,16 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use chrono::Utc;
+use log_record::archive::Rows;
+use serde_json::json;
 use support::{Cloud, Row, When, failure, signal};
+use tailrace::archive::{Archive, Permission};
 use tailrace::cli::RecordFormat;
 use tailrace::client::Client;
 use tailrace::client::d1::Database;
 use tailrace::commands::logs::follow::Follower;
-use tailrace::commands::logs::go_on;
+use tailrace::commands::logs::follow::archived::ArchiveFollower;
+use tailrace::commands::logs::news::News;
 use tailrace::commands::logs::print::{Printer, Style};
 use tailrace::query::Query;
 use tailrace::retry::Policy;
@@ -126,7 +130,8 @@ async fn following_ends_once_nothing_new_has_come_for_a_while() {
     let cloud = Cloud::start().await;
     let client = client(&cloud);
     let database = Database::find(&client, "tailrace").await.unwrap();
-    let mut follower = Follower::start(&database, Query::default(), LATE_SECONDS)
+    let archive = Archive::new(&client, &database, "none", Permission::Nothing);
+    let mut news = News::start(&archive, Query::default(), LATE_SECONDS)
         .await
         .unwrap();
     // A row comes with each of the first ten looks; a look is a clock and a page.
@@ -146,18 +151,58 @@ async fn following_ends_once_nothing_new_has_come_for_a_while() {
     });
     let (interval, silence) = (Duration::from_millis(50), Duration::from_millis(400));
     let mut out = Vec::new();
-    let follow = go_on(
-        &mut follower,
-        &database,
-        interval,
-        Some(silence),
-        &mut printer,
-        &mut out,
-    );
+    let follow = news.go_on(interval, Some(silence), &mut printer, &mut out);
     let ended = tokio::time::timeout(Duration::from_secs(30), follow).await;
     assert!(ended.unwrap().is_ok());
     let text = String::from_utf8(out).unwrap();
     assert_eq!(text.lines().count(), 20, "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_that_are_in_no_row_are_followed_in_new_objects() {
+    let cloud = Cloud::start().await;
+    let client = client(&cloud);
+    let database = Database::find(&client, "tailrace").await.unwrap();
+    let archive = Archive::new(&client, &database, "tailrace-archive", Permission::Asking);
+    let line = |seconds, message: &str| aged(seconds, message).kind("log", &json!({}));
+    cloud.write_slice(Rows::Index, &[vec![line(9, "a"), line(9, "before")]]);
+    let mut follower = ArchiveFollower::start(&archive, Query::default(), LATE_SECONDS)
+        .await
+        .unwrap();
+    assert_eq!(names(&follower.look().await.unwrap()), [""; 0]);
+    // The first record of a message and the warning are rows; D1 has every record of the other object.
+    let warning = line(8, "warned").level("warn");
+    let messages = [
+        vec![
+            line(8, "first"),
+            line(7, "second"),
+            warning,
+            line(5, "third"),
+        ],
+        vec![
+            line(LATE_SECONDS.into(), "late"),
+            line(i64::from(LATE_SECONDS) + 60, "too late"),
+        ],
+    ];
+    cloud.write_slice(Rows::Index, &messages);
+    cloud.write_slice(Rows::All, &[vec![line(4, "row"), line(4, "row too")]]);
+    // What fails is found by the next look.
+    cloud.outage("/r2/");
+    assert!(follower.look().await.is_err());
+    cloud.state().faults.clear();
+    assert_eq!(names(&follower.look().await.unwrap()), ["second", "third"]);
+    assert_eq!(names(&follower.look().await.unwrap()), [""; 0]);
+    // Delivered again, among others.
+    let mut again = messages[0].clone();
+    again.extend([line(3, "fourth"), line(2, "shown elsewhere")]);
+    cloud.put_records(Rows::Index, &again);
+    let found = newest(&database, &Query::default(), None, None, 1)
+        .await
+        .unwrap();
+    let mut shown = found[0].clone();
+    shown.log_id.clone_from(&again[5].log_id);
+    follower.mark_shown(&[shown]);
+    assert_eq!(names(&follower.look().await.unwrap()), ["fourth"]);
 }
 
 #[tokio::test]

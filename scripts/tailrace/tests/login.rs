@@ -278,17 +278,18 @@ async fn ids_are_looked_up_once_and_again_where_they_are_gone() {
         assert_eq!(ran.messages(), ["here"], "{}", ran.stderr);
         cloud.state().calls.len()
     };
-    assert_eq!(look().await, 3, "account, database, rows");
-    assert_eq!(look().await, 1, "rows alone");
+    // What `logs` asks D1: the oldest time, rows, and the catalog of the archive.
+    assert_eq!(look().await, 5, "account, database, and these");
+    assert_eq!(look().await, 3, "these alone");
     // Deployed anew: the database has another id.
     cloud.state().database = "another-id".to_owned();
-    assert_eq!(look().await, 5, "rows, account, rows, database, rows");
-    assert_eq!(look().await, 1);
+    assert_eq!(look().await, 7, "time, account, time, database, and these");
+    assert_eq!(look().await, 3);
     // The token sees another account now.
     cloud.state().account = "another-account".to_owned();
     look().await;
     look().await;
-    assert_eq!(look().await, 1);
+    assert_eq!(look().await, 3);
     let file = folder.path().join("tailrace/ids.json");
     assert!(!std::fs::read_to_string(file).unwrap().contains(TOKEN));
 }

@@ -288,9 +288,9 @@ async fn all_records_are_streamed_page_by_page_oldest_first() {
         assert_eq!(ran.messages(), expected, "{arguments:?} {}", ran.stderr);
         assert!(!ran.stderr.contains("there are more"));
     }
-    // What was printed before something failed stays.
+    // What was printed before something failed stays: after the oldest time, the catalog, and two pages.
     cloud.fault_after(
-        2,
+        4,
         "/raw",
         1,
         When::Before,

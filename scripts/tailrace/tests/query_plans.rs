@@ -153,10 +153,6 @@ fn each_query_is_served_by_an_index_in_its_order() {
     ] {
         check(&db, &sql::ids_beginning(column, "0b0f", 11), index, false);
     }
-    let objects = sql::archive_objects(&["key"], "v1/", "v1/~", "0", 9);
-    let text = plan(&db, &objects).join("\n");
-    assert!(text.contains("PRIMARY KEY (key>? AND key<?)"), "{text}");
-    assert!(!text.contains("TEMP B-TREE"), "{text}");
     let requests = ["r".to_owned()];
     for statement in [
         sql::invocations(&requests),
@@ -184,6 +180,40 @@ fn the_histogram_of_each_query_reads_only_its_window() {
             search.is_some_and(|step| step.contains("timestamp")),
             "{text} not by {index}:\n{all}"
         );
+    }
+}
+
+#[test]
+fn the_catalog_is_read_by_key_or_by_the_time_of_storing() {
+    let db = database();
+    let by_key = "PRIMARY KEY (key>? AND key<?)";
+    let text = ["a", "b", "c"].map(str::to_owned);
+    for (statement, index) in [
+        (sql::archive_objects("v1/", "v1/~", "0", None, 9), by_key),
+        (
+            sql::archive_objects("v1/", "v1/~", "0", Some("1"), 9),
+            by_key,
+        ),
+        (sql::archive_objects_around(&[text], "1"), by_key),
+        (
+            sql::archive_objects_since("0", 9),
+            "archive_objects_by_stored_at (stored_at>?)",
+        ),
+        (
+            sql::which_are_rows(&[["a", "b"].map(str::to_owned)]),
+            "PRIMARY KEY (timestamp=? AND log_id=?)",
+        ),
+    ] {
+        let text = plan(&db, &statement).join("\n");
+        assert!(text.contains(index), "{}\n{text}", statement.sql);
+        for scan in [
+            "SCAN o",
+            "SCAN archive_objects",
+            "SCAN tail_logs",
+            "FOR ORDER BY",
+        ] {
+            assert!(!text.contains(scan), "{}\n{text}", statement.sql);
+        }
     }
 }
 
@@ -233,7 +263,10 @@ fn nothing_a_user_writes_is_in_a_statement() {
         sql::stored_since(&query, &position, evil, evil, 1),
         sql::ids_beginning(IdColumn::Request, evil, 1),
         sql::invocations(&[evil.to_owned()]),
-        sql::archive_objects(&["key"], evil, evil, evil, 1),
+        sql::archive_objects(evil, evil, evil, Some(evil), 1),
+        sql::archive_objects_around(&[[evil; 3].map(str::to_owned)], evil),
+        sql::archive_objects_since(evil, 1),
+        sql::which_are_rows(&[[evil; 2].map(str::to_owned)]),
         sql::other_records(&[evil.to_owned()], evil, 1),
         sql::levels(&workers, evil, evil),
         sql::durations(Measure::Cpu, &workers, evil, evil),

@@ -6,10 +6,36 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
 use super::values::zone;
+use crate::archive::Permission;
 use crate::time::Zone;
 
 /// The port of `cargo xtask dev` unless it was told another.
 const LOCAL_PORT: &str = "8787";
+
+/// The reading of the archive.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct ArchiveReadArgs {
+    /// Leave out what is in the archive alone
+    #[arg(long)]
+    pub no_archive: bool,
+    /// Read as much as it takes, without asking: more than 300 objects or 100 MB of the archive, or 100 MB of rows
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
+
+impl ArchiveReadArgs {
+    /// Returns the reading that is allowed.
+    #[must_use]
+    pub fn permission(self) -> Permission {
+        match self {
+            Self {
+                no_archive: true, ..
+            } => Permission::Nothing,
+            Self { yes: true, .. } => Permission::Unlimited,
+            Self { .. } => Permission::Asking,
+        }
+    }
+}
 
 /// Options of every command.
 #[derive(Args, Clone, Debug, Default)]

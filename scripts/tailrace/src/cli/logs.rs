@@ -3,7 +3,7 @@
 use clap::Args;
 use log_record::Level;
 
-use super::global::{RecordFormatArgs, ZoneArgs};
+use super::global::{ArchiveReadArgs, RecordFormatArgs, ZoneArgs};
 use super::values::{KINDS, LEVELS, count_or_all};
 use crate::query::Kind;
 
@@ -48,6 +48,11 @@ Text is looked for in the message and in what the line itself carried (its data,
 D1 has no regular expressions: with -E the records that hold the longest fixed text of the expression are read, one hour \
 back unless --since is given, and after 100 MB you are asked (or --yes).
 
+Archive: where D1 keeps only rows that one searches by (ROWS=index), the other records are read from R2, and so are those from \
+before the oldest row where --since asks for them. Objects that cannot hold a match, by their counts of Workers and levels, \
+are not read. Before more than 300 objects or 100 MB you are asked; without a terminal that ends with exit code 2, unless \
+--yes is given. With --no-archive nothing is read from R2, and what is left out is said.
+
 Ids: an exact id wins. Else a Ray ID is found without its -XXX, and an id by its beginning of at least 4 characters.
 
 --follow shows a record once, when it is stored, also where it arrives late or out of order. Records up to 2 minutes old \
@@ -55,7 +60,7 @@ appear within --interval seconds, records up to 30 minutes old within about 30 s
 about 5 minutes; older ones are not shown. With --correlation-id or --request-id all of them are, at once.
 
 Exit codes: 0, also where no record matches; 1 something failed, a beginning fits several ids, or reading stopped at 100 MB; 2 the command line \
-cannot be used.")]
+cannot be used, or --yes is needed.")]
 pub struct Logs {
     /// Show only records that this query means, such as 'level>=warn status:5xx "timed out"'
     #[arg(long, short = 'q', value_name = "QUERY", allow_hyphen_values = true)]
@@ -95,9 +100,9 @@ pub struct Logs {
     /// The text to look for.
     #[command(flatten)]
     pub text: TextArgs,
-    /// Read more than 100 MB for a query that D1 cannot answer alone, without asking
-    #[arg(long, hide_short_help = true)]
-    pub yes: bool,
+    /// The reading of the archive.
+    #[command(flatten)]
+    pub archive: ArchiveReadArgs,
     /// Show this many records before and after each match, of its invocation
     #[arg(
         long,

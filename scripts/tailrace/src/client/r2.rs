@@ -2,6 +2,7 @@
 
 use super::{Call, Client, encode};
 use crate::Error;
+use crate::error::READ_OBJECT;
 
 /// A bucket.
 #[derive(Debug)]
@@ -33,8 +34,6 @@ impl<'a> Bucket<'a> {
             segments.join("/")
         };
         let path = format!("/r2/buckets/{}/objects/{key}", encode(&self.name));
-        self.client
-            .value(&Call::get("read an object of the archive", path))
-            .await
+        self.client.value(&Call::get(READ_OBJECT, path)).await
     }
 }

@@ -1,5 +1,7 @@
-//! `tailrace trace ID`: everything under one correlation id, or one request id; [`tree`] draws it.
+//! `tailrace trace ID`: everything under one correlation id, or one request id. [`archived`] finds what D1 does not
+//! hold; [`tree`] draws all of it.
 
+pub mod archived;
 pub mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,9 +11,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::logs;
-use super::logs::follow::Follower;
+use super::logs::news::News;
 use super::logs::print::{Printer, Style, read_fields};
+use crate::archive::Archive;
 use crate::cli::{RecordFormat, Trace};
 use crate::client::d1::{Database, PAGE_ROWS};
 use crate::ids::{self, Candidate, Resolution};
@@ -20,7 +22,7 @@ use crate::query::{Operator, Query};
 use crate::record::{Row, read_rows};
 use crate::search::{newest, oldest};
 use crate::sql::{self, IdColumn};
-use crate::time::{self, Edge, Zone};
+use crate::time::Zone;
 use crate::{Error, error, output};
 
 /// Time between two looks of `--follow`.
@@ -41,22 +43,20 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
         return Err(Error::Usage("--limit: 0 shows nothing".to_owned()));
     }
     let zone = args.zone.zone();
-    let since = args
-        .since
-        .as_deref()
-        .map(|text| time::parse("--since", text, Timestamp::now(), &zone, Edge::Start))
-        .transpose()?;
+    let window = super::read_window(args.since.as_deref(), args.until.as_deref(), &zone)?;
     let client = super::connect(place).await?;
     let database = super::open(&client, place).await?;
     let last = match &args.id {
         Some(id) => Some(id.trim().to_owned()),
-        None => last_error(&database, &args.worker, since).await?,
+        None => last_error(&database, &args.worker, window.since).await?,
     };
     let Some(id) = last else {
         output::note("there is no error; leave --worker out, or name an earlier --since");
         return Ok(ExitCode::from(error::FAILED));
     };
-    let mut follower = None;
+    let permission = args.archive.permission();
+    let archive = Archive::new(&client, &database, &place.bucket(), permission);
+    let mut news = None;
     let mut found = if args.follow {
         // What is not stored yet is waited for.
         let mut meant = (IdColumn::Correlation, id.clone());
@@ -66,7 +66,7 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
             Resolution::Unknown => {}
         }
         let (column, id) = meant;
-        follower = Some(Follower::start(&database, by(column, &id), u32::MAX).await?);
+        news = Some(News::start(&archive, by(column, &id), u32::MAX).await?);
         find_in(&database, column, &id, args.limit).await?
     } else {
         find(&database, &id, args.limit).await?
@@ -80,6 +80,15 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
             Resolution::Unknown => {}
         }
     }
+    if args.id.is_some() && window.is_given() {
+        let window = window.stored();
+        match archived::find_expired(&archive, &id, window, &mut found, args.limit).await? {
+            Resolution::Several(candidates) => return Ok(several(&id, &candidates, &zone)),
+            Resolution::One(_) | Resolution::Unknown => {}
+        }
+    }
+    archived::add_archived(&archive, &mut found, args.limit).await?;
+    archive.note_missing();
     if found.rows.is_empty() && !args.follow && ids::is_short(&id) {
         output::note(&format!(
             "nothing has the id \"{id}\", and the beginning of an id needs at least four characters"
@@ -92,6 +101,9 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
             "nothing has the correlation or request id \"{id}\"; logs arrive some seconds after the request and are kept \
              for 7 days unless RETENTION_DAYS says otherwise; `tailrace logs` shows the ids there are"
         ));
+        if !window.is_given() && archive.reaches_further_back().await? {
+            output::note("the archive has older records: --since and --until say where to look");
+        }
         return Ok(ExitCode::from(error::FAILED));
     }
     let style = Style {
@@ -102,19 +114,10 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
         width: output::width(),
     };
     print(&found, args, &style, out)?;
-    if let Some(follower) = &mut follower {
-        follower.mark_shown(&database, &found.rows).await?;
+    if let Some(news) = &mut news {
+        news.mark_shown(&found.rows).await?;
         let mut printer = Printer::new(style);
-        let code = logs::go_on(
-            follower,
-            &database,
-            INTERVAL,
-            Some(SILENCE),
-            &mut printer,
-            out,
-        )
-        .await?;
-        return Ok(code);
+        return news.go_on(INTERVAL, Some(SILENCE), &mut printer, out).await;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -228,6 +231,16 @@ fn by(column: IdColumn, id: &str) -> Query {
     }
 }
 
+/// Returns the requests and Workers of the `rows` that are meant.
+fn requests_of<'r>(
+    rows: impl IntoIterator<Item = &'r Row>,
+    is_meant: impl Fn(&Row) -> bool,
+) -> BTreeSet<(String, String)> {
+    let rows = rows.into_iter().filter(|row| is_meant(row));
+    rows.filter_map(|row| Some((row.request_id.clone()?, row.worker_name.clone())))
+        .collect()
+}
+
 /// Finds the records of the `fetch` invocations among `rows` that have other ids than `id`: a request is shown whole,
 /// whatever its lines are about. Other invocations handle many requests, each with an id of its own.
 async fn find_rest_of_requests(
@@ -236,11 +249,7 @@ async fn find_rest_of_requests(
     id: &str,
     limit: usize,
 ) -> Result<Vec<Row>, Error> {
-    let requests: BTreeSet<_> = rows
-        .iter()
-        .filter(|row| row.event_type() == "fetch")
-        .filter_map(|row| Some((row.request_id.clone()?, row.worker_name.clone())))
-        .collect();
+    let requests = requests_of(rows, |row| row.event_type() == "fetch");
     let ids: BTreeSet<_> = requests.iter().map(|(id, _)| id.clone()).collect();
     let ids: Vec<_> = ids.into_iter().collect();
     let room = limit.saturating_sub(rows.len()).min(PAGE_ROWS);
@@ -269,16 +278,9 @@ async fn find_invocations(
     rows: &[Row],
 ) -> Result<BTreeMap<(String, String), Row>, Error> {
     let invocation = |row: &Row| Some((row.request_id.clone()?, row.worker_name.clone()));
-    let known: BTreeSet<_> = rows
-        .iter()
-        .filter(|row| row.kind() == "invocation")
-        .filter_map(invocation)
-        .collect();
-    let missing: BTreeSet<_> = rows
-        .iter()
-        .filter_map(invocation)
-        .filter(|one| !known.contains(one))
-        .collect();
+    let known = requests_of(rows, |row| row.kind() == "invocation");
+    let mut missing = requests_of(rows, |_| true);
+    missing.retain(|one| !known.contains(one));
     let ids: BTreeSet<_> = missing.iter().map(|(id, _)| id.clone()).collect();
     let ids: Vec<_> = ids.into_iter().collect();
     let halves = |error: &Error| error.is_too_large() || error.is_too_slow();

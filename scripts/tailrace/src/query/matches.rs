@@ -1,5 +1,6 @@
 //! A query on a record in memory: it decides what SQL cannot, and searches records that D1 does not hold.
 
+use log_record::Level;
 use serde_json::Value;
 
 use super::Query;
@@ -12,6 +13,31 @@ impl Query {
     #[must_use]
     pub fn matches(&self, row: &Row) -> bool {
         self.terms.iter().all(|term| term.matches(row))
+    }
+
+    /// Returns whether a record of this Worker and level may be meant, as far as these tell.
+    #[must_use]
+    pub fn may_mean(&self, worker: &str, level: Level) -> bool {
+        self.terms.iter().all(|term| match &term.test {
+            Test::Worker(names) => any_fits(names, worker) != term.negated,
+            Test::Level(levels) => levels.contains(&level) != term.negated,
+            _ => true,
+        })
+    }
+
+    /// Returns whether nothing but invocations and exceptions can be meant.
+    #[must_use]
+    pub fn means_no_lines(&self) -> bool {
+        self.terms.iter().any(|term| {
+            !term.negated
+                && match &term.test {
+                    Test::Kind(kinds) => kinds
+                        .iter()
+                        .all(|kind| matches!(kind, Kind::Invocation | Kind::Exception)),
+                    Test::Milliseconds(_) => true,
+                    _ => false,
+                }
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! was asked for.
 //!
 //! - [`api`]: its state, its faults, and what it answers;
+//! - [`archive`]: the archive's objects, and their catalog;
 //! - [`queues`]: the queues: leases that run out, acks that are taken in part;
 //! - [`rows`]: rows as they are stored and as they travel;
 //! - [`letters`]: dead letters, and what became of them;
@@ -16,6 +17,7 @@
 )]
 
 pub mod api;
+mod archive;
 pub mod letters;
 pub mod questions;
 mod queues;
@@ -187,6 +189,12 @@ impl Cloud {
     pub fn insert(&self, row: &Row) {
         row.insert(&self.state().db);
     }
+}
+
+/// A number that no other object has.
+fn next_digest() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
 }
 
 /// The binary, with an empty environment.

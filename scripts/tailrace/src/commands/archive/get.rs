@@ -2,29 +2,24 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::io::{BufRead as _, BufReader, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
-use flate2::read::MultiGzDecoder;
 use futures_util::{StreamExt as _, stream};
 use log_record::archive::CatalogRow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Window;
-use super::catalog::Catalog;
+use crate::archive::Window;
+use crate::archive::bounds::Amount;
+use crate::archive::catalog::{Catalog, Objects};
+use crate::archive::object::{damaged, lines};
+use crate::archive::reader::AT_ONCE;
 use crate::cli::ArchiveGet;
 use crate::client::r2::Bucket;
 use crate::counter::Counter;
 use crate::place::Place;
 use crate::{Error, error, output};
-
-/// Objects that are read without being asked, and their bytes.
-const MOST_OBJECTS: usize = 300;
-const MOST_BYTES: u64 = 100_000_000;
-
-/// Objects that are on their way at once.
-const AT_ONCE: usize = 4;
 
 /// The key of a record.
 #[derive(Deserialize)]
@@ -42,14 +37,17 @@ pub(super) async fn run(
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let zone = args.zone.zone();
-    let window = Window::read(&args.window, &zone)?;
+    let (since, until) = (args.window.since.as_deref(), args.window.until.as_deref());
+    let window = crate::commands::read_window(since, until, &zone)?.stored();
     let client = crate::commands::connect(place).await?;
     let is_named = !args.keys.is_empty();
     let keys = if is_named {
         args.keys.clone()
     } else {
         let database = crate::commands::open(&client, place).await?;
-        let rows = Catalog::start(&database, &window).collect().await?;
+        let rows = Catalog::start(&database, &window, Objects::All)
+            .collect()
+            .await?;
         if !args.yes {
             refuse_much(&rows)?;
         }
@@ -91,14 +89,13 @@ pub(super) async fn run(
 
 /// Refuses to read so much that somebody should know before.
 fn refuse_much(rows: &[CatalogRow]) -> Result<(), Error> {
-    let bytes: u64 = rows.iter().map(|row| row.bytes).sum();
-    if rows.len() <= MOST_OBJECTS && bytes <= MOST_BYTES {
+    let amount = Amount::of(rows);
+    if amount.is_small() {
         return Ok(());
     }
     Err(Error::Usage(format!(
-        "that is {} of {} in all; add --yes to read them, or ask for less with --since and --until",
-        output::counted(rows.len() as u64, "object", "objects"),
-        super::show_bytes(bytes)
+        "that is {} in all; add --yes to read them, or ask for less with --since and --until",
+        amount.shown()
     )))
 }
 
@@ -114,8 +111,8 @@ struct Written {
 impl Written {
     /// Writes every record of an object.
     fn write_all(&mut self, key: &str, object: &[u8], out: &mut dyn Write) -> Result<(), Error> {
-        for line in lines(object) {
-            let line = line.map_err(|error| damaged(key, &error))?;
+        for line in lines(key, object) {
+            let line = line?;
             self.write(parse(key, &line)?, out)?;
         }
         Ok(())
@@ -134,8 +131,8 @@ impl Written {
             folder.clone_into(&mut self.folder);
             self.seen.clear();
         }
-        for line in lines(object) {
-            let line = line.map_err(|error| damaged(key, &error))?;
+        for line in lines(key, object) {
+            let line = line?;
             let Id { timestamp, log_id } = parse(key, &line)?;
             if window.holds(&timestamp)
                 && self
@@ -154,17 +151,6 @@ impl Written {
     }
 }
 
-fn lines(object: &[u8]) -> impl Iterator<Item = std::io::Result<String>> {
-    BufReader::new(MultiGzDecoder::new(object)).lines()
-}
-
 fn parse<'l, T: Deserialize<'l>>(key: &str, line: &'l str) -> Result<T, Error> {
     serde_json::from_str(line).map_err(|error| damaged(key, &error))
-}
-
-fn damaged(key: &str, error: &dyn std::error::Error) -> Error {
-    Error::Unreadable {
-        what: "read an object of the archive",
-        reason: format!("{key}: {error}"),
-    }
 }

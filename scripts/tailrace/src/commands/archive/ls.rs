@@ -3,8 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use super::Window;
-use super::catalog::Catalog;
+use crate::archive::catalog::{Catalog, Objects};
 use crate::cli::ArchiveLs;
 use crate::place::Place;
 use crate::{Error, output, time};
@@ -16,11 +15,12 @@ pub(super) async fn run(
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let zone = args.zone.zone();
-    let window = Window::read(&args.window, &zone)?;
+    let (since, until) = (args.window.since.as_deref(), args.window.until.as_deref());
+    let window = crate::commands::read_window(since, until, &zone)?.stored();
     let client = crate::commands::connect(place).await?;
     let database = crate::commands::open(&client, place).await?;
     let json = args.format.is_json(place.output);
-    let mut catalog = Catalog::start(&database, &window);
+    let mut catalog = Catalog::start(&database, &window, Objects::All);
     let (mut objects, mut records, mut bytes) = (0, 0, 0);
     while let Some(rows) = catalog.next_page().await? {
         for row in rows {
@@ -35,7 +35,7 @@ pub(super) async fn run(
                     time::shown(&row.first_timestamp, &zone),
                     time::shown(&row.last_timestamp, &zone),
                     output::grouped(row.counts.total()),
-                    super::show_bytes(row.bytes),
+                    output::size_shown(row.bytes),
                     row.rows,
                     output::safe(&row.key),
                 );
@@ -51,7 +51,7 @@ pub(super) async fn run(
             "{}, {}, {}",
             output::counted(objects, "object", "objects"),
             output::counted(records, "record", "records"),
-            super::show_bytes(bytes)
+            output::size_shown(bytes)
         )
     });
     Ok(ExitCode::SUCCESS)

@@ -1,8 +1,10 @@
 //! `-C N`: the records before and after each match, within its invocation.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use crate::Error;
+use crate::archive::{Archive, KnownRecords, Wanted};
 use crate::client::d1::Database;
 use crate::record::{Row, read_rows};
 use crate::sql;
@@ -34,7 +36,7 @@ impl Surroundings {
     /// As the API has them.
     pub async fn add(
         &mut self,
-        database: &Database<'_>,
+        archive: &Archive<'_>,
         matches: Vec<Row>,
     ) -> Result<Vec<Vec<Row>>, Error> {
         let hits: BTreeSet<String> = matches.iter().map(|row| row.log_id.clone()).collect();
@@ -43,7 +45,14 @@ impl Surroundings {
             .filter_map(|row| row.request_id.clone())
             .collect();
         let requests: Vec<_> = requests.into_iter().collect();
-        let all = read_invocations(database, &requests).await?;
+        let mut all = read_invocations(archive.database(), &requests).await?;
+        let wanted = Wanted::new(move |row| {
+            let request = row.request_id.as_ref();
+            request.is_some_and(|request| requests.contains(request))
+        });
+        let known = KnownRecords::of(all.iter().chain(&matches), []);
+        let archived = archive.read_around(&known, &Arc::new(wanted)).await?;
+        all.extend(archived);
         Ok(self.group(matches, all, &hits))
     }
 

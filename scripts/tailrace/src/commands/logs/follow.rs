@@ -25,6 +25,8 @@
 //! A row older than `--late` when it arrives is not shown. A query by correlation or request id has an index that leads
 //! to its few rows, so every look reads all of them.
 
+pub mod archived;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
