@@ -37,8 +37,12 @@ fn template() -> String {
     for setting in SETTINGS {
         let values = setting.values.to_markdown().replace('`', "");
         let name = setting.name.to_lowercase();
+        let default = match setting.default.parse::<u32>() {
+            Ok(number) => number.to_string(),
+            Err(_) => format!("{:?}", setting.default),
+        };
         // Writing to a String does not fail.
-        let _ = write!(text, "\n# {name} = {:?} # {values}", setting.default);
+        let _ = write!(text, "\n# {name} = {default} # {values}");
     }
     text + "
 
@@ -153,6 +157,6 @@ mod tests {
         let file = SettingsFile::parse(&new).unwrap();
         assert!(!file.for_environment(&main()).has_archive());
         assert!(file.for_environment(&"b".parse().unwrap()).has_archive());
-        assert!(new.contains("# retention_days = \"7\""), "{new}");
+        assert!(new.contains("# retention_days = 7 "), "{new}");
     }
 }
