@@ -13,8 +13,10 @@ mod support;
 
 use std::process::Stdio;
 
+use log_record::Level;
+use log_record::archive::{Counts, Rows};
 use reqwest::{Client, Response, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Cloud, Row, bare};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -350,4 +352,113 @@ async fn a_failure_says_what_happened_and_what_to_do() {
         last["error"].is_string() && last["hint"].is_string(),
         "{last}"
     );
+}
+
+/// An invocation of four records, two of them rows where D1 has an index.
+fn archived_request() -> Vec<Row> {
+    const HOUR_MS: i64 = 3_600_000;
+    let now = chrono::Utc::now().timestamp_millis();
+    // The middle of the hour before, so that all of it is in one object.
+    let at = now / HOUR_MS * HOUR_MS - HOUR_MS / 2;
+    let run = json!({"event_type": "fetch", "latency_ms": 30});
+    let line = |ms: i64, text: &str| {
+        Row::at(at + ms, text)
+            .ids("trace-1", "ray-1")
+            .kind("log", &json!({"event_type": "fetch"}))
+    };
+    vec![
+        line(0, "ran").kind("invocation", &run),
+        line(10, "first"),
+        line(20, "second"),
+        line(30, "broke").level("error"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_reads_what_is_in_the_archive_alone() {
+    let cloud = Cloud::start().await;
+    let keys = cloud.write_slice(Rows::Index, &[archived_request()]);
+    let page = Page::start(&cloud, &["--listen", "0"]).await;
+    let trace = async || {
+        let answer = page.get("/api/trace?id=trace-1").await;
+        answer.json::<Value>().await.unwrap()
+    };
+    let found = trace().await;
+    assert_eq!(found["records"], 4, "{found}");
+    assert_eq!(found["invocations"][0]["lines"][1]["message"], "second");
+    let nothing_to_say = json!({"left_out": null, "expired": 0, "failure": null});
+    assert_eq!(found["archive"], nothing_to_say);
+    cloud.state().objects.remove(&keys[0]);
+    let found = trace().await;
+    assert_eq!(found["records"], 2, "{found}");
+    assert_eq!(found["archive"]["expired"], 1, "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_offer_what_is_in_the_archive_alone() {
+    let cloud = Cloud::start().await;
+    let records = archived_request();
+    cloud.write_slice(Rows::Index, std::slice::from_ref(&records));
+    let page = Page::start(&cloud, &["--listen", "0"]).await;
+    let json = async |path: &str| page.get(path).await.json::<Value>().await.unwrap();
+    let lines = page.lines("/api/logs?since=3h").await;
+    let rows: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line["rows"].as_array())
+        .flatten()
+        .collect();
+    assert_eq!(rows.len(), 2, "{lines:?}");
+
+    let offer = json("/api/archive?since=3h").await;
+    assert_eq!(offer["objects"], 1);
+    assert!(
+        offer["shown"].as_str().unwrap().starts_with("1 object of "),
+        "{offer}"
+    );
+    // Errors are rows.
+    let offer = json("/api/archive?since=3h&q=level:error").await;
+    assert_eq!(offer, json!({"objects": 0, "shown": null}));
+
+    let messages = |found: &Value| {
+        let rows = found["rows"].as_array().unwrap().iter();
+        rows.map(|row| row["message"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let found = json("/api/archive/records?since=3h").await;
+    assert_eq!(messages(&found), ["broke", "second", "first", "ran"]);
+    assert_eq!(
+        (&found["left_out"], &found["reached"]),
+        (&Value::Null, &Value::Null)
+    );
+    let found = json("/api/archive/records?since=3h&q=second").await;
+    assert_eq!(messages(&found), ["second"]);
+    // A row of the list opens.
+    let (timestamp, id) = (&records[2].timestamp, &records[2].log_id);
+    let record = json(&format!("/api/record?timestamp={timestamp}&id={id}")).await;
+    assert_eq!(record["message"], "second");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_of_the_archive_is_read_than_without_asking() {
+    let cloud = Cloud::start().await;
+    let records = archived_request();
+    let mut counts = Counts::default();
+    counts.add("api", Level::Info);
+    let timestamp = &records[0].timestamp;
+    for _ in 0..301 {
+        cloud.list_object(Rows::Index, timestamp, timestamp, 10, &counts);
+    }
+    let page = Page::start(&cloud, &["--listen", "0"]).await;
+    let answer = page.get("/api/archive/records?since=3h").await;
+    let found: Value = answer.json().await.unwrap();
+    assert_eq!(found["expired"], 300, "{found}");
+    assert!(
+        found["left_out"]
+            .as_str()
+            .unwrap()
+            .starts_with("1 object of "),
+        "{found}"
+    );
+    assert_eq!(found["reached"], json!(timestamp));
+    assert_eq!(cloud.objects_read().len(), 300);
 }

@@ -15,8 +15,12 @@
 //! - `workers`: Workers over a window, as `tailrace stats` measures them;
 //! - `pipeline`: the state of the pipeline, as `tailrace status` has it;
 //! - `command`: a search as a command of this tool;
+//! - `archived`: the records that are not rows, of a trace or a search;
+//! - `app`: what all of these share, and errors as the page shows them;
 //! - `handlers`: one function for each address.
 
+mod app;
+mod archived;
 mod assets;
 mod command;
 mod counts;
@@ -41,8 +45,8 @@ use crate::client::d1::Database;
 use crate::place::Place;
 use crate::{Error, output};
 
+use app::{About, App};
 use guard::Guard;
-use handlers::{About, App};
 
 /// Runs the command until Ctrl-C.
 ///

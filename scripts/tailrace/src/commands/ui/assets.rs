@@ -33,6 +33,7 @@ const ASSETS: &[Asset] = &[
     asset!("main.js", SCRIPT),
     asset!("address.js", SCRIPT),
     asset!("api.js", SCRIPT),
+    asset!("archive.js", SCRIPT),
     asset!("context.js", SCRIPT),
     asset!("copymenu.js", SCRIPT),
     asset!("dom.js", SCRIPT),

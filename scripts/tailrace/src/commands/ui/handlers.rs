@@ -16,118 +16,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::counts::{Count, Remembered};
-use super::desk::{Desk, Rank};
-use super::live::Looks;
+use super::app::{About, App, Failed, describe};
+use super::counts::Count;
+use super::desk::Rank;
 use super::question::{Asked, Question, with_term};
 use super::rows::Search;
 use super::workers::Measurement;
-use super::{command, pipeline, waterfall};
+use super::{archived, command, pipeline, waterfall};
 use crate::Error;
-use crate::cli::GlobalArgs;
-use crate::client::Client;
-use crate::client::d1::Database;
 use crate::commands::trace;
 use crate::ids::{self, Resolution};
-use crate::place::Place;
 use crate::record::read_rows;
 use crate::sql::{self, IdColumn, Position};
 
 /// Records of a trace that are read.
 const TRACE_ROWS: usize = 5000;
-
-/// The installation that the page shows.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct About {
-    /// Account, environment and database, or the local system.
-    installation: String,
-    /// The options that name the same installation on a command line.
-    #[serde(skip)]
-    options: Vec<String>,
-}
-
-impl About {
-    /// Describes an installation that `global` names.
-    #[must_use]
-    pub(super) fn new(installation: String, global: &GlobalArgs) -> Self {
-        let mut options = Vec::new();
-        if let Some(port) = global.local {
-            options.extend(["--local".to_owned(), port.to_string()]);
-        }
-        let config = global
-            .config
-            .as_ref()
-            .map(|path| path.display().to_string());
-        for (name, value) in [
-            ("--env", &global.env),
-            ("--context", &global.context),
-            ("--database", &global.database),
-            ("--config", &config),
-        ] {
-            if let Some(value) = value {
-                options.extend([name.to_owned(), value.clone()]);
-            }
-        }
-        Self {
-            installation,
-            options,
-        }
-    }
-}
-
-/// The state of the server.
-#[derive(Clone, Debug)]
-pub(super) struct App {
-    desk: Arc<Desk>,
-    remembered: Arc<Remembered>,
-    looks: Arc<Looks>,
-    about: Arc<About>,
-    client: &'static Client,
-    place: Arc<Place>,
-}
-
-impl App {
-    /// Serves what `database` holds, and the state of the installation that `client` reaches.
-    #[must_use]
-    pub(super) fn new(
-        client: &'static Client,
-        database: &'static Database<'static>,
-        place: Place,
-        about: About,
-    ) -> Self {
-        Self {
-            desk: Arc::new(Desk::new(database)),
-            remembered: Arc::default(),
-            looks: Arc::default(),
-            about: Arc::new(about),
-            client,
-            place: Arc::new(place),
-        }
-    }
-}
-
-/// An error as the page shows it.
-pub(super) struct Failed(Error);
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self(error)
-    }
-}
-
-impl IntoResponse for Failed {
-    fn into_response(self) -> Response {
-        let status = match self.0 {
-            Error::Usage(_) | Error::Query { .. } => StatusCode::BAD_REQUEST,
-            _ => StatusCode::BAD_GATEWAY,
-        };
-        (status, Json(describe(&self.0))).into_response()
-    }
-}
-
-fn describe(error: &Error) -> Value {
-    json!({"error": error.to_string(), "hint": error.next_step()})
-}
 
 pub(super) async fn about(State(app): State<App>) -> Json<About> {
     Json(About::clone(&app.about))
@@ -257,7 +160,10 @@ pub(super) async fn record(
             database.query(&statement).await
         })
         .await;
-    let row = read_rows(rows?)?.pop();
+    let row = match read_rows(rows?)?.pop() {
+        Some(row) => Some(row),
+        None => archived::find_record(&app, &one.timestamp, &one.id).await?,
+    };
     Ok(match row {
         Some(row) => Json(row).into_response(),
         None => gone("this record is not stored any more"),
@@ -272,6 +178,14 @@ fn gone(what: &str) -> Response {
         .into_response()
 }
 
+/// A trace as it is drawn, and what is to be said of the archive.
+#[derive(Serialize)]
+struct Drawn {
+    #[serde(flatten)]
+    waterfall: waterfall::Waterfall,
+    archive: archived::ArchiveNote,
+}
+
 /// An id as a person has it.
 #[derive(Deserialize)]
 pub(super) struct Id {
@@ -284,32 +198,41 @@ pub(super) async fn trace(
 ) -> Result<Response, Failed> {
     let id = id.trim().to_owned();
     let asked = id.clone();
+    let own = app.clone();
     let (answer, _) = app
         .desk
         .ask(Rank::Trace, move |database| async move {
-            let found = trace::find(database, &asked, TRACE_ROWS).await?;
-            if !found.rows.is_empty() {
-                return Ok(Ok(found));
+            let mut found = trace::find(database, &asked, TRACE_ROWS).await?;
+            if found.rows.is_empty() {
+                let columns = [IdColumn::Correlation, IdColumn::Request];
+                match ids::resolve(database, &asked, &columns).await? {
+                    Resolution::One(one) => {
+                        found = trace::find(database, &one.id, TRACE_ROWS).await?;
+                    }
+                    Resolution::Several(candidates) => return Ok(Err(candidates)),
+                    Resolution::Unknown => {}
+                }
             }
-            let columns = [IdColumn::Correlation, IdColumn::Request];
-            match ids::resolve(database, &asked, &columns).await? {
-                Resolution::One(one) => trace::find(database, &one.id, TRACE_ROWS).await.map(Ok),
-                Resolution::Several(candidates) => Ok(Err(candidates)),
-                Resolution::Unknown => Ok(Ok(found)),
-            }
+            let note = archived::add_to_trace(&own, database, &mut found, TRACE_ROWS).await;
+            Ok(Ok((found, note)))
         })
         .await;
     Ok(match answer? {
-        Ok(found) if found.rows.is_empty() => (
+        Ok((found, _)) if found.rows.is_empty() => (
             StatusCode::NOT_FOUND,
             Json(json!({
                 "error": format!("nothing has the correlation or request id \"{id}\""),
                 "hint": "logs arrive some seconds after the request, and are kept for 7 days unless RETENTION_DAYS says \
-                         otherwise; an id may be cut to its first 4 characters",
+                         otherwise; an id may be cut to its first 4 characters; `tailrace trace ID --since --until` looks for older \
+                         records in the archive",
             })),
         )
             .into_response(),
-        Ok(found) => Json(waterfall::lay_out(&found, TRACE_ROWS)).into_response(),
+        Ok((found, archive)) => Json(Drawn {
+            waterfall: waterfall::lay_out(&found, TRACE_ROWS),
+            archive,
+        })
+        .into_response(),
         Err(candidates) => {
             let candidates: Vec<_> = candidates
                 .into_iter()

@@ -9,9 +9,10 @@ use axum::routing::get;
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
 
-use super::assets;
+use super::app::App;
 use super::guard::{Guard, check, not_found};
-use super::handlers::{self, App};
+use super::handlers;
+use super::{archived, assets};
 use crate::Error;
 
 /// Reads the value of `--listen`: an address of this machine alone, with its port.
@@ -58,6 +59,8 @@ pub(super) async fn serve(listener: TcpListener, app: App, guard: Guard) -> Resu
         .route("/", get(page))
         .route("/api/about", get(handlers::about))
         .route("/api/logs", get(handlers::logs))
+        .route("/api/archive", get(archived::offer))
+        .route("/api/archive/records", get(archived::records))
         .route("/api/counts", get(handlers::counts))
         .route("/api/record", get(handlers::record))
         .route("/api/trace", get(handlers::trace))

@@ -2,6 +2,7 @@
 
 import { go, read } from "./address.js";
 import { getJson, getLines, wasAborted } from "./api.js";
+import { Offer } from "./archive.js";
 import { CopyMenu } from "./copymenu.js";
 import { el, failure, fill, say } from "./dom.js";
 import { Facets } from "./facets.js";
@@ -49,6 +50,10 @@ export class Logs {
       () => this.list.items,
     );
     this.problem = el("div", { class: "problem" });
+    this.offer = new Offer(
+      () => this.shownParams(),
+      (rows) => this.merge(rows),
+    );
     this.results = new Results(this.list.scroller, () => this.following.showWaiting());
     this.following = new Following(this.list, this.results, {
       load: () => void this.load(),
@@ -84,6 +89,7 @@ export class Logs {
       this.following.problem,
       this.histogram.element,
       el("div", { class: "below" }, this.facets.element, this.results.element),
+      this.offer.element,
     );
   }
 
@@ -123,6 +129,7 @@ export class Logs {
     this.more = false;
     this.following.hold();
     fill(this.problem);
+    this.offer.clear();
     this.input.removeAttribute("aria-invalid");
     this.results.showBusy("Asking for the newest rows …");
     let rows = 0;
@@ -153,6 +160,7 @@ export class Logs {
       this.showEnd();
       say(rows ? `${rows} rows` : "no rows");
       await this.count(false);
+      await this.offer.look(this.params(), signal);
     } catch (error) {
       if (wasAborted(error)) return;
       this.loading = false;
@@ -164,6 +172,25 @@ export class Logs {
   params() {
     const { q, since, until } = this.address;
     return { q, since, until };
+  }
+
+  /** The part of the search whose rows are in the list. */
+  shownParams() {
+    const { q, until } = this.address;
+    const last = this.list.items.at(-1);
+    const from = this.more && last ? Date.parse(last.timestamp) : this.window.from_ms;
+    return { q, since: from, until: until ? this.window.to_ms : null };
+  }
+
+  /** Adds records of the archive, each once. @param {Item[]} records */
+  merge(records) {
+    const known = new Set(this.list.items.map((item) => item.id));
+    const items = [...this.list.items, ...records.filter((record) => !known.has(record.id))];
+    const key = (/** @type {Item} */ item) => `${item.timestamp} ${item.id}`;
+    items.sort((a, b) => (key(a) < key(b) ? 1 : -1));
+    this.begin(items);
+    this.following.remember(items);
+    this.showEnd();
   }
 
   /** @param {Item[]} items */

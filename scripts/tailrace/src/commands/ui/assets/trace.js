@@ -211,6 +211,12 @@ export class Trace {
         ),
       ),
       others,
+      trace.archive.failure &&
+        failure({ ...trace.archive.failure, error: `The archive could not be read: ${trace.archive.failure.error}` }),
+      trace.archive.left_out &&
+        failure(`${trace.archive.left_out} in the archive were not read: the tool reads them with --yes.`),
+      trace.archive.expired > 0 &&
+        failure(`${count(trace.archive.expired)} of its objects in the archive have expired: lines are missing.`),
       trace.cut && failure(`Only the oldest ${count(trace.records)} records are shown.`),
       el(
         "div",

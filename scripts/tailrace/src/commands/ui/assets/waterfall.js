@@ -26,6 +26,7 @@ import { duration, oneLine, visible } from "./text.js";
  * @property {string} id
  * @property {boolean} one_request
  * @property {string[]} correlation_ids
+ * @property {{ left_out: string | null, expired: number, failure: { error: string, hint: string | null } | null }} archive
  * @property {number} start_ms
  * @property {number} span_ms
  * @property {number} newest_ms
