@@ -271,13 +271,14 @@ fn window(workers: &[String], from: &str, to: &str) -> (String, Params) {
     (text, params)
 }
 
-/// Rows per Worker and level: `worker_name, log_level, count`.
+/// Rows per Worker, level and hour: `worker_name, log_level, count, hour`, an hour such as `2026-11-25T12`.
 #[must_use]
 pub fn levels(workers: &[String], from: &str, to: &str) -> Statement {
     let (window, params) = window(workers, from, to);
     Statement {
         sql: format!(
-            "SELECT worker_name, log_level, count(*) FROM tail_logs WHERE {window} GROUP BY worker_name, log_level"
+            "SELECT worker_name, log_level, count(*), substr(timestamp, 1, 13) AS hour FROM tail_logs WHERE {window} \
+             GROUP BY worker_name, log_level, hour"
         ),
         params: params.0,
     }

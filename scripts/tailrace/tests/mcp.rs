@@ -13,6 +13,7 @@ mod support;
 use std::process::Stdio;
 use std::time::Duration;
 
+use log_record::archive::Rows;
 use serde_json::{Value, json};
 use support::rows::a_request;
 use support::{Cloud, Row, TOKEN};
@@ -103,6 +104,33 @@ impl Assistant {
         assert_eq!(result["isError"], true, "{result}");
         result["content"][0]["text"].as_str().unwrap().to_owned()
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_that_are_in_no_row_are_answered_within_bounds() {
+    let cloud = Cloud::start().await;
+    let line = |ms: i64| {
+        let line = Row::line(ms, &format!("m{ms}")).ids("corr", "ray");
+        line.kind("log", &json!({}))
+    };
+    cloud.write_slice(Rows::Index, &[(0..9).map(line).collect()]);
+    let (mut assistant, _) = Assistant::start(&cloud).await;
+    let window = json!({"since": SINCE, "until": UNTIL});
+    for (name, arguments) in [("logs", &window), ("trace", &json!({"id": "corr"}))] {
+        let answer = assistant.call(name, arguments.clone()).await;
+        let logged = answer["untrusted_log_data"].as_array().unwrap();
+        assert_eq!(logged.len(), 9, "{answer}");
+    }
+    // Much is left out, which is said; nobody can be asked.
+    for ms in 0..301 {
+        cloud.put_records(Rows::Index, &[line(ms), line(ms + 1_000)]);
+    }
+    let mut much = window.clone();
+    much["limit"] = json!(500);
+    let answer = assistant.call("logs", much).await;
+    let left_out = answer["left_out"].to_string();
+    assert!(left_out.contains("in the archive"), "{left_out}");
+    assistant.child.kill().await.unwrap();
 }
 
 const SINCE: &str = "2026-11-23T00:00Z";

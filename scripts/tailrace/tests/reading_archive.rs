@@ -248,8 +248,13 @@ async fn much_of_the_archive_is_read_only_where_confirmed() {
     assert!(cloud.objects_read().len() < 20);
 }
 
-/// Two installations with the same records: one has a row of each, the other a few rows, and an archive.
+/// Two installations with the same records: one has a row of each, the other a few rows, and an archive, in which some are
+/// twice.
 async fn twins() -> (Cloud, Cloud) {
+    store_twice(true).await
+}
+
+async fn store_twice(has_copies: bool) -> (Cloud, Cloud) {
     let (whole, index) = (Cloud::start().await, Cloud::start().await);
     let mut slice = Vec::new();
     for n in 0..240_i64 {
@@ -275,7 +280,7 @@ async fn twins() -> (Cloud, Cloud) {
         slice.push(rows);
         if slice.len() == 20 || n == 239 {
             index.write_slice(Rows::Index, &slice);
-            if n % 3 == 2 {
+            if has_copies && n % 3 == 2 {
                 // Delivered again, among others.
                 index.put_records(Rows::Index, &slice[7..].concat());
             }
@@ -348,6 +353,40 @@ async fn logs_finds_the_same_in_rows_and_archive_as_in_rows() {
             assert_eq!(ran.stdout, expected.stdout, "{arguments:?} {}", ran.stderr);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stats_counts_lines_that_are_in_no_row() {
+    let (whole, index) = store_twice(false).await;
+    // And an hour in which all records are rows, in one archived as well.
+    let later = invocation(5 * HOUR, "api", ("later", "later"), 9);
+    for row in &later {
+        whole.insert(row);
+    }
+    index.write_slice(Rows::All, std::slice::from_ref(&later));
+    let window = ["--since", "2026-11-22", "--until", "2026-11-24"];
+    for arguments in [
+        &[][..],
+        &["--worker", "api"],
+        &["-w", "queue", "-w", "hooks"],
+    ] {
+        let arguments = [&["stats", "--json"], &window[..], arguments].concat();
+        let (expected, ran) = (whole.run(&arguments).await, index.run(&arguments).await);
+        let (expected, found) = (expected.json(), ran.json());
+        assert_eq!(found[0]["workers"], expected[0]["workers"], "{arguments:?}");
+        assert_eq!(found[0]["counts_whole_objects"], true);
+        assert_eq!(expected[0]["counts_whole_objects"], false);
+        ran.warns("the counts of the archive's objects");
+    }
+    assert_eq!(index.objects_read(), [""; 0]);
+    // An object counts whole, however little of it is in the window.
+    let cloud = Cloud::start().await;
+    cloud.write_slice(Rows::Index, &[invocation(0, "api", ("c", "r"), 9)]);
+    let arguments = ["stats", "--json", "--since", "2026-11-23", "--until"];
+    let ran = cloud
+        .run(&[&arguments[..], &["2026-11-23T00:00:00.015"]].concat())
+        .await;
+    assert_eq!(ran.json()[0]["workers"][0]["records"]["info"], 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]

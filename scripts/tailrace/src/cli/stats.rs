@@ -22,7 +22,9 @@ Definitions:
   p50 p95 p99  nearest rank: the smallest value that 50, 95, 99 percent of the
                invocations do not exceed
   records      all stored records by level, invocation records and exceptions
-               included
+               included; of hours in which D1 has only some of the lines
+               (ROWS=index), debug and info are the counts of the archive's
+               objects, each of them whole
   exceptions   exception records that have the same fingerprint: the name; the
                message's first 200 characters, with ids and numbers replaced;
                function and file of the top frame, without line and column

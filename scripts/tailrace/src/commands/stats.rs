@@ -3,13 +3,14 @@
 //! D1 counts and groups, one slice of time after another; counts add up exactly, so the slices change nothing but the
 //! length of a statement. The slices end with the oldest row, and the time after now is a part of the first: a window may
 //! be as long as one likes. [`figures`] adds the slices up, [`exceptions`] tells exceptions apart, [`fingerprint`] by what
-//! they have in common, and [`table`] shows it all.
+//! they have in common, [`volumes`] counts lines that are in the archive alone, and [`table`] shows it all.
 
 mod cells;
 pub mod exceptions;
 pub mod figures;
 pub mod fingerprint;
 pub mod table;
+pub mod volumes;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 
 use super::cells::write_rows;
 use crate::Error;
+use crate::archive::Window;
 use crate::cli::{RecordFormat, Stats};
 use crate::client::d1::Database;
 use crate::output::{self, Progress};
@@ -28,6 +30,7 @@ use crate::sql::{self, Measure};
 use crate::time::{self, Edge};
 
 use figures::{Measured, Slice};
+use volumes::Volumes;
 
 /// Different exceptions taken from one slice.
 const EXCEPTIONS_A_SLICE: usize = 1000;
@@ -73,6 +76,12 @@ pub async fn run(args: &Stats, place: &Place, out: &mut dyn Write) -> Result<Exi
             "no records in this window; widen it with --since, or see what there is: tailrace logs",
         )?;
     }
+    if report.counts_whole_objects {
+        super::note_below(
+            out,
+            "debug and info: where D1 has only some of the lines, the counts of the archive's objects, each of them whole",
+        )?;
+    }
     if measured.exceptions_cut {
         super::note_below(
             out,
@@ -95,14 +104,19 @@ pub async fn measure(
     since: Timestamp,
     until: Timestamp,
 ) -> Result<Measured, Error> {
-    let mut measured = Measured::default();
     let Some(oldest_ms) = oldest_ms(database).await? else {
-        return Ok(measured);
+        return Ok(Measured::default());
     };
     let first_ms = since.as_millisecond().max(oldest_ms);
     if first_ms >= until.as_millisecond() {
-        return Ok(measured);
+        return Ok(Measured::default());
     }
+    let window = Window {
+        from: Some(time::stored_ms(first_ms)),
+        to: Some(time::stored(until)),
+    };
+    let volumes = Volumes::read(database, workers, &window).await?;
+    let mut measured = Measured::with_volumes(volumes);
     let now_ms = Timestamp::now().as_millisecond();
     let mut slices = Slices::new(first_ms, &time::stored(until), now_ms);
     let progress = Progress::start();

@@ -7,6 +7,7 @@ use super::Server;
 use super::answer::Answer;
 use super::input::{LogsInput, Part, SqlInput, StatsInput, StatusInput, TraceInput};
 use crate::Error;
+use crate::archive::{Archive, Permission};
 use crate::cli::PartName;
 use crate::client::d1::Database;
 use crate::commands::sql::question::Question;
@@ -14,8 +15,9 @@ use crate::commands::{
     sql as ask_sql, stats as measure_stats, status as check_status, trace as find_trace,
 };
 use crate::ids::{self, Resolution};
+use crate::merge::MergedSearch;
 use crate::query::Query;
-use crate::search::newest;
+use crate::search::{Allowance, Search};
 use crate::sql::IdColumn;
 use crate::time::{self, Edge, Zone};
 
@@ -37,6 +39,28 @@ const SINCE: &str = "1h";
 async fn open(server: &Server) -> Result<Database<'_>, Error> {
     let client = server.client().await?;
     Database::find(client, &server.place.database()).await
+}
+
+/// Opens the archive; nobody can be asked whether to read much of it.
+async fn open_archive<'s>(
+    server: &'s Server,
+    database: &'s Database<'s>,
+) -> Result<Archive<'s>, Error> {
+    let bucket = server.place.bucket();
+    let client = server.client().await?;
+    Ok(Archive::new(client, database, &bucket, Permission::Bounded))
+}
+
+/// Says what was not read of the archive.
+fn left_out_of(archive: &Archive<'_>) -> Vec<String> {
+    let amount = archive.left_out();
+    let text = || {
+        format!(
+            "what {} in the archive may hold; ask for a shorter time, or a worker or level",
+            amount.shown()
+        )
+    };
+    (amount.objects > 0).then(text).into_iter().collect()
 }
 
 /// Reads the window that is meant.
@@ -70,8 +94,21 @@ pub(super) async fn logs(server: &Server, input: &LogsInput) -> Result<Answer, E
     let (since, until) = read_window(input.since.as_deref(), input.until.as_deref())?;
     let limit = usize::from(input.limit.unwrap_or(LOGS_DEFAULT).clamp(1, RECORDS_MAX));
     let database = open(server).await?;
-    let mut rows = newest(&database, &query, Some(since), Some(until), limit + 1).await?;
-    let mut left_out = Vec::new();
+    let archive = open_archive(server, &database).await?;
+    let search = Search {
+        database: &database,
+        query: &query,
+        since: Some(since),
+        until: Some(until),
+        oldest_ms: None,
+        allowance: &Allowance::unlimited(),
+    };
+    let search = MergedSearch {
+        search,
+        archive: &archive,
+    };
+    let mut rows = search.newest(limit + 1).await?.rows;
+    let mut left_out = left_out_of(&archive);
     if rows.len() > limit {
         rows.remove(0);
         left_out.push(format!(
@@ -116,7 +153,9 @@ pub(super) async fn trace(server: &Server, input: &TraceInput) -> Result<Answer,
             }
         }
     }
-    let mut left_out = Vec::new();
+    let archive = open_archive(server, &database).await?;
+    find_trace::archived::add_archived(&archive, &mut found, limit).await?;
+    let mut left_out = left_out_of(&archive);
     if found.rows.len() >= limit {
         left_out.push(format!(
             "records after the oldest {limit}; ask with a limit of up to {RECORDS_MAX}"
@@ -155,6 +194,7 @@ pub(super) async fn stats(server: &Server, input: &StatsInput) -> Result<Answer,
     .with("since", &report.since)
     .with("until", &report.until)
     .with("workers", &report.workers)
+    .with("counts_whole_objects", report.counts_whole_objects)
     .with(
         "untrusted_log_data_holds",
         "exceptions by cause, the most frequent first",

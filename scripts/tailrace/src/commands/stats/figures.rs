@@ -10,6 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::EXCEPTIONS_A_SLICE;
 use super::cells::{number, text};
 use super::exceptions::{ExceptionReport, Exceptions};
+use super::volumes::Volumes;
 use crate::commands::cells::Cells;
 use crate::histogram::Histogram;
 use crate::raw;
@@ -70,16 +71,35 @@ pub struct Figures {
 #[derive(Debug, Default)]
 pub struct Measured {
     workers: BTreeMap<String, Figures>,
+    /// The records that are counted by the catalog of the archive, instead of the rows.
+    volumes: Volumes,
     exceptions: Exceptions,
     /// True if a slice had more different exceptions than were taken.
     pub(super) exceptions_cut: bool,
 }
 
 impl Measured {
+    /// Begins with what the catalog of the archive counts.
+    #[must_use]
+    pub fn with_volumes(volumes: Volumes) -> Self {
+        let mut measured = Self::default();
+        for (worker, levels) in &volumes.counts.0 {
+            let figures = measured.workers.entry(worker.clone()).or_default();
+            for (level, count) in levels {
+                figures.records.insert(level.as_str().to_owned(), *count);
+            }
+        }
+        measured.volumes = volumes;
+        measured
+    }
+
     /// Adds a slice.
     pub(crate) fn add(&mut self, slice: &Slice) {
         for cells in &slice.levels {
             let figures = self.workers.entry(text(cells, 0)).or_default();
+            if self.volumes.replace(&text(cells, 3), &text(cells, 1)) {
+                continue;
+            }
             *figures.records.entry(text(cells, 1)).or_default() += number(cells, 2).unwrap_or(0);
         }
         for cells in &slice.latencies {
@@ -135,6 +155,7 @@ impl Measured {
         Report {
             since,
             until,
+            counts_whole_objects: !self.volumes.is_empty(),
             workers,
             exceptions,
         }
@@ -172,6 +193,8 @@ pub struct Report {
     pub since: String,
     /// To, exclusive.
     pub until: String,
+    /// True where debug and info records of some hours are counted by the archive's objects, each of them whole.
+    pub counts_whole_objects: bool,
     /// By name.
     pub workers: Vec<WorkerReport>,
     /// The most frequent first.
