@@ -54,6 +54,22 @@ pub async fn resolve(
     text: &str,
     columns: &[IdColumn],
 ) -> Result<Resolution, Error> {
+    let found = look_up(database, text, columns).await?;
+    // The platform's ids are hexadecimal in small letters, and some tools show them in capitals.
+    let bare = without_data_centre(text);
+    let small = bare.to_ascii_lowercase();
+    let is_hexadecimal = bare.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    if found == Resolution::Unknown && is_hexadecimal && small != bare {
+        return look_up(database, &small, columns).await;
+    }
+    Ok(found)
+}
+
+async fn look_up(
+    database: &Database<'_>,
+    text: &str,
+    columns: &[IdColumn],
+) -> Result<Resolution, Error> {
     let start = without_data_centre(text);
     if start.is_empty() {
         return Ok(Resolution::Unknown);

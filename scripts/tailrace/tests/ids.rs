@@ -33,6 +33,9 @@ async fn an_id_is_found_as_people_have_it() {
         ("8f2a1c0b", "bare"),
         ("9a2a1c0b5d1e4c55", "suffixed"),
         ("9a2a1c0b5d1e4c55-FRA", "suffixed"),
+        // In capitals.
+        ("8F2A1C0B5D1E4C55-FRA", "bare"),
+        ("0B0F2A1C", "uuid"),
         // An exact id wins, however many begin with it.
         ("order", "whole"),
     ] {
