@@ -171,3 +171,24 @@ async fn an_empty_archive_says_how_to_begin_one() {
     ran.warns("cargo xtask deploy --archive");
     assert_eq!(cloud.run(&["archive", "get"]).await.code, 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_comes_in_the_form_that_is_asked_for() {
+    let (cloud, keys) = cloud_of_three().await;
+    let all = window("ls", "2026-11-25", "2026-11-26");
+    let ran = cloud.run(&[&all[..], &["-o", "csv"]].concat()).await;
+    let lines: Vec<_> = ran.stdout.lines().collect();
+    assert_eq!(
+        lines[0],
+        "key,stored_at,first_timestamp,last_timestamp,bytes,rows,counts"
+    );
+    assert_eq!(lines.len(), 4, "{ran:?}");
+    assert!(lines[1].starts_with(&keys[0]), "{ran:?}");
+    assert!(lines[1].contains(",1500,index,"), "{ran:?}");
+    let ran = cloud.run(&[&all[..], &["-o", "logfmt"]].concat()).await;
+    // A key has `=` in it.
+    ran.says(&format!("key=\"{}\" stored_at=", keys[2]));
+    let nothing = window("ls", "2026-11-20", "2026-11-21");
+    let ran = cloud.run(&[&nothing[..], &["-o", "csv"]].concat()).await;
+    assert_eq!(ran.stdout.lines().count(), 1, "{ran:?}");
+}

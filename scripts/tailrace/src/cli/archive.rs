@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{FormatArgs, ZoneArgs};
+use super::{TableFormatArgs, ZoneArgs};
 
 /// `tailrace archive`.
 #[derive(Args, Debug)]
@@ -53,7 +53,7 @@ pub struct ArchiveLs {
     pub zone: ZoneArgs,
     /// The form of the results.
     #[command(flatten)]
-    pub format: FormatArgs,
+    pub format: TableFormatArgs,
 }
 
 /// `tailrace archive get`.

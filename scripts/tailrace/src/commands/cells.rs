@@ -13,36 +13,49 @@ use crate::{Error, output};
 /// The cells of a row, in the order of the columns.
 pub(super) type Cells = Vec<Option<Box<RawValue>>>;
 
-/// Writes rows, each as an object; lines for a person are the caller's own.
-pub(super) fn write_rows(
-    out: &mut dyn Write,
+/// Writes rows.
+pub(super) struct RowWriter {
     format: RecordFormat,
-    columns: &[String],
-    rows: &[Cells],
-) -> Result<(), Error> {
-    match format {
-        RecordFormat::Text | RecordFormat::Json => rows
-            .iter()
-            .try_for_each(|cells| json_line(out, &NamedCells { columns, cells })),
-        RecordFormat::Logfmt => rows.iter().try_for_each(|cells| {
-            let named = columns.iter().cloned().zip(cells.iter().cloned());
-            let pairs: Vec<_> = named
-                .filter_map(|(name, cell)| Some((name, cell?)))
-                .collect();
-            line(out, &joined(&pairs))
-        }),
-        RecordFormat::Csv => {
-            let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(out);
-            let failed = |error: csv::Error| Error::io("standard output")(error.into());
-            let names = columns.iter().map(|name| output::safe(name));
-            writer.write_record(names).map_err(failed)?;
-            for cells in rows {
-                let texts = cells
-                    .iter()
-                    .map(|cell| cell.as_deref().map_or_else(String::new, bare));
-                writer.write_record(texts).map_err(failed)?;
+    columns: Vec<String>,
+    has_header: bool,
+}
+
+impl RowWriter {
+    /// Returns a writer of rows with these columns; lines for a person are the caller's own.
+    pub(super) fn new(format: RecordFormat, columns: Vec<String>) -> Self {
+        Self {
+            format,
+            columns,
+            has_header: false,
+        }
+    }
+
+    /// Writes rows; before the first ones of CSV, or where there are none, the header.
+    pub(super) fn write(&mut self, rows: &[Cells], out: &mut dyn Write) -> Result<(), Error> {
+        let columns = self.columns.as_slice();
+        match self.format {
+            RecordFormat::Text | RecordFormat::Json => rows
+                .iter()
+                .try_for_each(|cells| json_line(out, &NamedCells { columns, cells })),
+            RecordFormat::Logfmt => rows.iter().try_for_each(|cells| {
+                let named = columns.iter().cloned().zip(cells.iter().cloned());
+                let pairs = named.filter_map(|(name, cell)| Some((name, cell?)));
+                line(out, &joined(&pairs.collect::<Vec<_>>()))
+            }),
+            RecordFormat::Csv => {
+                let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(out);
+                let failed = |error: csv::Error| Error::io("standard output")(error.into());
+                if !std::mem::replace(&mut self.has_header, true) {
+                    let names = columns.iter().map(|name| output::safe(name));
+                    writer.write_record(names).map_err(failed)?;
+                }
+                for cells in rows {
+                    let cells = cells.iter().map(Option::as_deref);
+                    let texts = cells.map(|cell| cell.map_or_else(String::new, bare));
+                    writer.write_record(texts).map_err(failed)?;
+                }
+                writer.flush().map_err(Error::io("standard output"))
             }
-            writer.flush().map_err(Error::io("standard output"))
         }
     }
 }

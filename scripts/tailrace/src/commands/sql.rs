@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use serde_json::value::to_raw_value;
 
-use super::cells::{Cells, write_rows};
+use super::cells::{Cells, RowWriter};
 use crate::cli::{Format, RecordFormat, Sql};
 use crate::client::d1::{Database, Table};
 use crate::place::Place;
@@ -49,7 +49,8 @@ pub async fn run(args: &Sql, place: &Place, out: &mut dyn Write) -> Result<ExitC
             super::note_below(out, "long cells are cut; -o json has them whole")?;
         }
     } else {
-        write_rows(out, format, &answer.table.columns, &cells(&answer.table))?;
+        let mut writer = RowWriter::new(format, answer.table.columns.clone());
+        writer.write(&cells(&answer.table), out)?;
     }
     if answer.is_cut {
         super::note_below(

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use super::cells::write_rows;
+use super::cells::RowWriter;
 use crate::Error;
 use crate::archive::Window;
 use crate::cli::{RecordFormat, Stats};
@@ -67,7 +67,7 @@ pub async fn run(args: &Stats, place: &Place, out: &mut dyn Write) -> Result<Exi
         }
         format => {
             let (columns, rows) = figures::flatten(&report);
-            write_rows(out, format, &columns, &rows)?;
+            RowWriter::new(format, columns).write(&rows, out)?;
         }
     }
     if report.workers.is_empty() {
