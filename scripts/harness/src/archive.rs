@@ -1,7 +1,9 @@
 //! The archive of a running system: the objects in the local R2, and the catalog of them in D1.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Read as _;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -140,16 +142,30 @@ impl System {
         }
     }
 
-    fn archived_object(&self, key: &str) -> Result<ArchivedObject> {
+    /// Copies the bucket's objects into `folder`, as they are, each under its key.
+    ///
+    /// # Errors
+    /// Fails if the runtime does not answer as Cloudflare's API does, or a file cannot be written.
+    pub fn download_objects(&self, folder: &Path) -> Result<()> {
+        for key in self.archived_keys()? {
+            let path = folder.join(&key);
+            fs::create_dir_all(path.parent().context("a key is a path")?)?;
+            fs::write(path, self.object_bytes(&key)?)?;
+        }
+        Ok(())
+    }
+
+    fn object_bytes(&self, key: &str) -> Result<Vec<u8>> {
         let name = key.replace('/', "%2F").replace('=', "%3D");
         let url = format!("{}/{name}", objects_url(self));
         let mut answer = agent(Duration::from_secs(30)).get(&url).call()?;
         ensure!(answer.status().is_success(), "{}", answer.status());
-        let zipped = answer
-            .body_mut()
-            .with_config()
-            .limit(50_000_000)
-            .read_to_vec()?;
+        let body = answer.body_mut().with_config().limit(50_000_000);
+        Ok(body.read_to_vec()?)
+    }
+
+    fn archived_object(&self, key: &str) -> Result<ArchivedObject> {
+        let zipped = self.object_bytes(key)?;
         let mut text = String::new();
         GzDecoder::new(zipped.as_slice()).read_to_string(&mut text)?;
         let records = text

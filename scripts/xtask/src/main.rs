@@ -5,7 +5,7 @@
 //! - [`dev`]: runs the system locally;
 //! - [`mod@test`]: runs every test;
 //! - [`browser`]: what the browser tests need;
-//! - [`zoo`]: the loggers that one of them runs;
+//! - [`test_packages`]: what single tests need from npm;
 //! - [`settings_file`]: the user's own settings, in `tailrace.toml`; [`environment`]: the names of resources;
 //! - [`deploy`]: brings the system into a Cloudflare account;
 //! - [`destroy`]: takes it out again;
@@ -23,7 +23,7 @@ mod settings_file;
 mod setup;
 mod step;
 mod test;
-mod zoo;
+mod test_packages;
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use checkout::Workspace;
 use checkout::process::cargo;
 
 use crate::step::{execute, say};
-use crate::{browser, build, setup, zoo};
+use crate::{browser, build, setup, test_packages};
 
 /// The tests that drive a browser.
 const BROWSER_TESTS: &str = "ui-tests";
@@ -87,8 +87,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             build::all(&workspace)?;
             built = true;
         }
-        if stage.packages.contains(&"harness") && zoo::is_needed(arguments.filter.as_deref()) {
-            zoo::install(&workspace)?;
+        if stage.packages.contains(&"harness") {
+            test_packages::install(&workspace, arguments.filter.as_deref())?;
         }
         let mut tests = stage.cargo_test(&workspace);
         if stage.packages.contains(&BROWSER_TESTS) {
