@@ -3,11 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
-use harness::{Database, System, SystemBuilder, Workspace};
+use anyhow::{Context, Result, ensure};
+use harness::{Database, System, SystemBuilder, Workspace, build_tool};
 use log_record::dead_letter::DeadLetterHead;
 use log_record::{Reason, fallback};
 use serde_json::Value;
@@ -171,33 +170,6 @@ fn rotate(system: &System, database: &Database, expired: u64, table: &mut Table)
     table.add(&case, ROWS_READ, read / rows);
     table.add(&case, ROWS_WRITTEN, written / rows);
     Ok(())
-}
-
-/// Builds the operator's tool; returns where it is.
-pub(crate) fn build_tool(workspace: &Workspace) -> Result<PathBuf> {
-    let output = workspace
-        .command("cargo")?
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "tailrace",
-            "--message-format=json",
-        ])
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !output.status.success() {
-        bail!("the operator's tool does not compile");
-    }
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let executable = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned()))
-        .next_back();
-    executable
-        .map(PathBuf::from)
-        .context("cargo does not say where the tool is")
 }
 
 fn search(tool: &PathBuf, system: &System, database: &Database, plan: &Plan) -> Result<Table> {

@@ -10,9 +10,8 @@ pub mod tool;
 mod traffic;
 
 use anyhow::{Result, ensure};
-use harness::{Database, System, Workspace};
+use harness::{Database, System, Workspace, build_tool};
 
-use crate::maintenance::build_tool;
 use crate::number::number;
 use crate::plan::Plan;
 use crate::report::Report;

@@ -9,7 +9,8 @@
 //! - [`archive`]: the objects in R2 and their catalog;
 //! - [`database`]: the rows of `tail_logs`, read from D1's SQLite file;
 //! - [`node`]: tests in JavaScript, for built Workers in Node, where the real runtime cannot show a fault;
-//! - [`soak`]: load and faults together, and where every record ended.
+//! - [`soak`]: load and faults together, and where every record ended;
+//! - [`tool`]: the operator's tool and its page.
 //!
 //! The crate `checkout` has what these start: the pinned wrangler, processes and folders that leave nothing behind.
 
@@ -19,6 +20,7 @@ pub mod node;
 pub mod probes;
 pub mod soak;
 pub mod system;
+pub mod tool;
 
 pub use checkout::{
     Scratch, WorkerConfig, Workspace, config, dev_server, poll, process, wait_for, workspace,
@@ -26,3 +28,4 @@ pub use checkout::{
 pub use database::{Database, Row};
 pub use node::run_node_tests;
 pub use system::{System, SystemBuilder};
+pub use tool::{Page, build_tool};

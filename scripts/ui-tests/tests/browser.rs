@@ -3,14 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use checkout::Workspace;
 use harness::system::API_TOKEN;
-use harness::{System, SystemBuilder, wait_for};
+use harness::{Page, System, SystemBuilder, build_tool, wait_for};
 use serde_json::json;
 
 /// Rows for the list to be scrolled through.
@@ -20,51 +17,6 @@ const MANY: u32 = 100_000;
 const FAILING: &str = "browser-test-failing";
 /// The correlation id of a request that goes across the queue.
 const PASSING: &str = "browser-test-passing";
-
-/// `tailrace ui`, stopped when it is dropped.
-struct Page {
-    process: Child,
-    url: String,
-}
-
-impl Page {
-    fn start(binary: &Path, port: u16) -> Self {
-        let mut process = Command::new(binary)
-            .args(["ui", "--no-browser", "--listen", "127.0.0.1:0", "--local"])
-            .arg(port.to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut url)
-            .unwrap();
-        let url = url.trim().to_owned();
-        assert!(url.starts_with("http://127.0.0.1:"), "{url}");
-        Self { process, url }
-    }
-}
-
-impl Drop for Page {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Builds the operator's tool beside this test.
-fn build_tool(workspace: &Workspace) -> PathBuf {
-    let built = Command::new("cargo")
-        .args(["build", "--quiet", "--package", "tailrace"])
-        .current_dir(workspace.root())
-        .status()
-        .unwrap();
-    assert!(built.success());
-    let here = std::env::current_exe().unwrap();
-    let folder = here.parent().and_then(Path::parent).unwrap();
-    folder.join("tailrace")
-}
 
 fn request(system: &System, method: &str, path: &str, id: &str) -> u16 {
     let bearer = format!("Bearer {API_TOKEN}");
@@ -166,7 +118,7 @@ fn store_many(system: &System) {
 fn the_page_in_a_browser() {
     let workspace = Workspace::find().unwrap();
     let chrome = ui_tests::browser::find_or_install(&workspace, |_| ()).unwrap();
-    let tool = build_tool(&workspace);
+    let tool = build_tool(&workspace).unwrap();
     let system = SystemBuilder::whole().unwrap().start().unwrap();
     assert_eq!(request(&system, "GET", "/debug/throw", FAILING), 500);
     assert_eq!(request(&system, "POST", "/events", PASSING), 202);
@@ -183,7 +135,7 @@ fn the_page_in_a_browser() {
     .unwrap();
     store_hostile(&system);
     store_many(&system);
-    let pages = [(); 2].map(|()| Page::start(&tool, system.server.port()));
+    let pages = [(); 2].map(|()| Page::start(&tool, system.server.port()).unwrap());
     let shots = workspace.root().join("target/ui-tests");
     std::fs::create_dir_all(&shots).unwrap();
 
@@ -201,9 +153,9 @@ fn the_page_in_a_browser() {
         .args(tests)
         .current_dir(workspace.root().join(ui_tests::FOLDER))
         .env("CHROME", chrome)
-        .env("PAGE_URL", &pages[0].url)
-        .env("OTHER_URL", &pages[1].url)
-        .env("PAGE_PID", pages[0].process.id().to_string())
+        .env("PAGE_URL", pages[0].url())
+        .env("OTHER_URL", pages[1].url())
+        .env("PAGE_PID", pages[0].process_id().to_string())
         .env("SYSTEM_URL", system.server.url())
         .env("SYSTEM_TOKEN", API_TOKEN)
         .env("FAILING", FAILING)

@@ -2,18 +2,16 @@
 //! done there; each phase has a server of its own, which remembers nothing.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use harness::Workspace;
+use harness::{Page, Workspace};
 use serde::Deserialize;
 
 use super::Week;
 use super::inserts::{self, Inserts};
-use super::running::Running;
 use super::store::SPAN_MS;
 use crate::plan::Plan;
 use crate::report::{Better, Report, Table};
@@ -127,16 +125,7 @@ impl Browser<'_> {
         phase: &str,
         arriving: Option<Arriving>,
     ) -> Result<(Vec<Printed>, Vec<f64>, f64)> {
-        let mut server = Command::new(self.tool)
-            .args(["ui", "--no-browser", "--listen", "127.0.0.1:0", "--local"])
-            .arg(self.week.system.server.port().to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut url = String::new();
-        let printed = server.stdout.take().context("no output")?;
-        let server = Running(server);
-        BufReader::new(printed).read_line(&mut url)?;
+        let page = Page::start(self.tool, self.week.system.server.port())?;
         let ids = self.week.correlation_ids(self.rounds)?;
         let inserts =
             arriving.map(|Arriving(rows, every)| Inserts::start(&self.week.system, rows, every));
@@ -146,7 +135,7 @@ impl Browser<'_> {
             .args(["browser/week.mjs", phase])
             .current_dir(self.workspace.root().join(ui_tests::FOLDER))
             .env("CHROME", &self.chrome)
-            .env("PAGE_URL", url.trim())
+            .env("PAGE_URL", page.url())
             .env("FROM_MS", (self.week.end_ms - SPAN_MS).to_string())
             .env("TO_MS", self.week.end_ms.to_string())
             .env("ROUNDS", self.rounds.to_string())
@@ -159,7 +148,7 @@ impl Browser<'_> {
             .lines()
             .map(serde_json::from_str)
             .collect::<serde_json::Result<Vec<Printed>>>()?;
-        Ok((values, waited, peak_megabytes(server.0.id())?))
+        Ok((values, waited, peak_megabytes(page.process_id())?))
     }
 }
 
