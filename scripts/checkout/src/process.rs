@@ -234,6 +234,17 @@ pub fn capture(command: &mut Command) -> Result<Printed> {
     })
 }
 
+/// Runs `command` to its end, with its errors on the terminal; returns what it has printed on standard output.
+///
+/// # Errors
+/// Fails if it cannot be started.
+pub fn capture_stdout(command: &mut Command) -> Result<(ExitStatus, String)> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut process = ProcessGroup::start(command, COMMAND_GRACE)?;
+    let stdout = read(process.child.stdout.take())?;
+    Ok((process.wait()?, stdout))
+}
+
 fn read(pipe: Option<impl Read>) -> Result<String> {
     let mut bytes = Vec::new();
     if let Some(mut pipe) = pipe {

@@ -1,13 +1,12 @@
 //! Commands that are programs of their own, so that xtask is compiled without what they need, such as SQLite.
 
 use std::ffi::OsString;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::Result;
-use checkout::Workspace;
-use checkout::process::{self, cargo};
+use checkout::{Workspace, process};
 
-use crate::{build, setup};
+use crate::{build, programs, setup};
 
 /// Arguments of such a command.
 #[derive(clap::Args)]
@@ -25,51 +24,36 @@ impl Arguments {
 
 /// Runs `cargo xtask bench`.
 pub(crate) fn bench(arguments: &Arguments) -> Result<ExitCode> {
-    with_workers("bench", "bench", &["bench"], arguments)
+    with_workers("bench", &["bench"], arguments)
 }
 
 /// Runs `cargo xtask soak`.
 pub(crate) fn soak(arguments: &Arguments) -> Result<ExitCode> {
-    with_workers("harness", "soak", &[], arguments)
+    with_workers("soak", &[], arguments)
 }
 
 /// Runs `cargo xtask capacity`.
 pub(crate) fn capacity(arguments: &Arguments) -> Result<ExitCode> {
-    run(
-        &Workspace::find()?,
-        "bench",
-        "bench",
-        &["capacity"],
-        arguments,
-    )
+    run_program(&Workspace::find()?, "bench", &["capacity"], arguments)
 }
 
-fn with_workers(
-    package: &str,
-    program: &str,
-    before: &[&str],
-    arguments: &Arguments,
-) -> Result<ExitCode> {
+fn with_workers(program: &str, before: &[&str], arguments: &Arguments) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     if !arguments.ask_for_help() {
         setup::run_in(&workspace)?;
         build::all(&workspace)?;
     }
-    run(&workspace, package, program, before, arguments)
+    run_program(&workspace, program, before, arguments)
 }
 
-fn run(
+fn run_program(
     workspace: &Workspace,
-    package: &str,
     program: &str,
     before: &[&str],
     arguments: &Arguments,
 ) -> Result<ExitCode> {
     let status = process::run(
-        cargo()
-            .args(["run", "--quiet", "--manifest-path"])
-            .arg(workspace.root().join("Cargo.toml"))
-            .args(["--package", package, "--bin", program, "--"])
+        Command::new(programs::compile_program(workspace, program)?)
             .args(before)
             .args(&arguments.arguments),
     )?;

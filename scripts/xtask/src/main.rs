@@ -10,7 +10,7 @@
 //! - [`deploy`]: brings the system into a Cloudflare account;
 //! - [`destroy`]: takes it out again;
 //! - [`delegate`]: soak, bench and capacity, which are programs of their own;
-//! - [`step`]: running commands, and saying so.
+//! - [`programs`]: what cargo compiles; [`step`]: running commands, and saying so.
 
 mod browser;
 mod build;
@@ -19,6 +19,7 @@ mod deploy;
 mod destroy;
 mod dev;
 mod environment;
+mod programs;
 mod settings_file;
 mod setup;
 mod step;
