@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::value::RawValue;
+use similar::TextDiff;
 use tail_ingest::{Settings, normalize_json};
 
 const SEED: u64 = 42;
@@ -46,28 +47,17 @@ fn fixtures_give_the_reviewed_records() {
         if update {
             fs::write(&expected, lines).unwrap();
         } else {
+            let found = lines;
             let expected = fs::read_to_string(&expected).unwrap_or_default();
-            differences += &describe_difference(&path, &expected, &lines);
-        }
-    }
-    assert!(differences.is_empty(), "records changed:\n{differences}");
-}
-
-/// Returns each line that differs, as it was and as it is.
-fn describe_difference(path: &Path, expected: &str, found: &str) -> String {
-    let (mut expected, mut found) = (expected.lines(), found.lines());
-    let mut out = String::new();
-    loop {
-        match (expected.next(), found.next()) {
-            (None, None) => return out,
-            (one, other) if one == other => {}
-            (one, other) => {
+            if found != expected {
                 let name = path.file_name().unwrap_or_default().display();
-                let (one, other) = (one.unwrap_or("(none)"), other.unwrap_or("(none)"));
-                writeln!(out, "{name}\n- {one}\n+ {other}").unwrap();
+                let difference = TextDiff::from_lines(&expected, &found);
+                let mut difference = difference.unified_diff();
+                writeln!(differences, "{name}\n{}", difference.context_radius(0)).unwrap();
             }
         }
     }
+    assert!(differences.is_empty(), "records changed:\n{differences}");
 }
 
 /// Returns the number of logs, exceptions and diagnostics that `item` lists.

@@ -13,6 +13,7 @@ mod support;
 use std::fmt::Write as _;
 
 use clap::CommandFactory as _;
+use similar::TextDiff;
 use support::Cloud;
 use tailrace::cli::Cli;
 use tailrace::query::Query;
@@ -135,9 +136,11 @@ async fn every_example_prints_what_stands_below_it() {
     if std::env::var_os("UPDATE_FIXTURES").is_some() {
         std::fs::write(PAGE, printed).unwrap();
     } else {
+        let difference = TextDiff::from_lines(&page, &printed);
         assert!(
             page == printed,
-            "UPDATE_FIXTURES=1 writes the page anew; it would be:\n{printed}"
+            "UPDATE_FIXTURES=1 writes the page anew:\n{}",
+            difference.unified_diff()
         );
     }
 }

@@ -14,6 +14,7 @@ mod support;
 
 use std::path::Path;
 
+use similar::TextDiff;
 use support::{Ran, bare};
 
 /// Lines of a screen that shows a help text and the prompt below it.
@@ -64,12 +65,9 @@ async fn help_texts_are_as_they_were_reviewed() {
             }
             let golden = std::fs::read_to_string(&file).unwrap_or_default();
             if golden != ran.stdout {
-                let (was, is) = (golden.lines(), ran.stdout.lines());
-                let same = was.clone().zip(is.clone()).take_while(|(a, b)| a == b);
-                let line = same.count();
-                let (was, is) = (was.clone().nth(line), is.clone().nth(line));
+                let difference = TextDiff::from_lines(&golden, &ran.stdout);
                 let name = file.display();
-                changed.push(format!("{name}:{}\n- {was:?}\n+ {is:?}", line + 1));
+                changed.push(format!("{name}\n{}", difference.unified_diff()));
             }
         }
     }

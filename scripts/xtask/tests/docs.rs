@@ -10,6 +10,7 @@ use std::thread;
 use checkout::Workspace;
 use clap::Parser as _;
 use pipeline_settings::{Worker, table};
+use similar::TextDiff;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -363,7 +364,12 @@ fn the_documented_settings_are_the_tables() {
         if std::env::var_os("UPDATE_FIXTURES").is_some() {
             text.replace_range(start..end, &wanted);
         } else {
-            assert_eq!(&text[start..end], wanted, "UPDATE_FIXTURES=1 writes it");
+            let difference = TextDiff::from_lines(&text[start..end], &wanted);
+            assert!(
+                text[start..end] == wanted,
+                "UPDATE_FIXTURES=1 writes the table anew:\n{}",
+                difference.unified_diff()
+            );
         }
     }
     if std::env::var_os("UPDATE_FIXTURES").is_some() {

@@ -6,6 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use similar::TextDiff;
+
 #[test]
 fn help_texts_are_as_they_were_reviewed() {
     for command in ["dev", "deploy", "destroy"] {
@@ -20,6 +22,12 @@ fn help_texts_are_as_they_were_reviewed() {
             fs::write(&file, &help).unwrap();
         }
         let golden = fs::read_to_string(&file).unwrap_or_default();
-        assert_eq!(help, golden, "{}", file.display());
+        let difference = TextDiff::from_lines(&golden, &help);
+        assert!(
+            help == golden,
+            "{} changed:\n{}",
+            file.display(),
+            difference.unified_diff()
+        );
     }
 }
