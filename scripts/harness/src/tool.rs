@@ -14,8 +14,9 @@ use serde_json::Value;
 /// When it does not compile, with what cargo says.
 pub fn build_tool(workspace: &Workspace) -> Result<PathBuf> {
     let mut cargo = process::cargo();
+    // For the whole workspace, cargo takes nearly all packages as the tests have them; for one it compiles them again.
     cargo
-        .args(["build", "--quiet", "--package", "tailrace"])
+        .args(["build", "--quiet", "--workspace", "--bin", "tailrace"])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(workspace.root());
     let printed = process::capture(&mut cargo)?;
