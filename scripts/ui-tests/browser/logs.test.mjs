@@ -34,8 +34,9 @@ test("from first sight to the stack of what failed in three clicks", async () =>
   );
   await click(page, ".row.of-exception");
   await sees(page, ".detail .stack", "    at ");
-  // Three: the whole request.
+  // Three: the whole request. It is the one that failed last.
   await click(page, ".trace-link");
+  await sees(page, ".trace-head code", given("FAILING"));
   await sees(page, ".invocation.failed .stack", "    at ");
   await page.close();
 });

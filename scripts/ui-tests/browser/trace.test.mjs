@@ -20,6 +20,7 @@ test("one pasted id leads to the stack of what failed", async () => {
   await page.keyboard.press("Enter");
   await sees(page, ".invocation.failed .stack", "    at ");
   await sees(page, ".trace-head .bad", "1 failed");
+  assert.deepEqual(await texts(page, ".trace-head code"), [given("FAILING")]);
   await page.goBack();
   await page.waitForSelector(".row");
   await page.close();

@@ -114,12 +114,43 @@ fn store_many(system: &System) {
         .unwrap();
 }
 
+/// What the browser's scripts are told of the system and of the page.
+fn script(workspace: &Workspace, chrome: &Path, system: &System, pages: &[Page]) -> Command {
+    let shots = workspace.root().join("target/ui-tests");
+    std::fs::create_dir_all(&shots).unwrap();
+    let mut node = workspace.command("node").unwrap();
+    node.current_dir(workspace.root().join(ui_tests::FOLDER))
+        .env("CHROME", chrome)
+        .env("PAGE_URL", pages[0].url())
+        .env("PAGE_PID", pages[0].process_id().to_string())
+        .env("SYSTEM_URL", system.server.url())
+        .env("SYSTEM_TOKEN", API_TOKEN)
+        .env("SHOTS", &shots);
+    node
+}
+
 #[test]
 fn the_page_in_a_browser() {
     let workspace = Workspace::find().unwrap();
     let chrome = ui_tests::browser::find_or_install(&workspace, |_| ()).unwrap();
     let tool = build_tool(&workspace).unwrap();
     let system = SystemBuilder::whole().unwrap().start().unwrap();
+    // The request that is looked for is not the only one that fails.
+    for other in 0..3 {
+        assert_eq!(
+            request(
+                &system,
+                "GET",
+                "/debug/throw",
+                &format!("other-failing-{other}")
+            ),
+            500
+        );
+        assert_eq!(
+            request(&system, "GET", "/nowhere", &format!("other-wrong-{other}")),
+            404
+        );
+    }
     assert_eq!(request(&system, "GET", "/debug/throw", FAILING), 500);
     assert_eq!(request(&system, "POST", "/events", PASSING), 202);
     let database = system.database().unwrap();
@@ -136,8 +167,6 @@ fn the_page_in_a_browser() {
     store_hostile(&system);
     store_many(&system);
     let pages = [(); 2].map(|()| Page::start(&tool, system.server.port()).unwrap());
-    let shots = workspace.root().join("target/ui-tests");
-    std::fs::create_dir_all(&shots).unwrap();
 
     let mut tests: Vec<_> =
         std::fs::read_dir(workspace.root().join(ui_tests::FOLDER).join("browser"))
@@ -146,22 +175,30 @@ fn the_page_in_a_browser() {
             .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
             .collect();
     tests.sort();
-    let status = workspace
-        .command("node")
-        .unwrap()
+    let status = script(&workspace, &chrome, &system, &pages)
         .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
         .args(tests)
-        .current_dir(workspace.root().join(ui_tests::FOLDER))
-        .env("CHROME", chrome)
-        .env("PAGE_URL", pages[0].url())
         .env("OTHER_URL", pages[1].url())
-        .env("PAGE_PID", pages[0].process_id().to_string())
-        .env("SYSTEM_URL", system.server.url())
-        .env("SYSTEM_TOKEN", API_TOKEN)
         .env("FAILING", FAILING)
         .env("PASSING", PASSING)
         .env("MANY", MANY.to_string())
-        .env("SHOTS", &shots)
+        .status()
+        .unwrap();
+    assert!(status.success(), "{}", system.server.output_tail());
+}
+
+/// Makes the pictures of the README and of docs/ui.md anew, in `target/ui-tests`: look at them, and copy two to
+/// docs/images.
+#[test]
+#[ignore = "takes two minutes to make pictures, and tests nothing"]
+fn pictures() {
+    let workspace = Workspace::find().unwrap();
+    let chrome = ui_tests::browser::find_or_install(&workspace, |_| ()).unwrap();
+    let tool = build_tool(&workspace).unwrap();
+    let system = SystemBuilder::whole().unwrap().start().unwrap();
+    let pages = [Page::start(&tool, system.server.port())];
+    let status = script(&workspace, &chrome, &system, &pages)
+        .arg("browser/pictures.mjs")
         .status()
         .unwrap();
     assert!(status.success(), "{}", system.server.output_tail());
