@@ -181,6 +181,42 @@ test("the keys move, open, leave and are listed", async () => {
   await page.close();
 });
 
+test("links and trees take Enter themselves, and the logs stay as they were left", async () => {
+  const q = `correlation_id:${given("PASSING")}`;
+  const page = await open(started.browser, `/?q=${q}&since=1h`);
+  await click(page, ".row.of-invocation");
+  await page.waitForSelector(".detail summary");
+  await page.focus(".detail summary");
+  const isOpen = () => page.$eval(".detail details", (details) => details.open);
+  const before = await isOpen();
+  await page.keyboard.press("Enter");
+  assert.equal(await isOpen(), !before);
+  await page.keyboard.press("Space");
+  assert.equal(await isOpen(), before);
+  await page.focus(".trace-link");
+  await page.keyboard.press("Enter");
+  await sees(page, ".trace-head code", given("PASSING"));
+  await page.focus("body");
+  await page.keyboard.press("Escape");
+  await sees(page, ".row", "queue-consumer");
+  assert.equal(state(page, "q"), q);
+  await click(page, "#views a", "Pipeline");
+  await click(page, "#views a", "Logs");
+  await page.waitForSelector(".row");
+  assert.equal(state(page, "q"), q);
+  await page.close();
+});
+
+test("large records keep their kind and their numbers", async () => {
+  const page = await open(started.browser, "/?q=worker:large&since=1h");
+  await sees(page, ".row.of-exception", "too deep");
+  await sees(page, ".row.of-log .carried", "order=77");
+  await click(page, ".row", "large numbers");
+  await sees(page, ".tree .leaf", "snowflake:12345678901234567890");
+  await sees(page, ".tree .leaf", "rate:1.50");
+  await page.close();
+});
+
 test("a search is copied as a command and as a link", async () => {
   const page = await open(started.browser, "/?q=level%3Aerror+%22it%27s%22&since=1h");
   const { origin } = new URL(given("PAGE_URL"));

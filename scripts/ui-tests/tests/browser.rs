@@ -98,6 +98,39 @@ fn store_hostile(system: &System) {
     }
 }
 
+/// Stores rows of a program of good will that are hard to show: more than a list reads of them, and numbers that a
+/// double does not hold.
+fn store_large(system: &System) {
+    let database = system.database().unwrap();
+    let stack = "Error: too deep\n".to_owned() + &"    at again (deep.js:7:3)\n".repeat(200);
+    for (id, message, context) in [
+        (
+            "large-exception",
+            "Error: too deep",
+            json!({"kind": "exception", "seq": 1, "event_type": "fetch", "name": "Error", "stack": stack}).to_string(),
+        ),
+        (
+            "large-data",
+            "a large line",
+            json!({"kind": "log", "seq": 2, "data": {"order": 77, "text": "y".repeat(5_000)}}).to_string(),
+        ),
+        (
+            "large-numbers",
+            "large numbers",
+            r#"{"kind":"log","seq":3,"data":{"snowflake":12345678901234567890,"rate":1.50}}"#.to_owned(),
+        ),
+    ] {
+        database
+            .connection()
+            .execute(
+                "INSERT INTO tail_logs (log_id, worker_name, request_id, correlation_id, log_level, message, context_json, \
+                 timestamp) VALUES (?1, 'large', 'large', 'large', 'error', ?2, ?3, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-50 minutes'))",
+                [id, message, &context],
+            )
+            .unwrap();
+    }
+}
+
 /// Stores many plain rows of the hours before.
 fn store_many(system: &System) {
     let database = system.database().unwrap();
@@ -115,14 +148,14 @@ fn store_many(system: &System) {
 }
 
 /// What the browser's scripts are told of the system and of the page.
-fn script(workspace: &Workspace, chrome: &Path, system: &System, pages: &[Page]) -> Command {
+fn script(workspace: &Workspace, chrome: &Path, system: &System, page: &Page) -> Command {
     let shots = workspace.root().join("target/ui-tests");
     std::fs::create_dir_all(&shots).unwrap();
     let mut node = workspace.command("node").unwrap();
     node.current_dir(workspace.root().join(ui_tests::FOLDER))
         .env("CHROME", chrome)
-        .env("PAGE_URL", pages[0].url())
-        .env("PAGE_PID", pages[0].process_id().to_string())
+        .env("PAGE_URL", page.url())
+        .env("PAGE_PID", page.process_id().to_string())
         .env("SYSTEM_URL", system.server.url())
         .env("SYSTEM_TOKEN", API_TOKEN)
         .env("SHOTS", &shots);
@@ -165,8 +198,9 @@ fn the_page_in_a_browser() {
     })
     .unwrap();
     store_hostile(&system);
+    store_large(&system);
     store_many(&system);
-    let pages = [(); 2].map(|()| Page::start(&tool, system.server.port()).unwrap());
+    let [page, other] = [(); 2].map(|()| Page::start(&tool, system.server.port()).unwrap());
 
     let mut tests: Vec<_> =
         std::fs::read_dir(workspace.root().join(ui_tests::FOLDER).join("browser"))
@@ -175,10 +209,10 @@ fn the_page_in_a_browser() {
             .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
             .collect();
     tests.sort();
-    let status = script(&workspace, &chrome, &system, &pages)
+    let status = script(&workspace, &chrome, &system, &page)
         .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
         .args(tests)
-        .env("OTHER_URL", pages[1].url())
+        .env("OTHER_URL", other.url())
         .env("FAILING", FAILING)
         .env("PASSING", PASSING)
         .env("MANY", MANY.to_string())
@@ -196,8 +230,8 @@ fn pictures() {
     let chrome = ui_tests::browser::find_or_install(&workspace, |_| ()).unwrap();
     let tool = build_tool(&workspace).unwrap();
     let system = SystemBuilder::whole().unwrap().start().unwrap();
-    let pages = [Page::start(&tool, system.server.port())];
-    let status = script(&workspace, &chrome, &system, &pages)
+    let page = Page::start(&tool, system.server.port()).unwrap();
+    let status = script(&workspace, &chrome, &system, &page)
         .arg("browser/pictures.mjs")
         .status()
         .unwrap();

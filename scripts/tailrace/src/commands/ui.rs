@@ -8,7 +8,7 @@
 //! - `assets`: what is compiled in;
 //! - `desk`: D1 in turns: one statement at a time, however many tabs;
 //! - `question`: a query and a window of time, as the page asks;
-//! - `rows`: rows, newest first, page by page or slice by slice;
+//! - `rows`: rows, newest first, page by page or slice by slice, and `beginnings`, JSON that was cut for a list;
 //! - `counts`: the histogram and the facets, slice by slice, and `tally`, what was counted before;
 //! - `live`: new rows: one look at D1 for all tabs;
 //! - `waterfall`: a trace on one time axis;
@@ -22,6 +22,7 @@
 mod app;
 mod archived;
 mod assets;
+mod beginnings;
 mod command;
 mod counts;
 mod desk;

@@ -1,11 +1,13 @@
 //! Rows, newest first: a page at a time where an index leads to them, else slice by slice of time, each sent on as it
-//! comes. Where SQL lets more rows through than are meant, the query is tried on each. What a list shows of a row is cut: the whole of it is asked for when somebody opens it.
+//! comes. Where SQL lets more rows through than are meant, the query is tried on each. What a list shows of a row is cut:
+//! the whole of it is asked for when somebody opens it.
 
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::beginnings;
 use super::desk::{Desk, Rank};
 use super::question::Question;
 use crate::record::{COLUMNS, Row, read_rows};
@@ -106,6 +108,21 @@ fn shortened(statement: Statement) -> Statement {
         ),
         params: statement.params,
     }
+}
+
+/// The place of `context_json` in [`COLUMNS`].
+const CONTEXT_CELL: usize = 6;
+
+/// Reads rows of a [`shortened`] statement.
+fn read_shortened(mut rows: Vec<Vec<Value>>) -> Result<Vec<Row>, Error> {
+    for cells in &mut rows {
+        if let Some(Value::String(json)) = cells.get_mut(CONTEXT_CELL)
+            && json.len() >= LIST_CHARS
+        {
+            *json = beginnings::complete(json);
+        }
+    }
+    read_rows(rows)
 }
 
 /// A search for rows that is under way.
@@ -217,7 +234,8 @@ impl Search {
                 database.query(&statement).await
             })
             .await;
-        let page = answer.and_then(read_rows).map(|mut rows| {
+        let read = if is_exact { read_shortened } else { read_rows };
+        let page = answer.and_then(read).map(|mut rows| {
             let is_full = rows.len() >= wanted;
             if let Some(last) = rows.last() {
                 self.before = Some(last.position());

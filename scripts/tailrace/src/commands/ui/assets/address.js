@@ -51,12 +51,27 @@ export function link(change) {
   return text ? `/?${text}` : "/";
 }
 
+/** The search of the logs that was seen last: the address of a trace has none. */
+let lastLogs = read().view === "logs" ? location.pathname + location.search : "/";
+
+/** The address of the logs as they were left. */
+export function logsLink() {
+  return lastLogs;
+}
+
+/** Goes to an address of this page. @param {string} target */
+export function goTo(target) {
+  if (target !== location.pathname + location.search) history.pushState(null, "", target);
+  tell();
+}
+
 /** Goes to a state; `replace` leaves no step for Back. @param {Partial<Address>} change @param {boolean} [replace] */
 export function go(change, replace = false) {
   const target = link(change);
-  if (replace) history.replaceState(null, "", target);
-  else if (target !== location.pathname + location.search) history.pushState(null, "", target);
-  tell();
+  if (replace) {
+    history.replaceState(null, "", target);
+    tell();
+  } else goTo(target);
 }
 
 /** @param {() => void} listener */
@@ -65,6 +80,7 @@ export function watch(listener) {
 }
 
 function tell() {
+  if (read().view === "logs") lastLogs = location.pathname + location.search;
   for (const listener of listeners) listener();
 }
 

@@ -52,6 +52,26 @@ export async function getJson(path, params = {}, signal) {
 }
 
 /**
+ * Asks for one value whose numbers stay as they were written: a double does not hold every id.
+ * @param {string} path @param {Params} params @returns {Promise<any>}
+ */
+export async function getExactJson(path, params) {
+  const { rawJSON } = /** @type {any} */ (JSON);
+  const keep = (/** @type {string} */ _, /** @type {unknown} */ value, /** @type {any} */ context) =>
+    typeof value === "number" && rawJSON && context && context.source !== String(value)
+      ? rawJSON(context.source)
+      : value;
+  const text = await (await ask(path, params)).text();
+  return JSON.parse(text, /** @type {any} */ (keep));
+}
+
+/** Returns a number as it was written, where it was kept so. @param {unknown} value */
+export function numberText(value) {
+  const { isRawJSON } = /** @type {any} */ (JSON);
+  return isRawJSON?.(value) ? String(/** @type {any} */ (value).rawJSON) : null;
+}
+
+/**
  * Asks for values that come line by line.
  * @param {string} path @param {Params} params @param {AbortSignal} signal @returns {AsyncGenerator<any>}
  */

@@ -1,5 +1,6 @@
 // The context of a record as a tree. Each value can be included or excluded.
 
+import { numberText } from "./api.js";
 import { el } from "./dom.js";
 import { oneLine, visible } from "./text.js";
 
@@ -27,18 +28,23 @@ export function tree(context, choose) {
 
 /** @param {unknown} value @param {string} path @param {number} depth @param {Choose} choose @returns {Node[]} */
 function nodes(value, path, depth, choose) {
-  if (value === null || typeof value !== "object") return [leaf("", value, path, choose)];
-  const entries = Object.entries(value);
+  if (isLeaf(value)) return [leaf("", value, path, choose)];
+  const entries = Object.entries(/** @type {object} */ (value));
   const shown = entries.slice(0, MOST_MEMBERS).map(([name, inner]) => {
     const inside = path ? `${path}.${name}` : name;
     const named = Array.isArray(value) || !isNamed(inside) ? "" : inside;
-    if (inner === null || typeof inner !== "object") return leaf(name, inner, named, choose);
+    if (isLeaf(inner)) return leaf(name, inner, named, choose);
     if (depth >= MOST_DEPTH) return leaf(name, JSON.stringify(inner), "", choose);
     return branch(name, inner, inside, depth + 1, choose);
   });
   if (entries.length > MOST_MEMBERS)
     shown.push(el("div", { class: "node name" }, `and ${entries.length - MOST_MEMBERS} more`));
   return shown;
+}
+
+/** @param {unknown} value */
+function isLeaf(value) {
+  return value === null || typeof value !== "object" || numberText(value) !== null;
 }
 
 /** Returns whether a query can name a member. @param {string} path */
@@ -64,11 +70,12 @@ function branch(name, value, path, depth, choose) {
 
 /** @param {string} name @param {unknown} value @param {string} path @param {Choose} choose */
 function leaf(name, value, path, choose) {
-  const text = String(value);
+  const number = numberText(value);
+  const text = number ?? String(value);
   const shown =
     visible(text.slice(0, MOST_CHARS)) +
     (text.length > MOST_CHARS ? ` … and ${text.length - MOST_CHARS} characters more` : "");
-  const kind = typeof value === "string" ? "string" : typeof value === "number" ? "number" : "literal";
+  const kind = typeof value === "string" ? "string" : typeof value === "number" || number ? "number" : "literal";
   return el(
     "div",
     { class: "node leaf" },

@@ -51,7 +51,7 @@ export class CopyMenu {
       command === null
         ? el("div", { class: "note" }, "This search holds a control character, so it is not offered as a command.")
         : this.item("As a tailrace command", () => copy(command, "Command")),
-      this.item("Rows as JSON lines", () =>
+      this.item("Rows as JSON lines, as far as they are shown", () =>
         copy(
           this.rows()
             .map((row) => JSON.stringify(row))

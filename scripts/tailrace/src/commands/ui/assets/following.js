@@ -9,6 +9,9 @@ import { Live } from "./live.js";
 /** Rows that a page keeps: older ones are asked for again. */
 export const MOST_ROWS = 100_000;
 
+/** Rows that are remembered: what a look finds again is no older. */
+const MOST_KNOWN = 50_000;
+
 /** Histogram and facets are counted again this often while rows arrive. */
 const COUNT_AGAIN_MS = 15_000;
 
@@ -73,9 +76,14 @@ export class Following {
     if (this.waiting.length) this.flush();
   }
 
-  /** Remembers what the list has. @param {Item[]} rows */
+  /** Remembers what the list has, as far as it may come again. @param {Item[]} rows */
   remember(rows) {
     for (const row of rows) this.known.add(row.id);
+    // The first of a set are those that were added first.
+    for (const id of this.known) {
+      if (this.known.size <= MOST_KNOWN) break;
+      this.known.delete(id);
+    }
   }
 
   /** Rows that arrived, the oldest first. @param {Item[]} rows */
@@ -88,6 +96,8 @@ export class Following {
     if (!fresh.length) return;
     this.remember(fresh);
     this.waiting = fresh.concat(this.waiting);
+    // A list holds no more of them.
+    this.waiting.length = Math.min(this.waiting.length, MOST_ROWS);
     if (this.list.isAtTop() && !this.isPaused) this.flush();
     else this.results.showWaiting(this.waiting.length);
   }

@@ -46,12 +46,15 @@ addEventListener("keydown", (event) => {
   }
   const found = keys.find((key) => key.key === event.key && (!isTyping || key.typing));
   if (!found) return;
-  // A button takes Enter and space itself.
-  if (
-    target instanceof HTMLButtonElement &&
-    (event.key === "Enter" || (event.key === " " && !target.classList.contains("row")))
-  )
-    return;
+  if (takesItself(target, event.key)) return;
   event.preventDefault();
   found.run(event);
 });
+
+/** Returns whether what has the focus does something of its own at a key. @param {EventTarget | null} target @param {string} key */
+function takesItself(target, key) {
+  if (!(target instanceof Element)) return false;
+  if (key === "Enter") return target.matches("button, a, summary");
+  // On a row, space pauses: Enter opens it.
+  return key === " " && target.matches("button:not(.row), summary");
+}

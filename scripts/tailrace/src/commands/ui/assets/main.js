@@ -1,6 +1,6 @@
 // The frame of the page: views, themes, zones. Each view draws what the address says.
 
-import { go, link, read, watch } from "./address.js";
+import { go, link, logsLink, read, watch } from "./address.js";
 import { getJson } from "./api.js";
 import { byId, el, fill } from "./dom.js";
 import { setKeys, showKeys } from "./keys.js";
@@ -36,7 +36,8 @@ function show() {
         el(
           "a",
           {
-            href: link({ view: own, id: "" }),
+            // Logs are as they were left; a window of Workers goes along.
+            href: own === "logs" && name !== "workers" ? logsLink() : link({ view: own, id: "" }),
             "aria-current": own === name && "page",
           },
           title,

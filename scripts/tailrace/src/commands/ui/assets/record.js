@@ -1,7 +1,7 @@
 // One record: its row in the list, and the whole of it when it is opened.
 
 import { link } from "./address.js";
-import { getJson, url } from "./api.js";
+import { getExactJson, numberText, url } from "./api.js";
 import { signs, tree } from "./context.js";
 import { copy, el, failure, fill } from "./dom.js";
 import { clock, moment, oneLine, visible } from "./text.js";
@@ -51,12 +51,12 @@ export function drawDetail(item, choose) {
 /** @param {Item} item @param {Choose} choose @param {HTMLElement} element */
 async function load(item, choose, element) {
   try {
-    const record = await getJson("/api/record", {
+    const record = await getExactJson("/api/record", {
       timestamp: item.timestamp,
       id: item.id,
     });
     const context = record.context;
-    const isObject = context !== null && typeof context === "object";
+    const isObject = context !== null && typeof context === "object" && numberText(context) === null;
     const stacks = isObject ? stacksOf(context) : [];
     fill(
       element,
@@ -78,7 +78,7 @@ async function load(item, choose, element) {
             field("level", record.log_level, "level", choose),
             field("request_id", record.request_id, "request_id", choose),
             field("correlation_id", record.correlation_id, "correlation_id", choose),
-            record.execution_time_ms !== null && field("cpu", `${record.execution_time_ms} ms`, "", choose),
+            record.execution_time_ms !== null && field("cpu", `${numberText(record.execution_time_ms) ?? record.execution_time_ms} ms`, "", choose),
           ),
         ),
         el("div", {}, el("h3", {}, "Context"), tree(isObject ? withoutStacks(context) : { text: context }, choose)),

@@ -1,6 +1,6 @@
 // A trace: what one request caused across Workers, on one time axis.
 
-import { go, link, read } from "./address.js";
+import { go, goTo, link, logsLink, read } from "./address.js";
 import { getJson, wasAborted } from "./api.js";
 import { copy, el, failure, fill, say, state } from "./dom.js";
 import { count, duration, moment, oneLine } from "./text.js";
@@ -258,7 +258,7 @@ export class Trace {
         shown: "Esc",
         what: "back to the logs",
         typing: true,
-        run: () => go({ view: "logs" }),
+        run: () => goTo(logsLink()),
       },
     ];
   }
