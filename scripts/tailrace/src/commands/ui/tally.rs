@@ -1,7 +1,8 @@
 //! Counts of records: by bucket of time and by what the records have in common. A tally knows which times it has counted,
 //! so that none is counted twice; what ended long ago is remembered from question to question.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -53,13 +54,13 @@ impl Width {
     }
 }
 
-/// The values that records share.
+/// The values that records share. Each text is held once: the buckets of a week have tens of thousands of groups.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Group {
-    worker: String,
-    level: String,
-    kind: String,
-    status: String,
+    worker: Arc<str>,
+    level: Arc<str>,
+    kind: Arc<str>,
+    status: Arc<str>,
 }
 
 /// Counts, and the times that they are of.
@@ -69,6 +70,7 @@ pub(super) struct Tally {
     /// `[from, to)` of what was counted; in order, and none overlaps another.
     covered: Vec<(i64, i64)>,
     buckets: BTreeMap<i64, BTreeMap<Group, u64>>,
+    texts: BTreeSet<Arc<str>>,
 }
 
 impl Tally {
@@ -77,6 +79,7 @@ impl Tally {
             width,
             covered: Vec::new(),
             buckets: BTreeMap::new(),
+            texts: BTreeSet::new(),
         }
     }
 
@@ -97,11 +100,12 @@ impl Tally {
             let Some(start) = self.width.start_ms(&text(0)) else {
                 continue;
             };
+            let [worker, level, kind, status] = [1, 2, 3, 4].map(|index| self.hold(text(index)));
             let group = Group {
-                worker: text(1),
-                level: text(2),
-                kind: text(3),
-                status: text(4),
+                worker,
+                level,
+                kind,
+                status,
             };
             let count = cells.get(5).and_then(Value::as_u64).unwrap_or(0);
             *self
@@ -111,6 +115,16 @@ impl Tally {
                 .entry(group)
                 .or_default() += count;
         }
+    }
+
+    /// Returns the one copy of a text.
+    fn hold(&mut self, text: String) -> Arc<str> {
+        if let Some(held) = self.texts.get(text.as_str()) {
+            return Arc::clone(held);
+        }
+        let held: Arc<str> = text.into();
+        self.texts.insert(Arc::clone(&held));
+        held
     }
 
     fn overlaps(&self, from_ms: i64, to_ms: i64) -> bool {
@@ -147,6 +161,7 @@ impl Tally {
             width: self.width,
             covered,
             buckets,
+            texts: self.texts.clone(),
         }
     }
 
@@ -179,11 +194,11 @@ impl Tally {
         let mut series: BTreeMap<&str, Vec<[i64; 3]>> = BTreeMap::new();
         for (start, groups) in &self.buckets {
             for (group, count) in groups {
-                if group.kind != "invocation" {
+                if &*group.kind != "invocation" {
                     continue;
                 }
                 let count = i64::try_from(*count).unwrap_or(i64::MAX);
-                let failed = if group.level == "error" { count } else { 0 };
+                let failed = if &*group.level == "error" { count } else { 0 };
                 let bars = series.entry(&group.worker).or_default();
                 match bars.last_mut() {
                     Some([at, all, bad]) if at == start => {
@@ -206,7 +221,7 @@ impl Tally {
             let mut levels = [0_u64; 4];
             for (group, count) in groups {
                 total += count;
-                let level = match group.level.as_str() {
+                let level = match &*group.level {
                     "debug" => 0,
                     "info" => 1,
                     "warn" => 2,
@@ -216,7 +231,7 @@ impl Tally {
                     *level += count;
                 }
                 let values = [&group.worker, &group.level, &group.status, &group.kind];
-                for (facet, value) in facets.iter_mut().zip(values) {
+                for (facet, value) in facets.iter_mut().zip(values.map(|value| &**value)) {
                     if !value.is_empty() {
                         *facet.entry(value).or_default() += count;
                     }

@@ -78,7 +78,8 @@ async function load(item, choose, element) {
             field("level", record.log_level, "level", choose),
             field("request_id", record.request_id, "request_id", choose),
             field("correlation_id", record.correlation_id, "correlation_id", choose),
-            record.execution_time_ms !== null && field("cpu", `${numberText(record.execution_time_ms) ?? record.execution_time_ms} ms`, "", choose),
+            record.execution_time_ms !== null &&
+              field("cpu", `${numberText(record.execution_time_ms) ?? record.execution_time_ms} ms`, "", choose),
           ),
         ),
         el("div", {}, el("h3", {}, "Context"), tree(isObject ? withoutStacks(context) : { text: context }, choose)),
