@@ -184,7 +184,7 @@ test("the keys move, open, leave and are listed", async () => {
 test("links and trees take Enter themselves, and the logs stay as they were left", async () => {
   const q = `correlation_id:${given("PASSING")}`;
   const page = await open(started.browser, `/?q=${q}&since=1h`);
-  await click(page, ".row.of-invocation");
+  await click(page, ".row.of-log");
   await page.waitForSelector(".detail summary");
   await page.focus(".detail summary");
   const isOpen = () => page.$eval(".detail details", (details) => details.open);

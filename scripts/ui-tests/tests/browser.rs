@@ -112,7 +112,10 @@ fn store_large(system: &System) {
         (
             "large-data",
             "a large line",
-            json!({"kind": "log", "seq": 2, "data": {"order": 77, "text": "y".repeat(5_000)}}).to_string(),
+            format!(
+                r#"{{"kind":"log","seq":2,"data":{{"order":77,"text":"{}"}}}}"#,
+                "y".repeat(5_000)
+            ),
         ),
         (
             "large-numbers",
