@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use checkout::Workspace;
