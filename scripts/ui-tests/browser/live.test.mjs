@@ -23,11 +23,11 @@ function arrives(page, text) {
   );
 }
 
-/** The row that is in the middle of the list, once it is drawn. @param {import("puppeteer-core").Page} page */
+/** The row a little below the top of the list, once it is drawn. @param {import("puppeteer-core").Page} page */
 async function inPlace(page) {
   const handle = await page.waitForFunction(() => {
     const box = document.querySelector(".list")?.getBoundingClientRect();
-    const row = box && document.elementFromPoint(box.left + 200, box.top + box.height / 2)?.closest(".row");
+    const row = box && document.elementFromPoint(box.left + 200, box.top + 200)?.closest(".row");
     return row?.textContent;
   });
   return handle.jsonValue();

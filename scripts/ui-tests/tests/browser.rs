@@ -20,6 +20,9 @@ const FAILING: &str = "browser-test-failing";
 /// The correlation id of a request that goes across the queue.
 const PASSING: &str = "browser-test-passing";
 
+/// The correlation id of a request whose lines are in the archive alone.
+const ARCHIVED: &str = "archived-browser-test";
+
 fn request(system: &System, method: &str, path: &str, id: &str) -> u16 {
     let bearer = format!("Bearer {API_TOKEN}");
     let headers = [
@@ -32,6 +35,37 @@ fn request(system: &System, method: &str, path: &str, id: &str) -> u16 {
         _ => "",
     };
     system.request(method, path, &headers, body).unwrap().0
+}
+
+/// Makes a request, and leaves of its plain lines what `ROWS=index` would: objects that log-writer has put.
+fn archive_lines(system: &System) {
+    assert_eq!(request(system, "POST", "/events", ARCHIVED), 202);
+    let database = system.database().unwrap();
+    wait_for("objects of the request", Duration::from_secs(60), || {
+        let crossed = database.correlated(ARCHIVED)?;
+        let last = crossed.iter().map(|row| row.timestamp.as_str()).max();
+        let has_consumed = crossed
+            .iter()
+            .any(|row| row.worker_name == "queue-consumer");
+        let catalog = database.catalog()?;
+        let is_archived = catalog
+            .iter()
+            .any(|row| Some(row.last_timestamp.as_str()) >= last);
+        Ok((has_consumed && is_archived).then_some(()))
+    })
+    .unwrap();
+    let connection = database.another_connection().unwrap();
+    let gone = connection
+        .execute(
+            "DELETE FROM tail_logs WHERE correlation_id = ?1 AND log_level = 'info' AND context_json LIKE '{\"kind\":\"log\"%' \
+             AND worker_name = 'triggers-api'",
+            [ARCHIVED],
+        )
+        .unwrap();
+    assert!(gone > 0);
+    connection
+        .execute("UPDATE archive_objects SET rows = 'index'", [])
+        .unwrap();
 }
 
 /// Texts that a page must never take for markup, code or an order to the reader's eyes.
@@ -202,6 +236,7 @@ fn the_page_in_a_browser() {
         Ok((threw && crossed).then_some(()))
     })
     .unwrap();
+    archive_lines(&system);
     store_hostile(&system);
     store_large(&system);
     store_many(&system);
@@ -220,6 +255,7 @@ fn the_page_in_a_browser() {
         .env("OTHER_URL", other.url())
         .env("FAILING", FAILING)
         .env("PASSING", PASSING)
+        .env("ARCHIVED", ARCHIVED)
         .env("MANY", MANY.to_string())
         .status()
         .unwrap();
