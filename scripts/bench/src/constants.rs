@@ -41,7 +41,7 @@ impl Constants {
     /// Reads the committed ones.
     ///
     /// # Errors
-    /// When the file has others than are known.
+    /// Fails if the file has others than are known.
     pub fn read() -> Result<Self> {
         serde_json::from_str(include_str!("../constants.json")).context("constants.json")
     }
@@ -49,7 +49,7 @@ impl Constants {
     /// Takes from `report` what it has measured.
     ///
     /// # Errors
-    /// When the report's table has a constant missing.
+    /// Fails if the report's table has a constant missing.
     pub fn update(&mut self, report: &Report) -> Result<()> {
         if let Some(table) = report.table(TABLE) {
             let values = table.lines.iter().map(|line| {
@@ -85,7 +85,7 @@ impl Constants {
     /// Writes them to their file in the checkout.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Fails if it cannot be written.
     pub fn write(&self, workspace: &Workspace) -> Result<PathBuf> {
         let path = workspace.root().join("scripts/bench/constants.json");
         let text = serde_json::to_string_pretty(self)? + "\n";

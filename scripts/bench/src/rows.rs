@@ -188,7 +188,7 @@ impl Row {
     /// Inserts the row with `insert`, which is [`INSERT_ONE`].
     ///
     /// # Errors
-    /// When the database refuses.
+    /// Fails if the database refuses.
     pub fn insert(&self, insert: &mut Statement<'_>) -> rusqlite::Result<usize> {
         insert.execute(params![
             self.log_id,

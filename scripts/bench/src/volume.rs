@@ -40,7 +40,7 @@ const GZIP_LEVEL: u32 = 6;
 /// Counts, and adds a table of what was counted.
 ///
 /// # Errors
-/// When the Workers' code refuses what it is given.
+/// Fails if the Workers' code refuses what it is given.
 pub fn measure(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let counted = count(workspace)?;
     let mut table = Table::new(
@@ -63,7 +63,7 @@ pub fn measure(workspace: &Workspace, report: &mut Report) -> Result<()> {
 /// Counts.
 ///
 /// # Errors
-/// When the Workers' code refuses what it is given.
+/// Fails if the Workers' code refuses what it is given.
 pub fn count(workspace: &Workspace) -> Result<Counted> {
     let requests: Vec<_> = Requests::new(LINES, ONE_IN).take(REQUESTS).collect();
     let text_bytes: usize = requests.iter().map(|request| request.text_bytes).sum();

@@ -71,7 +71,7 @@ impl Week {
 /// Measures the tool.
 ///
 /// # Errors
-/// When the database cannot be made, or a command fails.
+/// Fails if the database cannot be made, or a command fails.
 pub fn measure_tool(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let tool = build_tool(workspace)?;
     let week = Week::open(workspace, plan.week_rows)?;
@@ -81,7 +81,7 @@ pub fn measure_tool(workspace: &Workspace, plan: &Plan, report: &mut Report) -> 
 /// Measures its page.
 ///
 /// # Errors
-/// When the database cannot be made, the page fails, or there is no browser.
+/// Fails if the database cannot be made, the page fails, or there is no browser.
 pub fn measure_page(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let tool = build_tool(workspace)?;
     let week = Week::open(workspace, plan.week_rows)?;

@@ -42,7 +42,7 @@ impl Lock {
     /// Takes the lock at `path` as [`Lock::claim`] does, once nobody else holds it any more; `tell` is told who does.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// Fails if the file cannot be written.
     pub fn wait(path: &Path, owner: &str, tell: impl FnOnce(&str)) -> Result<Self> {
         let problem = || format!("{} cannot be locked", path.display());
         match Self::claim(path, owner)? {

@@ -11,7 +11,7 @@ use serde_json::Value;
 /// Builds `tailrace`, unoptimised as `cargo tailrace` does; returns where it is.
 ///
 /// # Errors
-/// When it does not compile, with what cargo says.
+/// Fails if it does not compile, with what cargo says.
 pub fn build_tool(workspace: &Workspace) -> Result<PathBuf> {
     let mut cargo = process::cargo();
     // For the whole workspace, cargo takes nearly all packages as the tests have them; for one it compiles them again.
@@ -44,7 +44,7 @@ impl Page {
     /// Starts the server for the system on `port`; returns once it has said where it is.
     ///
     /// # Errors
-    /// When it does not start.
+    /// Fails if it does not start.
     pub fn start(tool: &Path, port: u16) -> Result<Self> {
         let server = Command::new(tool)
             .args(["ui", "--no-browser", "--listen", "127.0.0.1:0", "--local"])

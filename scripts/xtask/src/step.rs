@@ -43,7 +43,7 @@ pub(crate) fn failed(error: &anyhow::Error) {
 /// Waits until no other command of this checkout installs or compiles what this one is about to.
 ///
 /// # Errors
-/// When the checkout cannot be written.
+/// Fails if the checkout cannot be written.
 pub(crate) fn take_turn(workspace: &Workspace) -> Result<Lock> {
     let path = workspace.state_dir().join("build.lock");
     let owner = format!("process {}", std::process::id());
