@@ -8,12 +8,17 @@
 )]
 
 use std::collections::BTreeSet;
+use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Parser as _;
 use harness::archive::{is_always_a_row, reconcile};
 use harness::{System, SystemBuilder, wait_for};
 use log_record::{Level, LogRecord};
 use serde_json::{Value, json};
+use tailrace::cli::{Cli, Command};
+use tailrace::commands::{logs, trace};
+use tailrace::place::Place;
 
 /// Batches wait five seconds and redeliveries one; the rest is for a busy machine.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -138,6 +143,88 @@ fn what_is_sent_is_in_the_objects_and_in_every_row() {
 #[test]
 fn an_index_keeps_few_rows_and_every_line() {
     check("index");
+}
+
+/// Runs `tailrace ARGUMENTS… --local`; returns standard output as JSON lines.
+async fn ask(system: &System, arguments: &[&str]) -> Vec<Value> {
+    let local = format!("--local={}", system.server.port());
+    let line = [&["tailrace"], arguments, &[local.as_str()]].concat();
+    let cli = Cli::try_parse_from(line).unwrap();
+    let place = Place::find(&cli.global, None, |_| None).unwrap();
+    let mut out = Vec::new();
+    let code = match &cli.command {
+        Command::Trace(args) => trace::run(args, &place, &mut out).await,
+        Command::Logs(args) => logs::run(args, &place, &mut out).await,
+        Command::Archive(args) => tailrace::commands::archive::run(args, &place, &mut out).await,
+        _ => panic!("{arguments:?}"),
+    };
+    assert_eq!(code.unwrap(), ExitCode::SUCCESS, "{arguments:?}");
+    let lines = str::from_utf8(&out).unwrap().lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tool_reads_rows_and_archive_as_one() {
+    let mut builder = SystemBuilder::probed().unwrap();
+    builder.archive("index");
+    let system = builder.start().unwrap();
+    send_all(&system);
+    wait_until_archived(&system);
+    assert_eq!(stored(&system).len() as u64, REQUESTS * 2);
+
+    let messages = |found: &[Value]| -> Vec<String> {
+        let messages = found.iter().map(|record| record["message"].as_str());
+        messages.map(|it| it.unwrap().to_owned()).collect()
+    };
+    let lines = |request: u64| -> Vec<String> {
+        (0..11).map(|n| format!("line {n}: № {request}")).collect()
+    };
+    for (id, request) in [("order-7", 7), ("ray-120", 120)] {
+        let found = ask(&system, &["trace", id, "--json"]).await;
+        assert_eq!(messages(&found), lines(request));
+    }
+    // 7 and 70 to 79, by time.
+    let found = ask(&system, &["logs", "--grep", "line 3: № 7", "--json"]).await;
+    let mut found = messages(&found);
+    found.sort();
+    let mut expected = vec!["line 3: № 7".to_owned()];
+    expected.extend((70..80).map(|request| format!("line 3: № {request}")));
+    assert_eq!(found, expected);
+    let found = ask(&system, &["logs", "-c", "order-8", "-n", "all", "--json"]).await;
+    assert_eq!(messages(&found), lines(8));
+    let neighbours = [
+        "logs",
+        "-q",
+        "level:warn request_id:ray-9",
+        "-C",
+        "2",
+        "--json",
+    ];
+    assert_eq!(messages(&ask(&system, &neighbours).await), lines(9)[8..]);
+
+    // Keys have slashes, which the local runtime takes as one segment.
+    let window = [
+        "--since",
+        "2026-11-23T17:00Z",
+        "--until",
+        "2026-11-23T19:00Z",
+    ];
+    let objects = ask(
+        &system,
+        &[&["archive", "ls", "--json"], &window[..]].concat(),
+    )
+    .await;
+    let keys: Vec<_> = objects
+        .iter()
+        .map(|it| it["key"].as_str().unwrap())
+        .collect();
+    let named = ask(&system, &[&["archive", "get"], &keys[..]].concat()).await;
+    assert!(named.len() as u64 >= REQUESTS * 11);
+    let found = ask(&system, &[&["archive", "get"], &window[..]].concat()).await;
+    let ids: BTreeSet<_> = found.iter().map(|it| it["log_id"].as_str()).collect();
+    assert_eq!((found.len(), ids.len() as u64), (ids.len(), REQUESTS * 11));
 }
 
 #[test]
