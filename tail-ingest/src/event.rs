@@ -1,4 +1,4 @@
-//! What happened: one function for each shape that a trace event's `event` can have. `EventInfo` carries no
+//! The event that ran a Worker: one function for each shape that a trace event's `event` can have. `EventInfo` carries no
 //! discriminator, so a shape is told by the member that only it has.
 
 use std::borrow::Cow;

@@ -56,7 +56,7 @@ pub struct Capacity {
     pub limits: Vec<(&'static str, f64)>,
     /// Result of the simulation.
     pub outage: Outage,
-    /// What costs money.
+    /// The parts that cost money.
     pub bill: Vec<Item>,
     /// The same for what Cloudflare sells.
     pub elsewhere: [Elsewhere; 2],

@@ -16,9 +16,9 @@ use crate::{d1, end_to_end, maintenance, plan};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Constants {
-    /// What is counted, and the same on every machine.
+    /// Figures that are counted, and the same on every machine.
     pub counted: Counted,
-    /// What a run in the local runtime measured.
+    /// Figures that a run in the local runtime measured.
     pub measured: Measured,
 }
 

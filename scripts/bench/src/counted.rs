@@ -1,4 +1,4 @@
-//! What a log takes, as `volume` counts it.
+//! The volume of a log, as `volume` counts it.
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};

@@ -9,7 +9,7 @@ use crate::verdict::Verdict;
 /// One run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
-    /// When, on what, with what: name and value.
+    /// Facts of the run, by name: its time, machine and versions.
     pub facts: Vec<(String, String)>,
     /// The tables, in order.
     pub tables: Vec<Table>,

@@ -21,10 +21,10 @@ const USER: &str = "tailrace/config.toml";
 /// The deployment, as far as this tool asks.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 pub struct Deployed {
-    /// Whether there is such a file.
+    /// True if there is such a file.
     #[serde(skip)]
     is_there: bool,
-    /// What holds for every environment that says nothing else.
+    /// The values for every environment that has none of its own.
     #[serde(flatten)]
     all: Chosen,
     #[serde(default)]

@@ -28,7 +28,7 @@ pub enum Error {
     Contradiction {
         /// The context.
         context: String,
-        /// What differs: `account` or `environment`.
+        /// The name of what differs: `account` or `environment`.
         kind: &'static str,
         /// That of the context.
         meant: String,
@@ -52,7 +52,7 @@ pub enum Error {
     Scan {
         /// The steps of the plan that do.
         steps: String,
-        /// How to say yes.
+        /// The way to say yes.
         consent: &'static str,
     },
     /// Much of the archive would be read, and nobody can be asked.

@@ -19,7 +19,7 @@ impl Interrupts {
     /// Listens from now on: Ctrl-C no longer ends the process.
     ///
     /// # Errors
-    /// Where the system does not let it.
+    /// Fails if the system does not let it.
     pub fn listen() -> io::Result<Self> {
         #[cfg(unix)]
         let received = signal(SignalKind::interrupt())?;

@@ -43,7 +43,7 @@ pub struct Query {
     terms: Vec<Term>,
 }
 
-/// Why a text is not a query.
+/// The reason why a text is not a query.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 #[error("{message}, at character {position} of the query")]
 pub struct QueryError {

@@ -1,4 +1,4 @@
-//! When a call is made again. The one user of `backoff`, which is unmaintained (RUSTSEC-2025-0012): to move to another
+//! Retries of calls. The one user of `backoff`, which is unmaintained (RUSTSEC-2025-0012): to move to another
 //! crate is to rewrite `Policy::delays`.
 //!
 //! Every call this tool makes may be made twice: reads change nothing, acks and deletes are idempotent, and what is

@@ -186,7 +186,7 @@ fn store_many(system: &System) {
         .unwrap();
 }
 
-/// What the browser's scripts are told of the system and of the page.
+/// Returns a script for the browser, with the system and the page in its environment.
 fn script(workspace: &Workspace, chrome: &Path, system: &System, page: &Page) -> Command {
     let shots = workspace.root().join("target/ui-tests");
     std::fs::create_dir_all(&shots).unwrap();

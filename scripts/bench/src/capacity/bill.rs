@@ -1,4 +1,4 @@
-//! What a load costs, and what Cloudflare's own would.
+//! The price of a load, beside that of Cloudflare's own products.
 
 use super::load::Flow;
 use super::platform::{Price, limits, prices};
@@ -82,7 +82,7 @@ pub(super) fn items(flow: Flow<'_>) -> Vec<Item> {
     items
 }
 
-/// What Cloudflare sells for the same, at the lowest and at the highest price.
+/// Cloudflare's own products for the same, at the lowest and at the highest price.
 #[derive(Clone, Debug)]
 pub struct Elsewhere {
     /// The product.

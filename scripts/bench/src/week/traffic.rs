@@ -25,7 +25,7 @@ const HOPS: u64 = 3;
 
 const PATHS: [&str; 5] = ["/orders", "/products", "/cart", "/account", "/search"];
 
-/// What lines say, before their number.
+/// Texts of lines, before their number.
 const LINES: [&str; 8] = [
     "the cart was read for customer",
     "priced the order of customer",

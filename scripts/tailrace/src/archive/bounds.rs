@@ -1,4 +1,4 @@
-//! How much is read of the archive before somebody is asked, and what was left out.
+//! The amount that is read of the archive before somebody is asked, and a note of the rest.
 
 use log_record::archive::CatalogRow;
 

@@ -36,7 +36,7 @@ struct Listed {
     name: String,
 }
 
-/// What a statement answers.
+/// The answer to a statement.
 #[derive(Debug, Default)]
 pub struct Table {
     /// The names of the columns.

@@ -11,15 +11,15 @@ use crate::Error;
 pub struct QueueState {
     /// The id that addresses of the API name it by.
     pub id: String,
-    /// Whether somebody paused its deliveries.
+    /// True if somebody paused its deliveries.
     pub delivery_paused: bool,
     /// Seconds that a message is kept, where the platform says so.
     pub retention_seconds: Option<u64>,
-    /// What consumes it.
+    /// Its consumers.
     pub consumers: Vec<Consumer>,
 }
 
-/// What takes messages from a queue. What the platform does not say is `None`.
+/// A consumer of a queue. A member that the platform does not tell is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Consumer {
     /// `worker` or `http_pull`.
@@ -39,7 +39,7 @@ pub struct Consumer {
     pub dead_letter_queue: Option<String>,
 }
 
-/// What waits in a queue. The platform calls its figures approximate.
+/// The backlog of a queue. The platform calls its figures approximate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Backlog {
     /// Messages that are not acknowledged.
@@ -48,7 +48,7 @@ pub struct Backlog {
     /// Their bytes.
     #[serde(default, rename = "backlog_bytes", deserialize_with = "whole")]
     pub bytes: Option<u64>,
-    /// When the oldest of them was sent, in milliseconds since 1970.
+    /// The time at which the oldest of them was sent, in milliseconds since 1970.
     #[serde(
         default,
         rename = "oldest_message_timestamp_ms",

@@ -7,14 +7,14 @@ use serde::Deserialize;
 use super::{Call, Client, encode, null_is_default};
 use crate::Error;
 
-/// What serves a Worker's requests now.
+/// The deployment that serves a Worker's requests now.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Deployment {
     /// The versions, each with its share of the requests in percent; one, unless a deployment is gradual.
     pub versions: Vec<Version>,
-    /// When it was deployed.
+    /// The time of the deployment.
     pub created_on: Option<String>,
-    /// What whoever deployed it wrote.
+    /// The message of whoever deployed it.
     pub message: Option<String>,
 }
 

@@ -22,7 +22,7 @@ use crate::place::Place;
 
 use input::{LogsInput, SqlInput, StatsInput, StatusInput, TraceInput};
 
-/// What the assistant is told about the tools.
+/// Instructions about the tools, for the assistant.
 const INSTRUCTIONS: &str = "\
 Tailrace records every run of every Cloudflare Worker of an account: requests, log lines, exceptions. To find out what \
 happened to a request, call `trace` with any id of it (a correlation id, a request id or Ray ID, or its beginning). `logs` \

@@ -61,12 +61,12 @@ pub async fn run(args: &Sql, place: &Place, out: &mut dyn Write) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// What D1 answered.
+/// D1's answer.
 #[derive(Debug)]
 pub struct Answer {
     /// At most as many rows as asked for.
     pub table: Table,
-    /// Whether there are more.
+    /// True if there are more.
     pub is_cut: bool,
 }
 

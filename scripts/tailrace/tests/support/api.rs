@@ -13,7 +13,7 @@ use super::queues::Queue;
 use super::rows::migrate;
 use super::{ACCOUNT, EXPLORER, TOKEN};
 
-/// When a fault strikes: with nothing done, or with everything done and only the answer lost.
+/// The moment at which a fault strikes: with nothing done, or with everything done and only the answer lost.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum When {
     Before,

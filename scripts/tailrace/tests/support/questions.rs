@@ -17,7 +17,7 @@ pub struct Question {
 }
 
 enum Answer {
-    /// How many records of each correlation id.
+    /// The number of records of each correlation id.
     Counts(&'static [(&'static str, usize)]),
     /// These messages, in any order; `*` stands for any text.
     Messages(&'static [&'static str]),

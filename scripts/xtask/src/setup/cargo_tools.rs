@@ -19,7 +19,7 @@ pub(super) struct Programs {
     packages: [(&'static str, &'static str); 2],
 }
 
-/// What compiles the Workers.
+/// The programs that compile the Workers.
 pub(super) const BUILD_TOOLS: Programs = Programs {
     folder: "scripts/build-tools",
     packages: [
@@ -28,7 +28,7 @@ pub(super) const BUILD_TOOLS: Programs = Programs {
     ],
 };
 
-/// What checks the dependencies.
+/// The programs that check the dependencies.
 pub(super) const CHECK_TOOLS: Programs = Programs {
     folder: "scripts/check-tools",
     packages: [

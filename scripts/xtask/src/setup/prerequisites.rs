@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 
 use crate::step::output;
 
-/// What the Workers are compiled to.
+/// The target that the Workers are compiled to.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 /// The oldest Node that wrangler runs on. On Linux a newer one is among the npm packages.

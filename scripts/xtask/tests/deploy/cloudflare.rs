@@ -40,9 +40,9 @@ pub(crate) struct State {
     pub(crate) keys: usize,
     /// A request that fails, as the beginning of `METHOD path`.
     pub(crate) fail: Option<String>,
-    /// Whether the account has no workers.dev subdomain.
+    /// True if the account has no workers.dev subdomain.
     pub(crate) lacks_subdomain: bool,
-    /// Whether the account has no subscription to R2.
+    /// True if the account has no subscription to R2.
     pub(crate) lacks_r2: bool,
 }
 

@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-/// What `dev` says once everything answers.
+/// The words of `dev` once everything answers.
 pub const READY: &str = "==> ready after";
 
 /// The time that a run may take to come as far as wanted: the first may have to compile.

@@ -36,7 +36,7 @@ struct Run<'r, 'j, 'a> {
     max_retries: u32,
     /// The begin of the run by Cloudflare's clock, which counts in whole seconds here.
     begun_ms: i64,
-    /// Whether messages were only looked at: such are purged, leased ones acknowledged.
+    /// True if messages were only looked at: such are purged, leased ones acknowledged.
     is_peeking: bool,
     /// The bodies that were put back: what comes with one of them later is not a letter of its own.
     requeued: HashSet<String>,

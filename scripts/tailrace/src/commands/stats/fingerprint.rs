@@ -1,4 +1,4 @@
-//! What exceptions of one cause have in common: the name, the message without ids and numbers, and where they were thrown
+//! The fingerprint that exceptions of one cause share: the name, the message without ids and numbers, and where they were thrown
 //! without line and column, which change with every deployment.
 
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ const ID_LENGTH: usize = 6;
 /// The shortest word of several pieces that is an id as a whole, where one of them mixes letters and digits.
 const LONG_ID_LENGTH: usize = 16;
 
-/// What tells causes apart.
+/// The parts by which causes are told apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint {
     /// The error's name.

@@ -1,4 +1,4 @@
-//! What `cargo xtask deploy` sets up: the consumers of both queues, as `wrangler/log-writer.toml` has them, and the Workers'
+//! The settings that `cargo xtask deploy` makes: the consumers of both queues, as `wrangler/log-writer.toml` has them, and the Workers'
 //! settings, as `tailrace.toml` has them.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub(super) struct Expected {
     pub(super) writer: Consumer,
     /// Of the dead-letter queue.
     pub(super) pull: Consumer,
-    /// How long the dead-letter queue keeps a message.
+    /// The time for which the dead-letter queue keeps a message.
     pub(super) dead_letter_seconds: u64,
     /// Settings that are not as by default; `None` where nobody says.
     pub(super) settings: Option<BTreeMap<&'static str, String>>,

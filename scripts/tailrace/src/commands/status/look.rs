@@ -22,11 +22,11 @@ use crate::sql::Statement;
 /// Everything that was seen.
 pub(super) struct Seen {
     pub(super) parts: Vec<(PartName, PartSeen)>,
-    /// How long log-writer keeps rows, where that could be seen.
+    /// The time for which log-writer keeps rows, where that could be seen.
     pub(super) retention_seconds: Option<i64>,
 }
 
-/// What was seen of a part.
+/// A part as it was seen.
 pub(super) enum PartSeen {
     /// The local system does not show it.
     NotVisibleLocally(String),
@@ -50,7 +50,7 @@ pub(super) enum PartSeen {
 
 /// The archive, by its catalog.
 pub(super) struct ArchiveSeen {
-    /// When the oldest and the newest object were stored.
+    /// The times at which the oldest and the newest object were stored.
     pub(super) oldest: String,
     pub(super) newest: String,
     /// Objects of the last day, and their bytes.
@@ -60,7 +60,7 @@ pub(super) struct ArchiveSeen {
 
 /// The Workers.
 pub(super) struct WorkersSeen {
-    /// What is deployed of the pipeline's own, by name.
+    /// Deployed versions of the pipeline's own Workers, by name.
     pub(super) deployed: BTreeMap<String, Option<Deployment>>,
     /// Their settings, by name.
     pub(super) settings: BTreeMap<String, BTreeMap<String, String>>,
@@ -114,7 +114,7 @@ struct Looker<'a> {
     database: OnceCell<Result<DatabaseSeen, PartError>>,
 }
 
-/// Why a part is not seen.
+/// The reason why a part is not seen.
 #[derive(Clone, Debug)]
 enum PartError {
     Missing(String),

@@ -12,7 +12,7 @@ use crate::client::workers::Deployment;
 use crate::place::Place;
 use crate::time;
 
-/// How something is.
+/// The state of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -31,7 +31,7 @@ pub enum State {
 /// The JSON form of the answer.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// When the parts were looked at.
+    /// The time of the look.
     pub at: String,
     /// The account's id; absent for the local system.
     pub account_id: Option<String>,
@@ -76,13 +76,13 @@ impl Report {
 pub struct Part {
     /// Its name.
     pub part: PartName,
-    /// How it is.
+    /// Its state.
     pub state: State,
-    /// What is red about it.
+    /// The reasons why it is red.
     pub red: Vec<Finding>,
-    /// Why it, or a detail of it, could not be looked at.
+    /// The reason why it, or a detail of it, could not be looked at.
     pub unknown: Option<String>,
-    /// What was seen.
+    /// The details that were seen.
     pub seen: Option<Facts>,
 }
 
@@ -97,7 +97,7 @@ pub struct Finding {
     pub runbook: String,
 }
 
-/// What was seen of a part.
+/// A part as it was seen.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Facts {
@@ -128,11 +128,11 @@ pub struct QueueFacts {
     pub bytes: Option<u64>,
     /// The age of the oldest of them.
     pub oldest_seconds: Option<i64>,
-    /// Whether somebody paused its deliveries.
+    /// True if somebody paused its deliveries.
     pub delivery_paused: bool,
-    /// How long it keeps a message.
+    /// The time for which it keeps a message.
     pub retention_seconds: Option<u64>,
-    /// What consumes it.
+    /// Its consumers.
     pub consumers: Vec<Consumer>,
 }
 
@@ -144,7 +144,7 @@ pub struct DeadLetterFacts {
     pub queue: QueueFacts,
     /// The letters that were looked at, by reason.
     pub reasons: BTreeMap<&'static str, u64>,
-    /// How many letters were looked at: the first 100.
+    /// The number of letters that were looked at, of the first 100.
     pub counted: u64,
 }
 
@@ -170,9 +170,9 @@ pub struct RowFacts {
     pub newest: Option<String>,
     /// The age of the newest row.
     pub newest_seconds: Option<i64>,
-    /// How long after its own time the newest row was stored.
+    /// The time from the newest row's own time to its storing.
     pub lag_seconds: Option<i64>,
-    /// How long rows are kept.
+    /// The time for which rows are kept.
     pub retention_seconds: i64,
 }
 
@@ -183,7 +183,7 @@ pub struct FallbackFacts {
     pub namespace: String,
     /// Keys that were listed, at most 1,000.
     pub keys: u64,
-    /// Whether there are more.
+    /// True if there are more.
     pub more: bool,
     /// The listed keys by what is under them.
     pub kinds: BTreeMap<&'static str, u64>,
@@ -194,9 +194,9 @@ pub struct FallbackFacts {
 /// The archive in R2, as its catalog has it.
 #[derive(Debug, Serialize)]
 pub struct ArchiveFacts {
-    /// When the oldest object was stored.
+    /// The time at which the oldest object was stored.
     pub oldest: String,
-    /// When the newest object was stored.
+    /// The time at which the newest object was stored.
     pub newest: String,
     /// The age of the newest object.
     pub newest_seconds: Option<i64>,
@@ -209,7 +209,7 @@ pub struct ArchiveFacts {
 /// The Workers.
 #[derive(Debug, Serialize)]
 pub struct WorkerFacts {
-    /// What is deployed of the pipeline's own Workers; absent where nothing is.
+    /// The deployed versions of the pipeline's own Workers; absent where there are none.
     pub deployed: BTreeMap<String, Option<Deployment>>,
     /// Settings of these Workers that are not as `tailrace.toml` has them, where there is one.
     pub differing: Vec<DifferingSetting>,

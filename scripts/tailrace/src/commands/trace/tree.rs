@@ -154,7 +154,7 @@ impl Invocation<'_> {
             .map(|ms| ms.round() as i64)
     }
 
-    /// When it ended, or logged last.
+    /// The time at which it ended, or logged last.
     fn end_ms(&self) -> i64 {
         let began = self
             .own

@@ -27,7 +27,7 @@ use crate::{Error, time};
 /// Records of the archive that one answer has.
 const MOST_RECORDS: usize = 2_000;
 
-/// What is to be said of the archive beside a trace.
+/// The note on the archive beside a trace.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct ArchiveNote {
     /// The objects that were not read, in words.

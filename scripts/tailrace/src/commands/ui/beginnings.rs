@@ -17,7 +17,7 @@ pub(super) fn complete(json: &str) -> String {
 
 #[derive(Default)]
 struct Reader {
-    /// What closes the objects and lists that are open, the innermost last.
+    /// The brackets that close the open objects and lists, the innermost last.
     open: String,
     /// The end of what is whole, and what was open there.
     end: usize,
