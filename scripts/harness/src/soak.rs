@@ -276,7 +276,7 @@ fn bad_messages(request: u64) -> Vec<String> {
             level,
             format!("bad-{request}-{position}"),
             {"kind": "log", "seq": position},
-            "2026-11-23T17:57:06.376Z",
+            "2036-11-23T17:57:06.376Z",
             null
         ])
     };

@@ -42,7 +42,7 @@ fn request(request: u64) -> String {
             if n == 10 { "warn" } else { "info" },
             format!("line {n}: № {request}"),
             {"kind": if n == 0 { "invocation" } else { "log" }, "seq": n},
-            format!("2026-11-23T{hour}:30:00.{n:03}Z"),
+            format!("2036-11-23T{hour}:30:00.{n:03}Z"),
             null
         ])
     };
@@ -207,9 +207,9 @@ async fn the_tool_reads_rows_and_archive_as_one() {
     // Keys have slashes, which the local runtime takes as one segment.
     let window = [
         "--since",
-        "2026-11-23T17:00Z",
+        "2036-11-23T17:00Z",
         "--until",
-        "2026-11-23T19:00Z",
+        "2036-11-23T19:00Z",
     ];
     let objects = ask(
         &system,

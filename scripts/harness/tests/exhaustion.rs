@@ -32,7 +32,7 @@ fn envelope(n: u64, message: &str) -> String {
         "info",
         message,
         {"kind": "log", "seq": 0},
-        "2026-11-23T17:57:06.376Z",
+        "2036-11-23T17:57:06.376Z",
         null
     ]);
     json!({"v": 1, "records": [row]}).to_string()

@@ -38,7 +38,7 @@ fn record(n: u64, level: &str) -> Value {
         level,
         format!("line {n}"),
         {"kind": "log", "seq": 0},
-        "2026-11-23T17:57:06.376Z",
+        "2036-11-23T17:57:06.376Z",
         null
     ])
 }
@@ -341,10 +341,10 @@ fn parked_dead_letters_move_to_the_queue() {
         Reason::Undecodable,
         "no envelope",
         1,
-        "2026-11-23T17:57:06.376Z",
+        "2036-11-23T17:57:06.376Z",
         DeadLetterPayload::Body("a body".to_owned()),
     );
-    let key = format!("{DEAD_LETTERS}2026-11-23T17:57:06.376Z-0");
+    let key = format!("{DEAD_LETTERS}2036-11-23T17:57:06.376Z-0");
     let url = format!(
         "{}/cdn-cgi/local/explorer/api/storage/kv/namespaces/FALLBACK/values/{}",
         system.server.url(),
