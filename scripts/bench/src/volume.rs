@@ -22,7 +22,7 @@ use crate::requests::Requests;
 /// Lines of a request.
 const LINES: u64 = 10;
 
-/// One line in so many is a warning or an error.
+/// The number of lines to one warning or error.
 const ONE_IN: u64 = 10;
 
 /// Requests that are counted.

@@ -103,7 +103,7 @@ pub fn record_key(record: &RecordView<'_>) -> (String, String) {
 /// The keys of the records in `letters`.
 ///
 /// # Errors
-/// Fails if a record is none.
+/// Fails if a message holds something else than records.
 pub fn record_keys(letters: &[DeadLetter]) -> Result<Vec<(String, String)>> {
     let mut keys = Vec::new();
     for letter in letters {

@@ -74,7 +74,7 @@ async fn look_up(
     if start.is_empty() {
         return Ok(Resolution::Unknown);
     }
-    // The first id that begins so is the one that is no longer, where there is one.
+    // An id that is exactly the text sorts before those that go on.
     let count = if is_short(text) { 1 } else { LISTED + 1 };
     // By id: one that is both a correlation id and a request id is meant as the former, which comes first.
     let mut found: BTreeMap<String, Candidate> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Rows of a week of traffic: every request crosses three Workers under one correlation id, each of which logs ten lines
+//! Rows of a week of traffic: every request crosses three Workers under one correlation id and logs ten lines in each
 //! beside its invocation. A few answer 4xx, a few throw.
 
 use std::fmt::Write as _;

@@ -1,6 +1,6 @@
 // Calls Cloudflare's API, with the credentials in the environment. Each line on standard input is a request
-// {method, path, body}; each line on standard output its answer, whatever that is: {status, text}, or {problem} where there
-// is none.
+// {method, path, body}; each line on standard output its answer, whatever that is: {status, text}, or {problem} where the
+// call brought no answer.
 import { createInterface } from "node:readline";
 
 const { TAILRACE_API_TOKEN: token, CLOUDFLARE_API_KEY: key, CLOUDFLARE_EMAIL: email } = process.env;

@@ -6,7 +6,7 @@
 //! | `Published` | is published; nobody has confirmed that it is gone | it is taken away again |
 //! | `Gone` | is published and was taken away | it is taken away again |
 //! | `Stays` | stays; leased until the run ends, so that the run does not meet it again and again, unless it has few deliveries left: then it is given back at once | the same again |
-//! | `Requeued` | stays as a new message (of which `PutBack` is the reason), as it had no delivery left | the old message is taken away again |
+//! | `Requeued` | stays as a new message (`PutBack` is its reason), as it had no delivery left | the old message is taken away again |
 //!
 //! Taking away is to acknowledge a message or to delete a key; either may be done twice. A process that dies leaves
 //! leases that run out: what was not taken away comes back. Only a message on its last delivery does not, so that one is

@@ -1,4 +1,4 @@
-//! JSON of which a list has the beginning alone, made whole enough to be read.
+//! Beginnings of JSON, as a list asks for them, completed so that they can be read.
 
 /// Completes JSON that was cut: members that are there as a whole stay, and a text that was cut ends in `…`.
 pub(super) fn complete(json: &str) -> String {
