@@ -74,8 +74,7 @@ impl DevServer {
             // For a person, wrangler's own page of traces is welcome.
             command.env_remove("X_LOCAL_OBSERVABILITY");
             // For the build commands in `wrangler/`: cargo would wait there for whatever else it compiles meanwhile.
-            let program = std::env::current_exe().context("this program is gone")?;
-            command.env("XTASK", program);
+            command.env("XTASK", own_program()?);
         }
         if let Output::Quiet(_) = &output {
             command.args(["--log-level", "error"]);
@@ -333,4 +332,14 @@ fn percent_encode(text: &str) -> String {
         }
         out
     })
+}
+
+/// Returns a path by which this program can be started for as long as it runs.
+///
+/// A build beside it may replace its file. On Linux the process itself still leads to the program then.
+fn own_program() -> Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok(PathBuf::from(format!("/proc/{}/exe", std::process::id())));
+    }
+    std::env::current_exe().context("the path of this program is not known")
 }

@@ -5,6 +5,7 @@ mod running;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -44,16 +45,13 @@ impl Proxy {
         Self { url, asked }
     }
 
-    /// Starts `dev` on a machine that has this proxy.
-    fn start_dev(&self, arguments: &[&str]) -> Run {
-        let arguments = [&["dev"], arguments].concat();
-        Run::start(&arguments, |command| {
-            for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-                command.env(name, &self.url);
-                command.env(name.to_lowercase(), &self.url);
-            }
-            command.env_remove("NO_PROXY").env_remove("no_proxy");
-        })
+    /// Tells `command` of this proxy.
+    fn set_for(&self, command: &mut Command) {
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            command.env(name, &self.url);
+            command.env(name.to_lowercase(), &self.url);
+        }
+        command.env_remove("NO_PROXY").env_remove("no_proxy");
     }
 }
 
@@ -76,19 +74,21 @@ fn a_second_dev_leaves_the_first_alone() {
     let proxy = Proxy::start();
     let ports = [free_port().unwrap(), free_port().unwrap()];
     let [port, other] = ports.map(|port| port.to_string());
-    let mut first = proxy.start_dev(&["--port", &port]);
+    let start_dev = |arguments| Run::start(arguments, |command| proxy.set_for(command));
+    let mut first = start_dev(&["dev", "--port", &port]);
     let system = wait_until_ready(&mut first);
     store_event(&system, "before");
 
     // One on the same port is told who is there, and has not emptied anything.
-    let mut refused = proxy.start_dev(&["--port", &port, "--fresh"]);
+    let mut refused = start_dev(&["dev", "--port", &port, "--fresh"]);
     let status = refused.end(LIMIT).unwrap();
     let owner = format!("already (process {})", first.id());
     let output = refused.output();
     assert!(!status.success() && output.contains(&owner), "{output}");
 
-    // One on another port has a state of its own.
-    let mut second = proxy.start_dev(&["--port", &other, "--fresh"]);
+    // One on another port has a state of its own, also where a build replaces the program meanwhile.
+    let arguments = ["dev", "--port", &other, "--fresh"];
+    let mut second = Run::start_replaced(&arguments, |command| proxy.set_for(command));
     let own = wait_until_ready(&mut second);
     assert_eq!(own.count_rows("before").unwrap(), 0);
     assert!(system.count_rows("before").unwrap() > 0);

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -14,6 +15,8 @@ use checkout::{Workspace, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_xtask");
 
 /// The words of `dev` once everything answers.
 pub const READY: &str = "==> ready after";
@@ -30,9 +33,25 @@ pub struct Run {
 impl Run {
     /// Starts `cargo xtask` in the checkout; `vary` may change its environment.
     pub fn start(arguments: &[&str], vary: impl FnOnce(&mut Command)) -> Self {
+        Self::start_program(Path::new(PROGRAM), arguments, vary)
+    }
+
+    /// Starts a copy of the program, whose file is gone as soon as it runs, as when a build replaces it.
+    pub fn start_replaced(arguments: &[&str], vary: impl FnOnce(&mut Command)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("xtask");
+        fs::copy(PROGRAM, &copy).unwrap();
+        Self::start_program(&copy, arguments, vary)
+    }
+
+    fn start_program(
+        program: &Path,
+        arguments: &[&str],
+        vary: impl FnOnce(&mut Command),
+    ) -> Self {
         let workspace = Workspace::find().unwrap();
         let (reader, writer) = io::pipe().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .current_dir(workspace.root())
