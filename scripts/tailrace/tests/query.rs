@@ -100,7 +100,7 @@ fn an_incident() -> Connection {
     };
     let rows = [
         api(0, "POST /orders/42 503 (812 ms)").level("error").kind("invocation", &failed(json!({"latency_ms": 812}))),
-        api(1, "order placed").kind("log", &failed(json!({"data": {"order": {"id": 42, "total": 9.5}, "paid": true, "note": "say \"hi\"", "customer.id": "c-7"}}))),
+        api(1, "order placed").kind("log", &failed(json!({"data": {"order": {"id": 42, "total": 9.5}, "paid": true, "method": "invoice", "note": "say \"hi\"", "customer.id": "c-7"}}))),
         api(2, "TypeError: no body").level("error").kind("exception", &failed(json!({"name": "TypeError", "stack": "at handle (orders.js:3:4)"}))),
         Row::line(3, "GET /health 200 (3 ms)").worker("web").ids("7c7c7c7c", "r2").kind("invocation", &fine(json!({"latency_ms": 3}))),
         Row::line(4, "cache cold").level("warn").worker("web").ids("7c7c7c7c", "r2").kind("log", &fine(json!({"args": ["straße", {"order": 7}]}))),
@@ -157,6 +157,10 @@ fn each_term_finds_what_it_names() {
         ("customer.id:*", vec![placed]),
         ("-order.id:42 kind:log", vec![cold, anger]),
         ("method:POST kind:exception", vec![thrown]),
+        // What a line itself calls so is meant as well.
+        ("method:inv*", vec![placed]),
+        ("data.method:POST", vec![]),
+        ("-method:POST,GET,invoice", vec![]),
         ("placed", vec![placed]),
         ("PLACED", vec![]),
         ("Order", vec![]),

@@ -112,7 +112,8 @@ pub(super) enum MemberValue {
     Number(Span),
 }
 
-/// Members of the context that every record of an invocation has, by their names in a query.
+/// Members of the context that every record of an invocation has, by their names in a query. What a line itself calls so is
+/// meant as well.
 const SHARED: [&str; 3] = ["event_type", "method", "outcome"];
 
 /// Names of columns, which are not fields of a query, and what to write instead.
@@ -233,17 +234,15 @@ impl Member {
             let root = root.iter().copied();
             root.chain(names).map(str::to_owned).collect::<Vec<_>>()
         };
-        let places = if SHARED.contains(&field) {
-            vec![vec![field.to_owned()]]
-        } else {
-            let name = field.strip_prefix("data.").unwrap_or(field);
-            let mut places = vec![path(&["data"], name)];
-            if name.contains('.') {
-                // Loggers write `order.id` as a name, too.
-                places.push(vec!["data".to_owned(), name.to_owned()]);
-            }
-            places
-        };
+        let name = field.strip_prefix("data.").unwrap_or(field);
+        let mut places = vec![path(&["data"], name)];
+        if name.contains('.') {
+            // Loggers write `order.id` as a name, too.
+            places.push(vec!["data".to_owned(), name.to_owned()]);
+        }
+        if SHARED.contains(&field) {
+            places.push(vec![field.to_owned()]);
+        }
         let value = if operator == Operator::Is {
             let patterns: Vec<_> = values.iter().map(Pattern::of_value).collect();
             if patterns.contains(&Pattern::new("*")) {
@@ -330,7 +329,7 @@ fn status(value: &Value) -> Result<Span, QueryError> {
     let error = || {
         value.error(
             "is not a status",
-            "write one such as 503, or 5xx for all of 500 to 599",
+            "write one such as 503, or 5xx for all of 500 to 599; a member status in the line's data is data.status",
         )
     };
     if let Some(class) = text.strip_suffix("xx") {

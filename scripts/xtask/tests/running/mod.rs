@@ -44,11 +44,7 @@ impl Run {
         Self::start_program(&copy, arguments, vary)
     }
 
-    fn start_program(
-        program: &Path,
-        arguments: &[&str],
-        vary: impl FnOnce(&mut Command),
-    ) -> Self {
+    fn start_program(program: &Path, arguments: &[&str], vary: impl FnOnce(&mut Command)) -> Self {
         let workspace = Workspace::find().unwrap();
         let (reader, writer) = io::pipe().unwrap();
         let mut command = Command::new(program);
