@@ -97,13 +97,13 @@ impl Plan {
     pub fn full() -> Self {
         Self {
             quick: false,
-            normalize_rounds: 8,
+            normalize_rounds: 16,
             normalize_lines: 60_000,
             startup_rounds: 15,
             existing_rows: &[0, 100_000, 1_000_000],
             d1_rounds: 6,
             d1_rows: 20_000,
-            end_to_end_rounds: 6,
+            end_to_end_rounds: 9,
             loads: &LOADS,
             maintenance_rows: 1_000_000,
             search_rounds: 5,
