@@ -103,7 +103,7 @@ impl Plan {
             existing_rows: &[0, 100_000, 1_000_000],
             d1_rounds: 6,
             d1_rows: 20_000,
-            end_to_end_rounds: 9,
+            end_to_end_rounds: 6,
             loads: &LOADS,
             maintenance_rows: 1_000_000,
             search_rounds: 5,

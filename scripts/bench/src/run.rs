@@ -66,7 +66,7 @@ pub fn run(
                 sizes::measure(workspace, &mut report)?;
             }
             Part::EndToEnd => {
-                say("end to end: three designs in turn");
+                say("end to end: five designs in turn");
                 end_to_end::measure(workspace, plan, &mut report)?;
             }
             Part::Volume => {
