@@ -74,7 +74,7 @@ fn a_second_dev_leaves_the_first_alone() {
     let proxy = Proxy::start();
     let ports = [free_port().unwrap(), free_port().unwrap()];
     let [port, other] = ports.map(|port| port.to_string());
-    let start_dev = |arguments| Run::start(arguments, |command| proxy.set_for(command));
+    let start_dev = |arguments: &[&str]| Run::start(arguments, |command| proxy.set_for(command));
     let mut first = start_dev(&["dev", "--port", &port]);
     let system = wait_until_ready(&mut first);
     store_event(&system, "before");
