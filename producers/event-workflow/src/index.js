@@ -42,7 +42,7 @@ export class EventWorkflow extends WorkflowEntrypoint {
       "process",
       { retries: { limit: 3, delay: "2 seconds", backoff: "exponential" }, timeout: "1 minute" },
       async () => {
-        // What a real system would do with the event goes here.
+        // A real system would process the event here.
         const payloadBytes = JSON.stringify(event.payload).length;
         log("info", "event processed", { event_id: event.event_id, event_type: event.type, payload_bytes: payloadBytes });
       },
@@ -53,5 +53,5 @@ export class EventWorkflow extends WorkflowEntrypoint {
   }
 }
 
-// The Worker has no address and answers no requests; a module Worker needs a default export all the same.
+// The Worker has no address and answers no requests, but a module Worker needs a default export.
 export default {};

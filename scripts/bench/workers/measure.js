@@ -18,7 +18,7 @@ const TAIL_LOGS = {
 };
 const env = { TAIL_LOGS };
 
-/** What the runtime does for each tail call: make an instance where there is a class, and call it. */
+/** Does what the runtime does for each tail call: makes an instance where there is a class, and calls it. */
 function tail(context, events) {
   count.calls += 1;
   return typeof Candidate === "function"

@@ -22,7 +22,7 @@ for (const method of ["log", "warn", "error"]) {
 const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const refusal = () => new Error("Queue is overloaded. Please back off.");
 
-// What a binding does with a call: `take` stores what it was given.
+// The answers of a binding to a call: `take` stores what it was given.
 const takes = (ms = 10) => async (take) => {
   take();
   await after(ms);
@@ -75,7 +75,7 @@ function bindings(queue, kv) {
       held.keys.add(key);
       return play(kv, ++held.puts, store(held.kv, [body]));
     }
-    // What `worker` looks up.
+    // The names that `worker` looks up.
     get() {}
     getWithMetadata() {}
     list() {}

@@ -51,7 +51,7 @@ function ids() {
   };
 }
 
-/** Whole words of a name that make it secret; `author` and `monkey` are none. */
+/** Whole words of a name that make it secret, as those in `author` and `monkey` do not. */
 const SECRET = /(?:^|[^a-z]|(?<=[a-z])(?=[A-Z]))(?:auth|jwt|key|secret|token|password|passwd|cookie|authorization|apikey)s?(?:$|[^a-z])/i;
 const known = new Map<string, boolean>();
 

@@ -1,4 +1,4 @@
-// What every logger is given besides its text. Each secret starts with `zoo-secret`: none of them may be stored.
+// Values that every logger is given besides its text. Each secret starts with `zoo-secret`: none of them may be stored.
 
 /** The trace id under which each logger writes one line. */
 export const TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736";

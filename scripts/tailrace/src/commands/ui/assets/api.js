@@ -1,6 +1,6 @@
 // Questions to the server.
 
-/** Why there is no answer, and what to do about it. */
+/** The reason why there is no answer, and what to do about it. */
 export class Failure extends Error {
   /** @param {string} message @param {string | null} hint */
   constructor(message, hint) {

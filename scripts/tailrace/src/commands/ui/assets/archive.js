@@ -1,4 +1,4 @@
-// What the archive holds of a search beside its rows: how much that is, and the records themselves where somebody asks.
+// Records of a search that the archive alone holds: how much that is, and the records themselves where somebody asks.
 
 import { getJson, wasAborted } from "./api.js";
 import { el, failure, fill, say } from "./dom.js";

@@ -1,4 +1,4 @@
-// What a search can be copied as: a link, a command, rows.
+// Copies of a search: a link, a command, rows.
 
 import { getJson } from "./api.js";
 import { copy, el, fill } from "./dom.js";

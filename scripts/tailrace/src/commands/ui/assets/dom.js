@@ -83,7 +83,7 @@ export function failure(error, retry = null) {
   );
 }
 
-/** What a view shows in the place of data. @param {string} title @param {Child[]} rest */
+/** Returns what a view shows in the place of data. @param {string} title @param {Child[]} rest */
 export function state(title, ...rest) {
   return el("div", { class: "state" }, el("h2", {}, title), ...rest);
 }
