@@ -6,6 +6,7 @@
 //! - [`fingerprint`]: what something was made from;
 //! - [`config`]: Worker configurations, read from `wrangler/`, varied and rendered;
 //! - [`dev_server`]: one `wrangler dev` with several Workers;
+//! - [`npm`]: packages that a lockfile pins;
 //! - [`process`]: child processes that take their whole process group with them;
 //! - [`scratch`]: temporary folders that are removed in any case;
 //! - [`lock`]: a file that says who uses something;
@@ -19,6 +20,7 @@ pub mod fingerprint;
 pub mod group;
 pub mod interrupt;
 pub mod lock;
+pub mod npm;
 pub mod poll;
 pub mod process;
 mod registry;

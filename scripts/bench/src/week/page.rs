@@ -7,7 +7,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Page, Workspace};
+use checkout::Workspace;
+use harness::Page;
 use serde::Deserialize;
 
 use super::Week;
@@ -58,7 +59,7 @@ pub(super) fn measure(
     report: &mut Report,
 ) -> Result<()> {
     let say = |text: &str| eprintln!("    {text}");
-    ui_tests::packages::install(&workspace.root().join(ui_tests::FOLDER), say)?;
+    ui_tests::packages::install(workspace, &workspace.root().join(ui_tests::FOLDER), say)?;
     let browser = Browser {
         workspace,
         tool,

@@ -16,7 +16,6 @@ use anyhow::{Result, bail};
 use checkout::Workspace;
 
 use self::cargo_tools::{BUILD_TOOLS, CHECK_TOOLS, CargoTools};
-use self::npm::Packages;
 pub(crate) use self::prerequisites::WASM_TARGET;
 use crate::step::{execute, say, take_turn};
 
@@ -29,7 +28,7 @@ pub(crate) struct Arguments {
 
 /// Installs what `workspace` lacks.
 pub(crate) fn run_in(workspace: &Workspace) -> Result<()> {
-    let packages = Packages::read(workspace)?;
+    let packages = npm::read(workspace)?;
     let tools = CargoTools::read(workspace, BUILD_TOOLS)?;
     let wanted = prerequisites::Wanted {
         npm: !packages.are_installed(),
@@ -46,10 +45,10 @@ pub(crate) fn run_in(workspace: &Workspace) -> Result<()> {
     let _turn = take_turn(workspace)?;
     // npm mostly waits for the network, cargo for the processor.
     thread::scope(|scope| {
-        let npm = scope.spawn(|| packages.install());
+        let npm = scope.spawn(|| npm::install(workspace, &packages));
         let cargo = tools.install();
         match npm.join() {
-            Ok(npm) => npm.and(cargo),
+            Ok(installed) => installed.and(cargo),
             Err(_) => bail!("installing the npm packages panicked"),
         }
     })
