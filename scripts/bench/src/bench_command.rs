@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use bench::Plan;
 use bench::constants::Constants;
 use bench::run::{PARTS, Part};
-use harness::Workspace;
+use checkout::Workspace;
 
 /// Measure everything side by side, in the real local runtime, and print the tables
 #[derive(clap::Args)]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use harness::Workspace;
+use checkout::Workspace;
 use serde::{Deserialize, Serialize};
 
 use crate::counted::{Counted, TABLE};

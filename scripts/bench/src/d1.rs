@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
-use harness::{SystemBuilder, Workspace};
+use checkout::Workspace;
+use harness::SystemBuilder;
 use log_record::limits::STATEMENT_PARAMETER_BYTES;
 use rusqlite::Connection;
 use serde_json::Value;

@@ -7,8 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use harness::dev_server::{agent, free_port};
-use harness::{Database, Workspace};
+use checkout::Workspace;
+use checkout::dev_server::{agent, free_port};
+use harness::Database;
 use serde_json::{Value, json};
 
 use crate::cpu;
@@ -311,7 +312,7 @@ impl Design {
         )?;
         ensure!(
             (rows == load.rows() || self.stores == Stores::Archive) && distinct == rows,
-            "{} rows were made, {rows} are stored, of which {distinct} differ",
+            "{} rows were made, {rows} are stored, {distinct} different ones",
             load.rows()
         );
         connection.execute("DELETE FROM tail_logs", [])?;

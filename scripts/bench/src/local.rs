@@ -8,8 +8,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use harness::process::ProcessGroup;
-use harness::{Database, Scratch, Workspace, wait_for};
+use checkout::process::ProcessGroup;
+use checkout::{Scratch, Workspace, wait_for};
+use harness::Database;
 use serde_json::{Value, json};
 
 use crate::workerd::{COMPATIBILITY_DATE, bundle, folder};

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Database, System, SystemBuilder, Workspace, build_tool};
+use checkout::Workspace;
+use harness::{Database, System, SystemBuilder, build_tool};
 use log_record::dead_letter::DeadLetterHead;
 use log_record::{Reason, fallback};
 use serde_json::Value;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Workspace, wait_for};
+use checkout::{Workspace, wait_for};
 use serde_json::Value;
 use tempfile::TempDir;
 

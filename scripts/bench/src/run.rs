@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Instant;
 
 use anyhow::Result;
-use harness::Workspace;
+use checkout::Workspace;
 
 use crate::plan::Plan;
 use crate::report::Report;

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use checkout::Workspace;
 use flate2::{Compression, write::GzEncoder};
-use harness::Workspace;
 
 use crate::report::{Better, Report, Table};
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
-use harness::Workspace;
+use checkout::Workspace;
 use tempfile::TempDir;
 
 use crate::normalize::{DIRECT, RUST};

@@ -5,8 +5,8 @@ use std::fs;
 use std::io::Write as _;
 
 use anyhow::{Context, Result};
+use checkout::Workspace;
 use flate2::{Compression, write::GzEncoder};
-use harness::Workspace;
 use log_record::archive::{ObjectKey, Rows, write_line};
 use log_record::{Envelope, RecordView};
 use log_writer::archive::choose_rows;

@@ -10,7 +10,8 @@ pub mod tool;
 mod traffic;
 
 use anyhow::{Result, ensure};
-use harness::{Database, System, Workspace, build_tool};
+use checkout::Workspace;
+use harness::{Database, System, build_tool};
 
 use crate::number::number;
 use crate::plan::Plan;

@@ -8,9 +8,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use harness::dev_server::{agent, free_port};
-use harness::process::ProcessGroup;
-use harness::{Scratch, Workspace};
+use checkout::dev_server::{agent, free_port};
+use checkout::process::ProcessGroup;
+use checkout::{Scratch, Workspace};
 
 use crate::cpu;
 

@@ -22,9 +22,6 @@ pub mod soak;
 pub mod system;
 pub mod tool;
 
-pub use checkout::{
-    Scratch, WorkerConfig, Workspace, config, dev_server, poll, process, wait_for, workspace,
-};
 pub use database::{Database, Row};
 pub use node::run_node_tests;
 pub use system::{System, SystemBuilder};

@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use checkout::wait_for;
 use clap::Parser as _;
 use harness::archive::{is_always_a_row, reconcile};
-use harness::{System, SystemBuilder, wait_for};
+use harness::{System, SystemBuilder};
 use log_record::{Level, LogRecord};
 use serde_json::{Value, json};
 use tailrace::cli::{Cli, Command};

@@ -11,7 +11,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use harness::{Scratch, SystemBuilder, Workspace, process, wait_for};
+use checkout::{Scratch, Workspace, process, wait_for};
+use harness::SystemBuilder;
 use serde_json::{Value, json};
 
 /// Batches wait five seconds; the rest is for a busy machine.

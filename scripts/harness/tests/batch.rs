@@ -2,7 +2,8 @@
 //! log-writer in Node.
 #![allow(clippy::unwrap_used)]
 
-use harness::{Workspace, run_node_tests};
+use checkout::Workspace;
+use harness::run_node_tests;
 
 #[test]
 fn full_batches_fit_and_unreadable_ones_are_not_acked() {

@@ -9,7 +9,8 @@
 
 use std::time::Duration;
 
-use harness::{SystemBuilder, Workspace, run_node_tests, wait_for};
+use checkout::{Workspace, wait_for};
+use harness::{SystemBuilder, run_node_tests};
 use log_record::Envelope;
 use log_record::fallback::ENVELOPES;
 

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
-use harness::{System, SystemBuilder, poll};
+use checkout::poll;
+use harness::{System, SystemBuilder};
 use serde_json::json;
 use tempfile::TempDir;
 use toml_edit::value;

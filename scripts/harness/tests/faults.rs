@@ -12,8 +12,9 @@ use std::ops::Range;
 use std::thread::sleep;
 use std::time::Duration;
 
+use checkout::{poll, wait_for};
 use harness::probes::record_keys;
-use harness::{System, SystemBuilder, poll, wait_for};
+use harness::{System, SystemBuilder};
 use log_record::fallback::{BODIES, DEAD_LETTERS, ENVELOPES};
 use log_record::{DeadLetter, DeadLetterPayload, Reason};
 use serde_json::{Value, json};
@@ -350,7 +351,7 @@ fn parked_dead_letters_move_to_the_queue() {
         system.server.url(),
         key.replace('/', "%2F").replace(':', "%3A")
     );
-    let answer = harness::dev_server::agent(LIMIT)
+    let answer = checkout::dev_server::agent(LIMIT)
         .put(&url)
         .send(parked.encode().unwrap());
     assert!(answer.unwrap().status().is_success());

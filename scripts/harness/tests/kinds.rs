@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use harness::{Row, System, SystemBuilder, wait_for};
+use checkout::wait_for;
+use harness::{Row, System, SystemBuilder};
 use serde_json::json;
 
 /// Batches wait five seconds; the rest is for a busy machine.

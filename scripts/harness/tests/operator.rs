@@ -9,7 +9,8 @@
 
 use std::time::Duration;
 
-use harness::{System, SystemBuilder, wait_for};
+use checkout::wait_for;
+use harness::{System, SystemBuilder};
 use log_record::fallback;
 use serde_json::json;
 use tailrace::cli::{GlobalArgs, PartName, StatusLimits};

@@ -10,8 +10,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use checkout::wait_for;
 use harness::system::API_TOKEN;
-use harness::{Row, System, SystemBuilder, wait_for};
+use harness::{Row, System, SystemBuilder};
 use serde_json::Value;
 
 /// The time until a row is there. It takes about ten seconds: the queues' batch timeouts (1 s for events, 5 s

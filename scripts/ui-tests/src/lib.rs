@@ -9,3 +9,6 @@ pub mod packages;
 
 /// The crate's folder in a checkout.
 pub const FOLDER: &str = "scripts/ui-tests";
+
+/// The variable that names the `tailrace` to drive. Without it, the tests compile one.
+pub const TOOL: &str = "TAILRACE_PROGRAM";

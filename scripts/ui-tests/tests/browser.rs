@@ -3,13 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use checkout::Workspace;
+use checkout::wait_for;
 use harness::system::API_TOKEN;
-use harness::{Page, System, SystemBuilder, build_tool, wait_for};
+use harness::{Page, System, SystemBuilder, build_tool};
 use serde_json::json;
 
 /// Rows for the list to be scrolled through.
@@ -205,7 +207,10 @@ fn script(workspace: &Workspace, chrome: &Path, system: &System, page: &Page) ->
 fn the_page_in_a_browser() {
     let workspace = Workspace::find().unwrap();
     let chrome = ui_tests::browser::find_or_install(&workspace, |_| ()).unwrap();
-    let tool = build_tool(&workspace).unwrap();
+    let tool = match env::var_os(ui_tests::TOOL) {
+        Some(tool) => PathBuf::from(tool),
+        None => build_tool(&workspace).unwrap(),
+    };
     let system = SystemBuilder::whole().unwrap().start().unwrap();
     // The request that is looked for is not the only one that fails.
     for other in 0..3 {

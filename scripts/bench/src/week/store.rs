@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use harness::{Database, System, SystemBuilder, Workspace};
+use checkout::Workspace;
+use harness::{Database, System, SystemBuilder};
 use indicatif::{ProgressBar, ProgressStyle};
 use nix::sys::statvfs::statvfs;
 use rusqlite::Connection;

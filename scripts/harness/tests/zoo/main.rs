@@ -9,9 +9,10 @@ mod questions;
 
 use std::time::{Duration, SystemTime};
 
+use checkout::{Workspace, wait_for};
 use clap::Parser as _;
 use expected::{Id, LOGGERS, Line, REQUEST_IDS, TRACE_ID};
-use harness::{Row, System, SystemBuilder, Workspace, wait_for};
+use harness::{Row, System, SystemBuilder};
 use questions::{QUESTIONS, matches};
 use tailrace::cli::{Cli, Command};
 use tailrace::commands;
