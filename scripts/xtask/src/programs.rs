@@ -42,18 +42,35 @@ impl Program {
     }
 }
 
+/// The tests of the workspace, and the operator's tool as cargo compiles it for them.
+pub(crate) struct Tests {
+    pub(crate) programs: Vec<Program>,
+    pub(crate) tool: PathBuf,
+}
+
 /// Compiles every test of the workspace.
-pub(crate) fn compile_tests(workspace: &Workspace) -> Result<Vec<Program>> {
+pub(crate) fn compile_tests(workspace: &Workspace) -> Result<Tests> {
     let messages = run_cargo(workspace, &["test", "--workspace", "--no-run"])?;
-    Ok(messages.iter().filter_map(read_message).collect())
+    Ok(Tests {
+        programs: messages.iter().filter_map(read_message).collect(),
+        tool: find_program(&messages, "tailrace")?,
+    })
 }
 
 /// Compiles the program `name` of the workspace; returns its path.
 pub(crate) fn compile_program(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let arguments = ["build", "--quiet", "--workspace", "--bin", name];
-    let messages = run_cargo(workspace, &arguments)?;
-    let paths = messages.iter().filter_map(|it| it.get("executable"));
-    let mut paths = paths.filter_map(Value::as_str);
+    find_program(&run_cargo(workspace, &arguments)?, name)
+}
+
+/// Returns the path of the program `name` that messages of cargo name.
+fn find_program(messages: &[Value], name: &str) -> Result<PathBuf> {
+    let is_it = |message: &&Value| {
+        message.pointer("/target/name").is_some_and(|it| it == name)
+            && message.pointer("/profile/test") == Some(&Value::Bool(false))
+    };
+    let paths = messages.iter().filter(is_it);
+    let mut paths = paths.filter_map(|it| it.get("executable")?.as_str());
     let path = paths.next_back();
     Ok(path
         .with_context(|| format!("cargo names no program {name}"))?

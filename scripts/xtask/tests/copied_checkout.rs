@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, File};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -86,12 +86,25 @@ fn copy_checkout(root: &Path, to: &Path) {
     }
 }
 
+/// Returns what tells a file from another one that took its place.
+fn identity(program: &Path) -> (u64, u64) {
+    let metadata = fs::metadata(program).unwrap();
+    (metadata.dev(), metadata.ino())
+}
+
 #[test]
 fn a_copied_checkout_works_on_itself_without_building_anew() {
     let workspace = Workspace::find().unwrap();
     let root = workspace.root();
-    // Whatever has changed since is compiled before.
+    // Whatever has changed since is compiled before. The tests' own program is the same one: others start it meanwhile.
+    let program = Path::new(env!("CARGO_BIN_EXE_xtask"));
+    let before = identity(program);
     xtask(root, &["build"]);
+    assert_eq!(
+        identity(program),
+        before,
+        "a feature is missing in scripts/shared-features"
+    );
     // On the same file system as the checkout, whatever that is.
     let below = root.join("target/tmp");
     fs::create_dir_all(&below).unwrap();

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use checkout::Workspace;
 use checkout::process::cargo;
 
-use crate::programs::{self, Program};
+use crate::programs::{self, Program, Tests};
 use crate::step::{detail, execute, say};
 use crate::{browser, build, setup, test_packages};
 
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     say("compiling the tests");
-    let programs = programs::compile_tests(&workspace)?;
+    let Tests { programs, tool } = programs::compile_tests(&workspace)?;
     if stages.iter().any(|stage| *stage != Stage::Native) {
         build::all(&workspace)?;
     }
@@ -65,6 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                     program
                         .command()
                         .args(arguments.filter.as_slice())
+                        .env(ui_tests::TOOL, &tool)
                         .envs(chrome.iter().map(|path| ("CHROME", path))),
                 )?;
             }
