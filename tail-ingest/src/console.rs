@@ -63,20 +63,21 @@ pub(crate) struct ConsoleLine<'i> {
 }
 
 impl<'i> LogObject<'i> {
-    fn read(json: Json<'i>, place: Place) -> Self {
-        let members = read_members(json);
+    /// Reads the object that `text` is, if it is one.
+    fn read(text: &'i str, place: Place) -> Option<Self> {
+        let (json, members) = read_members(text)?;
         let id_place = match place {
             Place::Line => IdPlace::Line,
             Place::Payload => IdPlace::Payload,
         };
-        Self {
+        Some(Self {
             json,
             level: find_level(&members, place),
             id: find_id(&members, id_place),
             message: message::find_message(&members),
             context: members.iter().position(|member| member.name == "context"),
             members,
-        }
+        })
     }
 
     fn get(&self, name: &str) -> Option<Json<'i>> {
@@ -101,18 +102,26 @@ impl<'i> ConsoleLine<'i> {
             if error_at(log, index).is_some() {
                 continue;
             }
-            let (object, prefix) = match argument {
-                Argument::Value(value) if value.is_object() => (*value, None),
-                Argument::Value(_) => continue,
-                Argument::Text(text) => match read_text(text) {
-                    Some(found) => found,
+            let place = if index == 0 {
+                Place::Line
+            } else {
+                Place::Payload
+            };
+            let (whole, text) = match argument {
+                Argument::Value(value) => (LogObject::read(value.text(), place), None),
+                Argument::Text(text) => (LogObject::read(text, place), Some(text)),
+            };
+            let (object, prefix) = match (whole, text) {
+                (Some(object), _) => (object, None),
+                (None, Some(text)) => match read_ending(text) {
+                    Some((object, prefix)) => (object, Some(prefix)),
                     None => continue,
                 },
+                (None, None) => continue,
             };
             if index == 0 && prefix.is_none() {
-                line = Some(LogObject::read(object, Place::Line));
+                line = Some(object);
             } else {
-                let object = LogObject::read(object, Place::Payload);
                 payloads.push(Payload {
                     object,
                     argument: index,
@@ -262,13 +271,12 @@ fn is_long_array(argument: &Argument<'_>) -> bool {
     matches!(argument, Argument::Value(value) if value.is_array() && value.text().len() > message::PREVIEW_BYTES / 2)
 }
 
-/// Returns the object that `text` is or ends with, and the text before it.
-fn read_text(text: &str) -> Option<(Json<'_>, Option<&str>)> {
-    if let Some(object) = Json::parse_object(text) {
-        return Some((object, None));
-    }
-    let (prefix, object) = Json::split_ending(text).filter(|(_, json)| json.is_object())?;
-    (!prefix.trim().is_empty()).then_some((object, Some(prefix.trim())))
+/// Returns the payload that `text` ends with, and the text before it.
+fn read_ending(text: &str) -> Option<(LogObject<'_>, &str)> {
+    let (prefix, object) = Json::split_ending(text)?;
+    let prefix = prefix.trim();
+    let object = LogObject::read(object.text(), Place::Payload)?;
+    (!prefix.is_empty()).then_some((object, prefix))
 }
 
 /// Adds `data`: the line's own context, and its other members that have no place of their own.

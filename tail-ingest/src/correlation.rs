@@ -256,7 +256,7 @@ mod tests {
     use crate::console::names::read_members;
 
     fn id_of(object: &str, place: IdPlace) -> Option<String> {
-        let members = read_members(Json::parse(object).unwrap());
+        let (_, members) = read_members(object).unwrap();
         find_id(&members, place).map(|found| found.id.into_owned())
     }
 

@@ -3,8 +3,11 @@
 //! names stay as they came. `json_writer` writes.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use memchr::{memchr, memchr2};
+use serde::Deserialize;
+use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The text of one JSON value that serde has validated, without surrounding white space.
@@ -42,9 +45,30 @@ impl<'a> Json<'a> {
         Some((prefix, Self::parse_container(rest)?))
     }
 
-    /// Returns the object that `text` is, if it is one.
-    pub(crate) fn parse_object(text: &'a str) -> Option<Self> {
-        Self::parse_container(text).filter(|value| value.is_object())
+    /// Returns the object that `text` is, if it is one, and its members, each made by `make`.
+    pub(crate) fn read_object<M>(
+        text: &'a str,
+        make: impl Fn(Cow<'a, str>, Self) -> M,
+    ) -> Option<(Self, Vec<M>)> {
+        let text = text.trim_ascii();
+        if !(text.starts_with('{') && text.ends_with('}')) {
+            return None;
+        }
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let members = (&mut deserializer)
+            .deserialize_map(ReadMembers(&make))
+            .and_then(|members| deserializer.end().map(|()| members));
+        // serde refuses a name with half a surrogate pair.
+        let members = members.ok().or_else(|| {
+            let object = Self::parse(text)?;
+            Some(
+                object
+                    .members()
+                    .map(|(name, value)| make(name, value))
+                    .collect(),
+            )
+        })?;
+        Some((Self(text), members))
     }
 
     /// Returns the value at the beginning of `text`, which is a part of valid JSON.
@@ -133,6 +157,32 @@ impl<'a> Json<'a> {
 impl<'a> From<&'a RawValue> for Json<'a> {
     fn from(raw: &'a RawValue) -> Self {
         Self(raw.get())
+    }
+}
+
+/// Reads the members of an object while serde checks it.
+struct ReadMembers<'f, F>(&'f F);
+
+/// Room for the members that most loggers write.
+const USUAL_MEMBERS: usize = 8;
+
+/// A name, borrowed where it has no escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de, M, F: Fn(Cow<'de, str>, Json<'de>) -> M> Visitor<'de> for ReadMembers<'_, F> {
+    type Value = Vec<M>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<M>, A::Error> {
+        let mut members = Vec::with_capacity(USUAL_MEMBERS);
+        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &RawValue>()? {
+            members.push((self.0)(name, Json::from(value)));
+        }
+        Ok(members)
     }
 }
 

@@ -19,7 +19,7 @@ mod query;
 mod shapes;
 #[cfg(test)]
 mod tests;
-mod triggers;
+pub(crate) mod triggers;
 
 use std::borrow::Cow;
 use std::ops::Range;

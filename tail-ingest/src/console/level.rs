@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     fn level_of(object: &str, place: Place) -> Option<Level> {
-        let members = read_members(Json::parse(object).unwrap());
+        let (_, members) = read_members(object).unwrap();
         match find_level(&members, place) {
             StatedLevel::Known(level, _) => Some(level),
             StatedLevel::Absent | StatedLevel::Unknown => None,
@@ -362,7 +362,7 @@ mod tests {
     #[test]
     fn text_that_is_not_a_level_is_told_from_data() {
         let stated = |object: &str| {
-            let members = read_members(Json::parse(object).unwrap());
+            let (_, members) = read_members(object).unwrap();
             find_level(&members, Place::Line)
         };
         assert_eq!(stated(r#"{"level":"loud"}"#), StatedLevel::Unknown);

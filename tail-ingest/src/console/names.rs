@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::correlation::IdKind;
 use crate::json::Json;
+use crate::redaction::triggers::Triggers;
 
 /// The longest name that has a canonical form, in bytes: `logging.googleapis.com/trace` has 26 without its dots.
 const LONGEST: usize = 32;
@@ -16,9 +17,8 @@ pub(crate) struct Canonical {
 }
 
 impl Canonical {
-    pub(crate) fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(..self.length).unwrap_or_default();
-        str::from_utf8(bytes).unwrap_or_default()
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 
@@ -67,37 +67,58 @@ pub(crate) enum Role {
     Other,
 }
 
+/// The beginnings of the names that have a role, and of names that begin with what is left out.
+static BEGINNINGS: Triggers = Triggers::new(
+    &[
+        &["lev", "log", "lvl"],
+        &["sev", "sho"],
+        &["mes", "msg"],
+        &["tex", "tra"],
+        &["bod"],
+        &["cor", "con"],
+        &["req"],
+        &["dd", "d.d", "d_d", "d-d"],
+        &["@l", "@m"],
+        &["0"],
+        &["_", "-", "."],
+    ],
+    true,
+);
+
 impl Role {
     /// Returns the role of the member `name`.
     pub(crate) fn of(name: &str) -> Self {
-        match canonical(name).as_str() {
-            "level" => Self::Level(0),
-            "severity" => Self::Level(1),
-            "loglevel" => Self::Level(2),
-            "severitytext" => Self::Level(3),
-            "levelname" => Self::Level(4),
-            "lvl" => Self::Level(5),
+        if !BEGINNINGS.may_begin(name.as_bytes()) {
+            return Self::Other;
+        }
+        match canonical(name).as_bytes() {
+            b"level" => Self::Level(0),
+            b"severity" => Self::Level(1),
+            b"loglevel" => Self::Level(2),
+            b"severitytext" => Self::Level(3),
+            b"levelname" => Self::Level(4),
+            b"lvl" => Self::Level(5),
             // Serilog's.
-            "@l" => Self::Level(6),
-            "message" => Self::Message(0),
-            "msg" => Self::Message(1),
-            "text" => Self::Message(2),
-            "body" => Self::Message(3),
-            "shortmessage" => Self::Message(4),
-            "0" => Self::Message(5),
-            "@m" => Self::Message(6),
-            "@mt" => Self::Message(7),
-            "correlationid" => Self::Id(IdKind::Correlation),
-            "traceid" | "ddtraceid" => Self::Id(IdKind::Trace),
-            "logginggoogleapiscom/trace" => Self::TracePath,
-            "requestid" | "reqid" => Self::Id(IdKind::Request),
-            "trace" => Self::IdWithin(IdKind::Trace, "id"),
-            "dd" => Self::IdWithin(IdKind::Trace, "trace_id"),
-            "req" | "request" => Self::IdWithin(IdKind::Request, "id"),
-            "log" => Self::Log,
-            "meta" if name == "_meta" => Self::Meta,
-            "context" => Self::Context,
-            "severitynumber" => Self::SeverityNumber,
+            b"@l" => Self::Level(6),
+            b"message" => Self::Message(0),
+            b"msg" => Self::Message(1),
+            b"text" => Self::Message(2),
+            b"body" => Self::Message(3),
+            b"shortmessage" => Self::Message(4),
+            b"0" => Self::Message(5),
+            b"@m" => Self::Message(6),
+            b"@mt" => Self::Message(7),
+            b"correlationid" => Self::Id(IdKind::Correlation),
+            b"traceid" | b"ddtraceid" => Self::Id(IdKind::Trace),
+            b"logginggoogleapiscom/trace" => Self::TracePath,
+            b"requestid" | b"reqid" => Self::Id(IdKind::Request),
+            b"trace" => Self::IdWithin(IdKind::Trace, "id"),
+            b"dd" => Self::IdWithin(IdKind::Trace, "trace_id"),
+            b"req" | b"request" => Self::IdWithin(IdKind::Request, "id"),
+            b"log" => Self::Log,
+            b"meta" if name == "_meta" => Self::Meta,
+            b"context" => Self::Context,
+            b"severitynumber" => Self::SeverityNumber,
             _ => Self::Other,
         }
     }
@@ -113,29 +134,25 @@ pub(crate) struct Member<'a> {
     pub(crate) inner: Vec<Member<'a>>,
 }
 
-/// Room for the members that most loggers write.
-const USUAL_MEMBERS: usize = 8;
-
-/// Returns the members of `object`.
-pub(crate) fn read_members(object: Json<'_>) -> Vec<Member<'_>> {
-    let mut members = read_flat(object);
+/// Returns the object that `text` is, if it is one, and its members.
+pub(crate) fn read_members(text: &str) -> Option<(Json<'_>, Vec<Member<'_>>)> {
+    let (object, mut members) = read_flat(text)?;
     for member in &mut members {
-        if member.role == Role::Context && member.value.is_object() {
-            member.inner = read_flat(member.value);
+        if member.role == Role::Context {
+            let inner = read_flat(member.value.text());
+            member.inner = inner.map(|(_, inner)| inner).unwrap_or_default();
         }
     }
-    members
+    Some((object, members))
 }
 
-fn read_flat(object: Json<'_>) -> Vec<Member<'_>> {
-    let mut members = Vec::with_capacity(USUAL_MEMBERS);
-    members.extend(object.members().map(|(name, value)| Member {
+fn read_flat(text: &str) -> Option<(Json<'_>, Vec<Member<'_>>)> {
+    Json::read_object(text, |name, value| Member {
         role: Role::of(&name),
         name,
         value,
         inner: Vec::new(),
-    }));
-    members
+    })
 }
 
 /// Returns the value of the first of `members` with this name.
@@ -156,9 +173,57 @@ mod tests {
             "Correlation-ID",
             "correlation.id",
         ] {
-            assert_eq!(canonical(name).as_str(), "correlationid");
+            assert_eq!(canonical(name).as_bytes(), b"correlationid");
         }
-        assert_eq!(canonical(&"x".repeat(33)).as_str(), "");
-        assert_eq!(canonical("ünder").as_str(), "ünder");
+        assert_eq!(canonical(&"x".repeat(33)).as_bytes(), b"");
+        assert_eq!(canonical("ünder").as_bytes(), "ünder".as_bytes());
+    }
+
+    #[test]
+    fn names_with_a_role_have_it_in_every_spelling() {
+        for name in [
+            "level",
+            "severity",
+            "log_level",
+            "logLevel",
+            "severityText",
+            "levelname",
+            "level_name",
+            "lvl",
+            "LEVEL",
+            "@l",
+            "message",
+            "msg",
+            "text",
+            "body",
+            "short_message",
+            "0",
+            "@m",
+            "@mt",
+            "correlation_id",
+            "CorrelationId",
+            "traceId",
+            "trace.id",
+            "dd.trace_id",
+            "dd_trace_id",
+            "ddTraceId",
+            "Request-ID",
+            "reqId",
+            "trace",
+            "dd",
+            "req",
+            "request",
+            "log",
+            "_meta",
+            "_level",
+            "context",
+            "severityNumber",
+            "logging.googleapis.com/trace",
+        ] {
+            assert_ne!(Role::of(name), Role::Other, "{name}");
+        }
+        for name in ["customer", "retries", "lever", "meta", "data", "d", ""] {
+            assert_eq!(Role::of(name), Role::Other, "{name}");
+        }
     }
 }

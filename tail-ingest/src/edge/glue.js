@@ -75,13 +75,19 @@ function plainLogs(logs, texts) {
   for (const name in logs[0]) {
     if (!LOG_MEMBERS.has(name)) return logs;
   }
-  return logs.map(({ timestamp, level, message, errorInfo }) => {
+  return logs.map((log) => {
+    const { timestamp, level, message } = log;
+    const isTexts = Array.isArray(message) && message.length > 0 && message.every(isText);
+    // Each member takes a while to read. A line of JSON text is no error.
+    const errorInfo = isTexts && message.length === 1 && looksLikeObject(message[0]) ? undefined : log.errorInfo;
     if (errorInfo) return { timestamp, level, message, errorInfo };
-    if (!Array.isArray(message) || message.length === 0 || !message.every(isText)) return { timestamp, level, message };
+    if (!isTexts) return { timestamp, level, message };
     texts.push(...message);
     return { timestamp, level, "tailrace:texts": message.length };
   });
 }
+
+const looksLikeObject = (text) => text.startsWith("{") && text.endsWith("}");
 
 /** Returns whether `value` is text that comes back from UTF-8 as it was, and does not look like two. */
 const isText = (value) => typeof value === "string" && value.isWellFormed() && !value.includes(SEPARATOR);

@@ -4,7 +4,7 @@
 ///
 /// A rule may begin at a place only if its bit is in all three sets of the bytes there. Nearly no
 /// place in ordinary text passes, and a look at a place costs three reads.
-pub(super) struct Triggers {
+pub(crate) struct Triggers {
     first: [u64; 256],
     second: [u64; 256],
     third: [u64; 256],
@@ -19,7 +19,7 @@ impl Triggers {
         clippy::indexing_slicing,
         reason = "evaluated when the crate is compiled"
     )]
-    pub(super) const fn new(rules: &[&[&str]], ignore_case: bool) -> Self {
+    pub(crate) const fn new(rules: &[&[&str]], ignore_case: bool) -> Self {
         assert!(rules.len() <= 64, "one bit for each rule");
         let mut table = [[0_u64; 256]; 3];
         let mut rule = 0;
@@ -74,6 +74,12 @@ impl Triggers {
             let rules = self.rules_at(byte(at), byte(at + 1), byte(at + 2)) & among;
             (rules != 0).then_some((from + at, rules))
         })
+    }
+
+    /// Returns whether some rule could begin where `bytes` do.
+    pub(crate) fn may_begin(&self, bytes: &[u8]) -> bool {
+        let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+        self.rules_at(byte(0), byte(1), byte(2)) != 0
     }
 
     fn rules_at(&self, first: u8, second: u8, third: u8) -> u64 {
