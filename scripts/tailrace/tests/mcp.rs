@@ -90,7 +90,8 @@ impl Assistant {
             .request("tools/call", json!({"name": name, "arguments": arguments}))
             .await;
         assert_ne!(result["isError"], true, "{result}");
-        result["structuredContent"].clone()
+        let text = result["content"][0]["text"].as_str().unwrap();
+        serde_json::from_str(text).unwrap()
     }
 
     /// Calls a tool that refuses, and returns its words.

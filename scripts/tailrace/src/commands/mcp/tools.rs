@@ -1,10 +1,10 @@
 //! The questions behind the tools: those of the commands.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Server;
-use super::answer::Answer;
+use super::answer::{Answer, to_json};
 use super::input::{LogsInput, Part, SqlInput, StatsInput, StatusInput, TraceInput};
 use crate::Error;
 use crate::archive::{Archive, Permission};
@@ -83,12 +83,6 @@ fn read_window(since: Option<&str>, until: Option<&str>) -> Result<(Timestamp, T
     Ok((since, until))
 }
 
-fn to_values(rows: &[impl serde::Serialize]) -> Vec<Value> {
-    rows.iter()
-        .map(|row| serde_json::to_value(row).unwrap_or_default())
-        .collect()
-}
-
 pub(super) async fn logs(server: &Server, input: &LogsInput) -> Result<Answer, Error> {
     let query = Query::parse(input.query.as_deref().unwrap_or_default())?;
     let (since, until) = read_window(input.since.as_deref(), input.until.as_deref())?;
@@ -116,7 +110,7 @@ pub(super) async fn logs(server: &Server, input: &LogsInput) -> Result<Answer, E
         ));
     }
     Ok(Answer {
-        logged: Some(to_values(&rows)),
+        logged: Some(to_json(&rows)),
         left_out,
         ..Answer::default()
     }
@@ -139,7 +133,7 @@ pub(super) async fn trace(server: &Server, input: &TraceInput) -> Result<Answer,
                     .into_iter()
                     .map(|one| json!({"id": one.id, "first_seen": one.timestamp, "worker_name": one.worker}));
                 return Ok(Answer {
-                    logged: Some(ids.collect()),
+                    logged: Some(to_json(ids)),
                     ..Answer::default()
                 }
                 .with("found", "several ids begin so: call trace with one of them"));
@@ -167,7 +161,7 @@ pub(super) async fn trace(server: &Server, input: &TraceInput) -> Result<Answer,
     };
     let rows = found.in_order();
     Ok(Answer {
-        logged: Some(to_values(&rows)),
+        logged: Some(to_json(&rows)),
         left_out,
         ..Answer::default()
     }
@@ -187,7 +181,7 @@ pub(super) async fn stats(server: &Server, input: &StatsInput) -> Result<Answer,
         ));
     }
     Ok(Answer {
-        logged: Some(to_values(&report.exceptions)),
+        logged: Some(to_json(&report.exceptions)),
         left_out,
         ..Answer::default()
     }
@@ -238,7 +232,7 @@ pub(super) async fn sql(server: &Server, input: &SqlInput) -> Result<Answer, Err
         ));
     }
     Ok(Answer {
-        logged: Some(answer.table.rows.into_iter().map(Value::Array).collect()),
+        logged: Some(to_json(&answer.table.rows)),
         left_out,
         ..Answer::default()
     }

@@ -5,15 +5,16 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::beginnings;
 use super::desk::{Desk, Rank};
 use super::question::Question;
-use crate::record::{COLUMNS, Row, read_rows};
+use crate::record::{COLUMNS, Row, read_rows, without_space};
 use crate::slices::Slices;
 use crate::sql::{self, Position, Statement};
-use crate::{Error, time};
+use crate::{Error, raw, time};
 
 /// Rows of one page of the list.
 pub(super) const PAGE_ROWS: usize = 200;
@@ -61,7 +62,7 @@ fn carried(row: &Row) -> String {
     let mut parts = Vec::new();
     if row.kind() == "invocation" {
         for (key, unit) in [("status", ""), ("latency_ms", " ms")] {
-            if let Some(value) = row.fact(key).filter(|value| !value.is_null()) {
+            if let Some(value) = raw::member(&row.context, key).filter(|one| one.get() != "null") {
                 let text = format!("{}{unit}", plain(value));
                 // Most messages say it already.
                 if !row.message.contains(&text) {
@@ -70,20 +71,15 @@ fn carried(row: &Row) -> String {
             }
         }
     }
-    if let Some(Value::Object(data)) = row.fact("data") {
-        parts.extend(
-            data.iter()
-                .map(|(key, value)| format!("{key}={}", plain(value))),
-        );
+    let data = raw::member(&row.context, "data").and_then(raw::members);
+    for (key, value) in data.into_iter().flatten() {
+        parts.push(format!("{key}={}", plain(value)));
     }
     parts.join(" ")
 }
 
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+fn plain(value: &RawValue) -> String {
+    raw::text(value).unwrap_or_else(|| without_space(value.get()))
 }
 
 /// Returns `text` with at most `most` characters, the last of them `…` where it was longer.
@@ -255,4 +251,20 @@ struct Page {
     rows: Vec<ListRow>,
     /// True if as many rows came as were asked for, so that there may be more.
     is_full: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_line_carried_keeps_its_order_and_digits() {
+        let context = r#"{"kind":"log","data":{"z":12345678901234567890,"a":1.10,"t":"x y","o":{"q":1,"b": 2}}}"#;
+        let line = format!(
+            r#"{{"log_id":"i","worker_name":"w","request_id":null,"correlation_id":null,"log_level":"info","message":"m","context":{context},"timestamp":"2026","execution_time_ms":null}}"#
+        );
+        let row = Row::parse(line.as_bytes()).unwrap();
+        let expected = r#"z=12345678901234567890 a=1.10 t=x y o={"q":1,"b":2}"#;
+        assert_eq!(carried(&row), expected);
+    }
 }
