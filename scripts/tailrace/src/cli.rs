@@ -167,6 +167,7 @@ Examples:
   tailrace replay --dry-run --all --export letters.ndjson
   tailrace replay --message ID                    one dead letter, whatever its reason
   tailrace replay --from kv                       what lies in the KV fallback
+  tailrace replay --json | jq .left               how many were left behind, by why
   tailrace replay --local                         dead letters of a running `cargo xtask dev`
 
 Exit codes: 0 nothing was left behind, or a --dry-run has seen all there is; 1 something was left behind (beyond --limit, of \
@@ -182,6 +183,10 @@ A line of --export holds what the letter does: records by name, or else the body
 not text (body_base64). A body too large for a dead letter is in KV, under the key in body_key; it is read from there and \
 exported as well. Where that fails, the line holds the key alone: the letter stays, and the summary, of a --dry-run too, \
 says how many bodies the export lacks.
+
+With -o json the summary is one object: how many dead letters were seen, replayed and left (by why), the groups that \
+--dry-run shows, and under letters, by id, the reason of each, its records, its state (gone; published, where nobody has \
+confirmed that it was taken away; stays; requeued) and why it stays. With --export - the summary is text, on standard error.
 
 A pull is a delivery, and the platform deletes a message that was delivered too often (as `cargo xtask deploy` sets the \
 consumer up, after 100). So replay looks at the head of the queue first, which is not a delivery, and pulls only where \
@@ -224,6 +229,9 @@ pub struct Replay {
     /// Seconds that pulled messages are leased for
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=43_200))]
     pub lease: u64,
+    /// The form of the summary.
+    #[command(flatten)]
+    pub format: FormatArgs,
     /// The names of the queues and of the KV namespace.
     #[command(flatten)]
     pub names: QueueNames,

@@ -91,13 +91,16 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
     output::unwatch();
     ended?;
     let (summary, failure) = ledger.close().await?;
-    let target = job.target.as_ref().map(Target::name);
+    let target = job.target.as_ref().map_or("", Target::name);
     let lines = summary.lines(target, job.now);
     // What was done is done, and said before whatever stopped the run.
     if args.export.as_deref() == Some(Path::new("-")) {
         for text in &lines {
             output::note(text);
         }
+    } else if args.format.is_json(place.output) {
+        let json = output::json::encode(&summary).map_err(Error::io("standard output"))?;
+        write_lines(out, &[json])?;
     } else {
         write_lines(out, &lines)?;
     }
@@ -105,10 +108,13 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
         return Err(failure);
     }
     if let (true, Some(id)) = (summary.saw_nothing(), &args.message) {
-        output::note(&format!(
-            "there is no dead letter \"{id}\" (an id is shown by --export); it may be leased: look again in {} s",
-            args.lease
-        ));
+        let lease = args.lease;
+        output::advise(
+            &format!("there is no dead letter \"{id}\""),
+            &format!(
+                "--dry-run --export - shows the ids; it may be leased: look again in {lease} s"
+            ),
+        );
         return Ok(ExitCode::from(error::FAILED));
     }
     if summary.saw_nothing() && summary.left.is_empty() {
@@ -122,7 +128,7 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
     if job.stop.is_asked() {
         output::note("stopped before the end; run it again to go on");
     }
-    let is_clean = summary.is_complete(args.dry_run) && !job.stop.is_asked();
+    let is_clean = summary.is_complete() && !job.stop.is_asked();
     let code = if is_clean { error::DONE } else { error::FAILED };
     Ok(ExitCode::from(code))
 }

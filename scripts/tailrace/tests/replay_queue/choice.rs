@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use log_record::{DeadLetterPayload, Reason};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use crate::support::api::State;
 use crate::support::letters::{
@@ -237,4 +237,38 @@ async fn what_cannot_be_reached_is_named_with_the_next_step() {
     ] {
         assert_eq!(cloud.run(&arguments).await.code, 2, "{arguments:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_summary_as_json_tells_the_state_of_each() {
+    let cloud = cloud_of(2).await;
+    let odd = cloud.state().enqueue(DLQ, "not an envelope");
+    let ran = cloud.run(&["replay", "--dry-run", "-o", "json"]).await;
+    let [dry] = ran.json().try_into().unwrap();
+    assert_eq!((ran.code, left(&cloud)), (0, 3), "{ran:?}");
+    assert_eq!(
+        (&dry["look"], &dry["seen"]),
+        (&json!("harmless"), &json!(3))
+    );
+    assert_eq!(dry["left"], json!({"only_counted": 3}));
+    assert_eq!(dry["groups"]["records_by_worker"], json!({"api": 2}));
+    let ran = cloud.run(&["replay", "--json"]).await;
+    let [summary] = ran.json().try_into().unwrap();
+    assert_eq!((ran.code, left(&cloud)), (1, 1), "{ran:?}");
+    assert_eq!(
+        (&summary["look"], &summary["replayed"], &summary["records"]),
+        (&json!(null), &json!(2), &json!(2))
+    );
+    assert_eq!(summary["left"], json!({"no_envelope": 1}));
+    let letters = summary["letters"].as_object().unwrap();
+    let of = |state: &str| letters.values().filter(|one| one["state"] == state).count();
+    assert_eq!((letters.len(), of("gone"), of("stays")), (3, 2, 1));
+    let stays =
+        json!({"reason": "undecodable", "state": "stays", "why": "no_envelope", "records": 0});
+    assert_eq!(letters[&odd], stays);
+    // The export is what goes to standard output then.
+    let export = ["replay", "--dry-run", "--json", "--export", "-"];
+    let ran = cloud.run(&export).await;
+    assert_eq!(ran.json()[0]["body"], "not an envelope");
+    ran.warns("1 dead letter at");
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use super::Job;
 use super::export::Export;
-use super::summary::ReplaySummary;
+use super::summary::{Look, ReplaySummary};
 use super::table::{Entry, SkipReason, State};
 use crate::client::queues::MessageBody;
 use crate::counter::Counter;
@@ -38,7 +38,7 @@ impl<'j, 'a> Ledger<'j, 'a> {
             job,
             entries: HashMap::new(),
             batch: Vec::new(),
-            summary: ReplaySummary::default(),
+            summary: ReplaySummary::new(job.args.dry_run.then_some(Look::Harmless)),
             progress: Counter::start(["dead letter", "dead letters"]),
             failure: None,
             export,
@@ -113,6 +113,7 @@ impl<'j, 'a> Ledger<'j, 'a> {
             self.export(|export| export.write(id, &letter));
         }
         let entry = Entry {
+            reason: Some(letter.reason),
             state: why.map_or(State::InFlight, State::Stays),
             records: letter.records().len() as u64,
             body_key: letter.body_key.clone(),
@@ -225,6 +226,7 @@ impl<'j, 'a> Ledger<'j, 'a> {
             // Where there was nothing, the file says so.
             export.begin()?;
         }
+        self.summary.letters = self.entries.into_iter().collect();
         Ok((self.summary, self.failure))
     }
 

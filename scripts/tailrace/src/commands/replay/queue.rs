@@ -99,7 +99,7 @@ impl Run<'_, '_, '_> {
         };
         if is_enough {
             if is_full && args.dry_run {
-                self.ledger.summary.look = Look::FirstOnly;
+                self.ledger.summary.look = Some(Look::FirstOnly);
             }
             self.meet(messages).await;
             self.replay().await;
@@ -110,9 +110,7 @@ impl Run<'_, '_, '_> {
     /// Pulls until nothing comes that was not met before. Returns how many messages were not delivered, as far as the
     /// queue tells.
     async fn pull_all(&mut self) -> Result<Option<u64>, Error> {
-        if self.job.args.dry_run {
-            self.ledger.summary.look = Look::Leased;
-        }
+        self.ledger.summary.look = self.job.args.dry_run.then_some(Look::Leased);
         let (mut quiet, mut pulls, mut unseen) = (0, 1, Some(0));
         while !self.ledger.is_over() && quiet < QUIET_ROUNDS {
             let (messages, backlog) = self.pull(pulls).await?;

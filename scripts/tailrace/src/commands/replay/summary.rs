@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -26,9 +27,9 @@ const AGES: [(i64, &str); 4] = [
 ];
 
 /// The way that a dry run looked at the letters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Look {
-    #[default]
     #[error("nothing was changed")]
     Harmless,
     #[error("nothing was changed; saw only the first 100: --all leases and counts every one")]
@@ -37,8 +38,8 @@ pub(super) enum Look {
     Leased,
 }
 
-/// The counts.
-#[derive(Debug, Default)]
+/// The counts, in their JSON form as well.
+#[derive(Debug, Default, Serialize)]
 pub(super) struct ReplaySummary {
     /// Letters replayed, and records in them.
     pub(super) replayed: u64,
@@ -46,18 +47,45 @@ pub(super) struct ReplaySummary {
     /// Letters left, by why.
     pub(super) left: BTreeMap<SkipReason, u64>,
     /// Letters that were exported without their bodies, by why.
+    #[serde(rename = "export_lacks")]
     pub(super) lacking: BTreeMap<SkipReason, u64>,
     /// Messages that stay and have few deliveries left: the id, and how many.
+    #[serde(skip)]
     pub(super) scarce: BTreeMap<String, u32>,
     /// Messages that were put back as new ones.
     pub(super) requeued: u64,
-    pub(super) look: Look,
+    /// The way that a dry run looked; nothing where it is not one.
+    pub(super) look: Option<Look>,
     seen: u64,
     /// Letters, or records, by heading, place below it, and words.
+    #[serde(serialize_with = "name_groups")]
     groups: BTreeMap<(&'static str, usize, String), u64>,
+    /// The table at the end.
+    pub(super) letters: BTreeMap<String, Entry>,
+}
+
+/// Serializes groups by heading, and below it by words.
+fn name_groups<S: Serializer>(
+    groups: &BTreeMap<(&'static str, usize, String), u64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut named: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for ((heading, _, words), count) in groups {
+        let words_of = named.entry(heading.replace(' ', "_").to_lowercase());
+        words_of.or_default().insert(words, count);
+    }
+    named.serialize(serializer)
 }
 
 impl ReplaySummary {
+    /// Returns one that has counted nothing; `look` is the way that a dry run looks.
+    pub(super) fn new(look: Option<Look>) -> Self {
+        Self {
+            look,
+            ..Self::default()
+        }
+    }
+
     /// Counts a letter that is looked at.
     pub(super) fn count_letter(&mut self, letter: &Letter, age_ms: Option<i64>) {
         self.seen += 1;
@@ -101,28 +129,27 @@ impl ReplaySummary {
     }
 
     /// Returns whether all of it was done: nothing is left, or, of a dry run, nothing was not seen.
-    pub(super) fn is_complete(&self, dry_run: bool) -> bool {
-        let done = if dry_run {
-            let is_seen = |why: &SkipReason| *why < SkipReason::BeyondLimit;
-            self.look != Look::FirstOnly && self.left.keys().all(is_seen)
-        } else {
-            self.left.is_empty()
+    pub(super) fn is_complete(&self) -> bool {
+        let is_seen = |why: &SkipReason| *why < SkipReason::BeyondLimit;
+        let done = match self.look {
+            Some(look) => look != Look::FirstOnly && self.left.keys().all(is_seen),
+            None => self.left.is_empty(),
         };
         done && self.lacking.is_empty()
     }
 
-    /// Returns the lines; `target` names where letters went, and is `None` for a dry run.
-    pub(super) fn lines(&self, target: Option<&str>, now: Timestamp) -> Vec<String> {
+    /// Returns the lines; `target` names where letters went.
+    pub(super) fn lines(&self, target: &str, now: Timestamp) -> Vec<String> {
         let mut lines = Vec::new();
-        if let Some(target) = target {
+        if let Some(look) = self.look {
+            let time = time::shown(&time::stored(now), &time::Zone::Local);
+            let seen = count_letters(self.seen);
+            lines.push(format!("{seen} at {time}; {look}"));
+            self.push_groups(&mut lines);
+        } else {
             let replayed = count_letters(self.replayed);
             let records = output::counted(self.records, "record", "records");
             lines.push(format!("replayed {replayed} ({records}) to {target}"));
-        } else {
-            let time = time::shown(&time::stored(now), &time::Zone::Local);
-            let seen = count_letters(self.seen);
-            lines.push(format!("{seen} at {time}; {}", self.look));
-            self.push_groups(&mut lines);
         }
         for (why, count) in &self.left {
             if *why != SkipReason::OnlyCounted {

@@ -12,8 +12,9 @@
 //! leases that run out: what was not taken away comes back. Only a message on its last delivery does not, so that one is
 //! put back or published before anything else.
 
-use log_record::RecordView;
 use log_record::limits::{MESSAGE_BODY_BYTES, RECORD_BYTES};
+use log_record::{Reason, RecordView};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -22,7 +23,8 @@ use crate::cli::Replay;
 use crate::letter::{Content, Letter};
 
 /// The reason why a letter stays, as the summary says it. From `BeyondLimit` on, nobody looked at it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum SkipReason {
     #[error("only counted")]
     OnlyCounted,
@@ -97,7 +99,8 @@ impl SkipReason {
 }
 
 /// The state of a letter: see the table above.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", content = "why", rename_all = "snake_case")]
 pub(super) enum State {
     #[default]
     InFlight,
@@ -108,16 +111,22 @@ pub(super) enum State {
 }
 
 /// One letter of the table.
-#[derive(Default)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Entry {
+    /// The reason for which it became one; of a copy that this run put back nothing.
+    pub(super) reason: Option<Reason>,
+    #[serde(flatten)]
     pub(super) state: State,
     pub(super) records: u64,
     /// The KV key of its body.
+    #[serde(skip)]
     pub(super) body_key: Option<String>,
     /// The newest lease of its message, nothing once it is given back; of one that was peeked at the reference, of a key
     /// nothing.
+    #[serde(skip)]
     pub(super) handle: String,
     /// Deliveries of its message that are to come, where they are few: see [`few_left`].
+    #[serde(rename = "deliveries_left", skip_serializing_if = "Option::is_none")]
     pub(super) few_left: Option<u32>,
 }
 
