@@ -87,12 +87,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
 /// Returns what went wrong and the next step, as printed.
 #[must_use]
 pub fn report(error: &Error) -> String {
-    let mut text = format!("error: {}", output::safe(&error.to_string()));
-    if let Some(step) = error.next_step() {
-        text.push_str("\nhint: ");
-        text.push_str(&output::safe(&step));
-    }
-    text
+    let what = output::safe(&error.to_string());
+    format!("error: {what}\nhint: {}", output::safe(&error.next_step()))
 }
 
 /// Connects to the installation, and names it on a terminal.

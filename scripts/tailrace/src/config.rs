@@ -43,11 +43,14 @@ impl Deployed {
     /// Reads `file`, else the checkout's file, else nothing.
     ///
     /// # Errors
-    /// [`Error::Usage`] where a file cannot be read, or `file` does not exist.
+    /// [`Error::Settings`] where a file cannot be read, or `file` does not exist.
     pub fn read(file: Option<&Path>) -> Result<Self, Error> {
         let found = match file {
             Some(file) => {
-                let missing = || Error::Usage(format!("--config: there is no {}", file.display()));
+                let missing = || Error::Settings {
+                    file: format!("--config {}", file.display()),
+                    reason: "there is no such file".to_owned(),
+                };
                 Some(read_toml(file)?.ok_or_else(missing)?)
             }
             None => match checkout::find() {
@@ -130,7 +133,7 @@ impl Context {
     /// Reads the context of `name`; without a name, the one called `default`, where there is one.
     ///
     /// # Errors
-    /// [`Error::Usage`] where the file cannot be read, or has no such context.
+    /// [`Error::Settings`] where the file cannot be read, or has no such context.
     pub fn read(name: Option<&str>) -> Result<Self, Error> {
         let file = user_file();
         let user = match &file {
@@ -148,9 +151,8 @@ impl Context {
                     known.join(", ")
                 };
                 let file = file.map_or_else(|| USER.to_owned(), |file| file.display().to_string());
-                Error::Usage(format!(
-                    "no context \"{name}\" in {file}; there are: {known}"
-                ))
+                let reason = format!("no context \"{name}\"; there are: {known}");
+                Error::Settings { file, reason }
             }),
         }
     }
@@ -166,9 +168,9 @@ fn user_file() -> Option<PathBuf> {
 
 /// Reads a TOML file; `None` where there is none.
 fn read_toml<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<Option<T>, Error> {
-    let bad = |error: &dyn std::fmt::Display| {
-        let error = error.to_string();
-        Error::Usage(format!("{}: {}", file.display(), error.trim_end()))
+    let bad = |error: &dyn std::fmt::Display| Error::Settings {
+        file: file.display().to_string(),
+        reason: error.to_string().trim_end().to_owned(),
     };
     match std::fs::read_to_string(file) {
         Ok(text) => toml_edit::de::from_str(&text)

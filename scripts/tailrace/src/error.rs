@@ -1,6 +1,7 @@
 //! Errors in words for whoever ran the command; each error knows the next step and the exit code.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use thiserror::Error;
@@ -153,6 +154,14 @@ pub enum Error {
         /// The address asked for.
         address: String,
     },
+    /// A file of settings cannot be used.
+    #[error("{file}: {reason}")]
+    Settings {
+        /// The file, behind the option that names it, if any does.
+        file: String,
+        /// The fault and its place.
+        reason: String,
+    },
     /// A file or stream of this machine.
     #[error("{what}: {source}")]
     Io {
@@ -164,10 +173,10 @@ pub enum Error {
 }
 
 impl Error {
-    /// The next step to take, where there is a good one.
+    /// The next step to take.
     #[must_use]
-    pub fn next_step(&self) -> Option<String> {
-        Some(match self {
+    pub fn next_step(&self) -> String {
+        match self {
             Self::Query { hint, .. } => hint.clone(),
             Self::Contradiction { variable, .. } => {
                 format!("unset {variable}, which stands above a context, or leave --context out")
@@ -228,7 +237,7 @@ impl Error {
             Self::QueuePaused { queue } => {
                 format!("resume them: `npx wrangler queues resume-delivery {queue}`")
             }
-            Self::Api { message, .. } if message.contains("no such table") => {
+            Self::Api { message, .. } if message.contains("no such table: tail_logs") => {
                 "the database has no tables yet: run `cargo xtask deploy` (or `cargo xtask dev` for --local), which \
                  applies the migrations"
                     .to_owned()
@@ -236,8 +245,14 @@ impl Error {
             Self::Api { message, .. } if message.contains("constraint") => {
                 "a record violates the schema and can never be stored: look at it with --dry-run --export FILE".to_owned()
             }
+            Self::Api { message, .. } if is_bad_statement(message) => {
+                "mend the statement; `tailrace sql \"SELECT * FROM tail_logs LIMIT 1\"` shows the columns there are".to_owned()
+            }
             Self::Api { local: true, .. } => {
                 "read what `cargo xtask dev` printed; `cargo xtask dev --fresh` starts anew".to_owned()
+            }
+            Self::Api { message, .. } if message.contains("daily") => {
+                "limits of a day begin anew at 00:00 UTC; Workers Paid has none".to_owned()
             }
             _ if self.is_too_slow() || self.is_too_large() => {
                 "ask for less: a shorter --since, a smaller --limit, or one --worker".to_owned()
@@ -245,13 +260,19 @@ impl Error {
             Self::Api { status: 429 | 500.., .. } => {
                 "Cloudflare is busy or failing; wait a little and run the command again".to_owned()
             }
+            Self::Api { status: 404, .. } => "look at what there is: `tailrace status`, or https://dash.cloudflare.com; what was \
+                deleted comes back with `cargo xtask deploy`"
+                .to_owned(),
             Self::Usage(_) => "the command's --help has every option, and examples".to_owned(),
-            Self::Unreadable { .. } => {
+            Self::Settings { .. } => {
+                "mend that file, or name another; docs/tailrace.md says what it may hold".to_owned()
+            }
+            Self::Unreadable { .. } | Self::Api { .. } => {
                 "run the command again; where it stays, this tool may be older than what answers: update the checkout"
                     .to_owned()
             }
-            Self::Api { .. } | Self::Io { .. } => return None,
-        })
+            Self::Io { source, .. } => mend_io(source.kind()).to_owned(),
+        }
     }
 
     /// Returns whether the API does not know the credential, or knows it no longer.
@@ -322,6 +343,7 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Usage(_)
+            | Self::Settings { .. }
             | Self::Contradiction { .. }
             | Self::Query { .. }
             | Self::Scan { .. }
@@ -335,5 +357,24 @@ impl Error {
     pub fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
+    }
+}
+
+/// Returns whether D1 refused a statement for what it says.
+fn is_bad_statement(message: &str) -> bool {
+    ["SQLITE_ERROR", "no such", "syntax error"]
+        .iter()
+        .any(|text| message.contains(text))
+}
+
+/// Returns the way to mend what the system refused.
+fn mend_io(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "make room there, and run the command again"
+        }
+        ErrorKind::PermissionDenied => "allow it, or name another place",
+        ErrorKind::InvalidData => "give it as UTF-8 text",
+        _ => "see to what the system says, and run the command again",
     }
 }

@@ -140,6 +140,12 @@ pub fn say_line(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
+/// Says that something was not found or done, and what to do about it.
+pub fn advise(text: &str, next_step: &str) {
+    note(text);
+    note(&format!("hint: {next_step}"));
+}
+
 /// Says something beside the results, on standard error.
 pub fn note(text: &str) {
     let say = || {

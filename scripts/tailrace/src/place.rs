@@ -126,7 +126,7 @@ impl Place {
     /// Finds the installation that the options mean; `variable` reads the environment.
     ///
     /// # Errors
-    /// [`Error::Usage`] where a file cannot be read or has no such context.
+    /// [`Error::Settings`] where a file cannot be read or has no such context.
     pub fn find(
         global: &GlobalArgs,
         names: Option<&QueueNames>,

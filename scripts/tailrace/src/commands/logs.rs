@@ -33,7 +33,8 @@ use print::{Printer, Style};
 const LIMIT: usize = 100;
 
 /// The reason why reading stopped, and the next step.
-const STOPPED: &str = "as more than 100 MB would be read: --yes reads on; a longer fixed text, or a shorter time, reads less";
+const STOPPED: &str = "as more than 100 MB would be read";
+const READ_ON: &str = "--yes reads on; a longer fixed text, or a shorter time, reads less";
 
 /// Runs the command.
 ///
@@ -128,7 +129,7 @@ pub async fn run(args: &Logs, place: &Place, out: &mut dyn Write) -> Result<Exit
     }
     archive.note_missing();
     if let Some(time) = stopped_at {
-        output::note(&format!("stopped at {time}, {STOPPED}"));
+        output::advise(&format!("stopped at {time}, {STOPPED}"), READ_ON);
         return Ok(ExitCode::from(error::FAILED));
     }
     if let Some(news) = &mut news {

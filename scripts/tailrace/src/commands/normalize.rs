@@ -75,7 +75,8 @@ pub async fn run(
             Ok(input) => run.read_input(input, &stop).await?,
             Err(error) => {
                 run.summary.unusable += 1;
-                complain(&format!("{}: {error}", path.display()), None);
+                let hint = "check its path and permissions; - is standard input";
+                complain(&format!("{}: {error}", path.display()), Some(hint));
             }
         }
         if run.summary.was_stopped {

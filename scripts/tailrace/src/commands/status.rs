@@ -29,7 +29,7 @@ use report::{Report, State};
 pub async fn run(args: &Status, place: &Place, out: &mut dyn Write) -> Result<ExitCode, Error> {
     let client = match super::connect(place).await {
         Ok(client) => client,
-        Err(error @ Error::Usage(_)) => return Err(error),
+        Err(error @ (Error::Usage(_) | Error::Settings { .. })) => return Err(error),
         Err(error) => {
             output::say_line(&super::report(&error));
             return Ok(ExitCode::from(error::UNSEEN));

@@ -51,7 +51,10 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
         None => last_error(&database, &args.worker, window.since).await?,
     };
     let Some(id) = last else {
-        output::note("there is no error; leave --worker out, or name an earlier --since");
+        output::advise(
+            "there is no error in that time",
+            "leave --worker out, or name an earlier --since",
+        );
         return Ok(ExitCode::from(error::FAILED));
     };
     let permission = args.archive.permission();
@@ -89,21 +92,25 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
     }
     archived::add_archived(&archive, &mut found, args.limit).await?;
     archive.note_missing();
-    if found.rows.is_empty() && !args.follow && ids::is_short(&id) {
-        output::note(&format!(
-            "nothing has the id \"{id}\", and the beginning of an id needs at least four characters"
-        ));
-        output::note("hint: `tailrace logs` shows the ids there are");
-        return Ok(ExitCode::from(error::FAILED));
-    }
     if found.rows.is_empty() && !args.follow {
-        output::note(&format!(
-            "nothing has the correlation or request id \"{id}\"; logs arrive some seconds after the request and are kept \
-             for 7 days unless RETENTION_DAYS says otherwise; `tailrace logs` shows the ids there are"
-        ));
-        if !window.is_given() && archive.reaches_further_back().await? {
-            output::note("the archive has older records: --since and --until say where to look");
-        }
+        let what = if ids::is_short(&id) {
+            format!(
+                "nothing has the id \"{id}\", and the beginning of an id needs at least four characters"
+            )
+        } else {
+            format!(
+                "nothing has the correlation or request id \"{id}\"; logs arrive some seconds after the request and are \
+                 kept for 7 days unless RETENTION_DAYS says otherwise"
+            )
+        };
+        let is_further_back =
+            !ids::is_short(&id) && !window.is_given() && archive.reaches_further_back().await?;
+        let next = if is_further_back {
+            "the archive has older records: --since and --until say where to look"
+        } else {
+            "`tailrace logs` shows the ids there are"
+        };
+        output::advise(&what, next);
         return Ok(ExitCode::from(error::FAILED));
     }
     let style = Style {

@@ -73,7 +73,10 @@ pub(super) async fn run(
     output::unwatch();
     out.flush().map_err(Error::io("standard output"))?;
     if is_named && !gone.is_empty() {
-        output::note(&format!("not in the bucket: {}", gone.join(", ")));
+        output::advise(
+            &format!("not in the bucket: {}", gone.join(", ")),
+            "`tailrace archive ls` shows the objects there are",
+        );
         return Ok(ExitCode::from(error::FAILED));
     }
     if !gone.is_empty() {

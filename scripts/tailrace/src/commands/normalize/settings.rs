@@ -24,7 +24,7 @@ pub(super) struct Applied {
 /// Reads the settings; says which of them tail-ingest would not understand.
 ///
 /// # Errors
-/// [`Error::Usage`] where the configuration cannot be read.
+/// [`Error::Settings`] where the configuration cannot be read.
 pub(super) fn read(
     given: &[Setting],
     config: Option<&Path>,
@@ -60,21 +60,21 @@ struct Config {
 impl Config {
     fn read(path: &Path, environment: Option<&str>) -> Result<Self, Error> {
         let name = path.display();
-        let text =
-            fs::read_to_string(path).map_err(|error| Error::Usage(format!("{name}: {error}")))?;
+        let bad = |reason| Error::Settings {
+            file: format!("--config {name}"),
+            reason,
+        };
+        let text = fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
         if path
             .extension()
             .is_some_and(|kind| kind == "json" || kind == "jsonc")
         {
-            return Err(Error::Usage(format!(
-                "{name} is JSON, and only TOML is read; give its settings with --set NAME=VALUE"
-            )));
+            let reason =
+                "this is JSON, and only TOML is read; give its settings with --set NAME=VALUE";
+            return Err(bad(reason.to_owned()));
         }
         let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
-            Error::Usage(format!(
-                "{name} is not TOML: {}",
-                error.to_string().trim_end().replace('\n', " ")
-            ))
+            bad(error.to_string().trim_end().replace('\n', " "))
         })?;
         let config = Self {
             document,
