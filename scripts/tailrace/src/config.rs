@@ -166,11 +166,24 @@ fn user_file() -> Option<PathBuf> {
     Some(folder.join(USER))
 }
 
+/// Returns what a parser of TOML says, on one line: without its drawing of the place, which it names as well.
+pub(crate) fn flatten_fault(text: &str) -> String {
+    let is_drawn = |line: &str| {
+        line.split_once('|').is_some_and(|(margin, _)| {
+            margin
+                .chars()
+                .all(|c| c.is_ascii_digit() || c.is_whitespace())
+        })
+    };
+    let lines: Vec<_> = text.lines().filter(|line| !is_drawn(line)).collect();
+    lines.join(": ")
+}
+
 /// Reads a TOML file; `None` where there is none.
 fn read_toml<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<Option<T>, Error> {
     let bad = |error: &dyn std::fmt::Display| Error::Settings {
         file: file.display().to_string(),
-        reason: error.to_string().trim_end().to_owned(),
+        reason: flatten_fault(&error.to_string()),
     };
     match std::fs::read_to_string(file) {
         Ok(text) => toml_edit::de::from_str(&text)
@@ -244,6 +257,17 @@ mod tests {
             toml_edit::de::from_str("[context.a]\nlocal = 9000\noutput = \"json\"\n").unwrap();
         assert_eq!(user.context["a"].local, Some(9000));
         assert_eq!(user.context["a"].output, Some(Format::Json));
+    }
+
+    #[test]
+    fn a_fault_of_toml_is_one_line_with_its_place() {
+        let fault = toml_edit::de::from_str::<User>("[context.a]\nlocal = 9000\nx = 1\n").err();
+        let fault = flatten_fault(&fault.unwrap().to_string());
+        assert!(
+            fault.starts_with("TOML parse error at line 3, column 1: unknown field `x`"),
+            "{fault}"
+        );
+        assert!(!fault.contains(['|', '\n']), "{fault}");
     }
 
     #[test]

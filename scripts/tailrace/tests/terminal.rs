@@ -111,7 +111,7 @@ async fn more_than_100_mb_are_asked_about() {
     let ran = cloud.run(&search).await;
     assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{ran:?}");
     ran.warns("stopped at 2");
-    ran.warns("as more than 100 MB would be read: --yes reads on");
+    ran.warns("as more than 100 MB would be read\nhint: --yes reads on");
     let ran = cloud.run(&[&search[..], &["--yes"]].concat()).await;
     assert_eq!(
         (ran.code, ran.messages()),

@@ -8,6 +8,7 @@ use toml_edit::{DocumentMut, Item, TableLike};
 
 use super::ingest;
 use crate::cli::Setting;
+use crate::config::flatten_fault;
 use crate::{Error, output};
 
 /// The records that settings leave out, in the words of whoever set them.
@@ -73,9 +74,9 @@ impl Config {
                 "this is JSON, and only TOML is read; give its settings with --set NAME=VALUE";
             return Err(bad(reason.to_owned()));
         }
-        let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
-            bad(error.to_string().trim_end().replace('\n', " "))
-        })?;
+        let document: DocumentMut = text
+            .parse()
+            .map_err(|error: toml_edit::TomlError| bad(flatten_fault(&error.to_string())))?;
         let config = Self {
             document,
             environment: environment.map(str::to_owned),
