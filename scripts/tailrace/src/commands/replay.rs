@@ -135,9 +135,8 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
 
 /// Writes the summary. A run ends with its own exit code where nobody reads that: scripts build on it.
 fn write_lines(out: &mut dyn Write, lines: &[String]) -> Result<(), Error> {
-    let mut written = lines.iter().try_for_each(|text| writeln!(out, "{text}"));
-    written = written.and_then(|()| out.flush());
-    match written {
+    let written = lines.iter().try_for_each(|text| writeln!(out, "{text}"));
+    match written.and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(Error::io("standard output")),
     }

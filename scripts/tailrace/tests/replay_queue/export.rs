@@ -48,7 +48,7 @@ async fn a_dry_run_counts_and_changes_nothing() {
         "150  retries_exhausted (given up by log-writer)",
         "1  retries_exhausted (moved by the platform)",
         "1  rejected",
-        "2  under an hour",
+        "2  0 to 1 hour",
         "152  api",
         "1  writer",
     ] {

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 
 use super::Job;
 use super::export::Export;
+use super::publish::Target;
 use super::summary::{Look, ReplaySummary};
 use super::table::{Entry, SkipReason, State};
 use crate::client::queues::MessageBody;
@@ -38,7 +39,10 @@ impl<'j, 'a> Ledger<'j, 'a> {
             job,
             entries: HashMap::new(),
             batch: Vec::new(),
-            summary: ReplaySummary::new(job.args.dry_run.then_some(Look::Harmless)),
+            summary: ReplaySummary {
+                look: job.args.dry_run.then_some(Look::Harmless),
+                ..ReplaySummary::default()
+            },
             progress: Counter::start(["dead letter", "dead letters"]),
             failure: None,
             export,
@@ -141,10 +145,15 @@ impl<'j, 'a> Ledger<'j, 'a> {
         let (mut ids, letters): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let mut published = vec![false; ids.len()];
         if let (Some(target), false) = (&self.job.target, self.is_export_broken) {
-            let sent = target.publish(&letters, self.job.at_once()).await;
-            published = sent.published;
-            self.is_stopped |= sent.is_broken;
-            self.failure = self.failure.take().or(sent.failure);
+            let failure;
+            (published, failure) = target.publish(&letters, self.job.at_once()).await;
+            // A statement that the database refuses says nothing about the next one.
+            let is_refusal = matches!(
+                (target, &failure),
+                (Target::Database(_), Some(Error::Api { .. }))
+            );
+            self.is_stopped |= failure.is_some() && !is_refusal;
+            self.failure = self.failure.take().or(failure);
         }
         self.taken -= published.iter().filter(|published| !**published).count();
         self.set_state(&ids, |_| State::Stays(SkipReason::NotPublished));

@@ -19,16 +19,8 @@ pub(super) enum Target<'a> {
     Database(Database<'a>),
 }
 
-/// The result of publishing letters.
-#[derive(Default)]
-pub(super) struct Sent {
-    /// By index: whether all of it is published.
-    pub(super) published: Vec<bool>,
-    /// The first failure, if there was one.
-    pub(super) failure: Option<Error>,
-    /// Tells that the next attempt would fail as well.
-    pub(super) is_broken: bool,
-}
+/// Of each letter whether all of it is published, and the first failure.
+type Sent = (Vec<bool>, Option<Error>);
 
 impl Target<'_> {
     /// Returns the name for the summary.
@@ -56,16 +48,12 @@ async fn publish_letters(queue: &Queue<'_>, letters: &[Letter], at_once: usize) 
     let unsent = outgoing.iter().skip(count).flat_map(|(_, letters)| letters);
     let unpublished: HashSet<_> = unfit.iter().chain(unsent).collect();
     let is_published = |index| !unpublished.contains(&index);
-    Sent {
-        published: (0..letters.len()).map(is_published).collect(),
-        is_broken: failure.is_some(),
-        failure,
-    }
+    ((0..letters.len()).map(is_published).collect(), failure)
 }
 
 /// Inserts letter by letter, so that one which the database rejects stands alone.
 async fn insert_letters(database: &Database<'_>, letters: &[Letter]) -> Sent {
-    let mut sent = Sent::default();
+    let (mut published, mut failure) = Sent::default();
     for letter in letters {
         let records = letter.records();
         let records: Vec<_> = records.iter().map(|record| record.get()).collect();
@@ -77,14 +65,12 @@ async fn insert_letters(database: &Database<'_>, letters: &[Letter]) -> Sent {
                 break;
             }
         }
-        sent.published.push(inserted.is_ok());
+        published.push(inserted.is_ok());
         if let Err(error) = inserted {
-            // A statement that the database refuses says nothing about the next one.
-            sent.is_broken |= !matches!(error, Error::Api { .. });
-            sent.failure.get_or_insert(error);
+            failure.get_or_insert(error);
         }
     }
-    sent
+    (published, failure)
 }
 
 /// A message body, and the letters with a part in it, by index: one is taken away only when all of it is published.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -15,14 +15,11 @@ use crate::{output, time};
 /// Ids that are named of many.
 const NAMED: usize = 10;
 
-/// The groups of a dry run.
-const HEADINGS: [&str; 3] = ["by reason", "by age", "records by Worker"];
-
-/// The ages letters are grouped by: below how many hours, and in words.
+/// The ages letters are grouped by: below how many hours, and in words that sort as they do.
 const AGES: [(i64, &str); 4] = [
-    (1, "under an hour"),
-    (24, "under a day"),
-    (96, "under 4 days"),
+    (1, "0 to 1 hour"),
+    (24, "1 to 24 hours"),
+    (96, "1 to 4 days"),
     (i64::MAX, "4 days and more"),
 ];
 
@@ -56,52 +53,33 @@ pub(super) struct ReplaySummary {
     pub(super) requeued: u64,
     /// The way that a dry run looked; nothing where it is not one.
     pub(super) look: Option<Look>,
-    seen: u64,
-    /// Letters, or records, by heading, place below it, and words.
-    #[serde(serialize_with = "name_groups")]
-    groups: BTreeMap<(&'static str, usize, String), u64>,
+    pub(super) seen: u64,
+    /// Letters, or records, by heading and words.
+    pub(super) groups: BTreeMap<&'static str, BTreeMap<String, u64>>,
     /// The table at the end.
     pub(super) letters: BTreeMap<String, Entry>,
 }
 
-/// Serializes groups by heading, and below it by words.
-fn name_groups<S: Serializer>(
-    groups: &BTreeMap<(&'static str, usize, String), u64>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let mut named: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
-    for ((heading, _, words), count) in groups {
-        let words_of = named.entry(heading.replace(' ', "_").to_lowercase());
-        words_of.or_default().insert(words, count);
-    }
-    named.serialize(serializer)
-}
-
 impl ReplaySummary {
-    /// Returns one that has counted nothing; `look` is the way that a dry run looks.
-    pub(super) fn new(look: Option<Look>) -> Self {
-        Self {
-            look,
-            ..Self::default()
-        }
-    }
-
     /// Counts a letter that is looked at.
     pub(super) fn count_letter(&mut self, letter: &Letter, age_ms: Option<i64>) {
         self.seen += 1;
         let reason = format!("{} ({})", letter.reason, letter.origin.words());
-        let mut add = |heading, place, words| {
-            *self.groups.entry((heading, place, words)).or_default() += 1;
+        let mut add = |heading, words| {
+            *self
+                .groups
+                .entry(heading)
+                .or_default()
+                .entry(words)
+                .or_default() += 1;
         };
-        add(HEADINGS[0], letter.origin as usize, reason);
-        if let Some(hours) = age_ms.map(|age| age / 3_600_000) {
-            let mut ages = AGES.iter().enumerate();
-            if let Some((place, (_, words))) = ages.find(|(_, (bound, _))| hours < *bound) {
-                add(HEADINGS[1], place, (*words).to_owned());
-            }
+        add("by_reason", reason);
+        let is_below = |age: i64| move |(hours, _): &&(i64, &str)| age / 3_600_000 < *hours;
+        if let Some((_, words)) = age_ms.and_then(|age| AGES.iter().find(is_below(age))) {
+            add("by_age", (*words).to_owned());
         }
         for record in letter.records() {
-            add(HEADINGS[2], 0, name_worker(&record));
+            add("records_by_worker", name_worker(&record));
         }
     }
 
@@ -145,7 +123,12 @@ impl ReplaySummary {
             let time = time::shown(&time::stored(now), &time::Zone::Local);
             let seen = count_letters(self.seen);
             lines.push(format!("{seen} at {time}; {look}"));
-            self.push_groups(&mut lines);
+            for (heading, group) in &self.groups {
+                lines.push(heading.replace('_', " "));
+                for (words, count) in group {
+                    lines.push(format!("  {:>8}  {words}", output::grouped(*count)));
+                }
+            }
         } else {
             let replayed = count_letters(self.replayed);
             let records = output::counted(self.records, "record", "records");
@@ -178,19 +161,6 @@ impl ReplaySummary {
             lines.push(format!("{requeued} {text}"));
         }
         lines
-    }
-
-    fn push_groups(&self, lines: &mut Vec<String>) {
-        for heading in HEADINGS {
-            let mut rows = self.groups.iter().filter(|((one, ..), _)| *one == heading);
-            let row = |((.., words), count): (&(_, _, String), &u64)| {
-                format!("  {:>8}  {words}", output::grouped(*count))
-            };
-            if let Some(first) = rows.next() {
-                lines.extend([heading.to_owned(), row(first)]);
-                lines.extend(rows.map(row));
-            }
-        }
     }
 }
 
