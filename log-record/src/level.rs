@@ -45,8 +45,9 @@ impl Level {
 }
 
 /// The names that loggers give their levels, the usual ones first: `console`, pino, bunyan, winston (npm, cli and syslog
-/// levels), consola, tslog, `LogTape`, zap, Serilog, .NET, java.util.logging, Python, syslog, Google Cloud.
-pub const ALIASES: [(&str, Level); 49] = [
+/// levels), consola, tslog, `LogTape`, zap, logrus, log15, Rust's slog, Serilog, .NET, java.util.logging, Python, structlog,
+/// syslog, Google Cloud.
+pub const ALIASES: [(&str, Level); 57] = [
     ("info", Level::Info),
     ("error", Level::Error),
     ("warn", Level::Warn),
@@ -60,8 +61,12 @@ pub const ALIASES: [(&str, Level); 49] = [
     ("fine", Level::Debug),
     ("finer", Level::Debug),
     ("finest", Level::Debug),
+    ("config", Level::Debug), // java.util.logging: below INFO
     ("dbg", Level::Debug),
+    ("dbug", Level::Debug),
+    ("debg", Level::Debug),
     ("trc", Level::Debug),
+    ("trce", Level::Debug),
     ("vrb", Level::Debug),
     ("d", Level::Debug),
     ("t", Level::Debug),
@@ -84,6 +89,9 @@ pub const ALIASES: [(&str, Level); 49] = [
     ("wrn", Level::Warn),
     ("w", Level::Warn),
     ("err", Level::Error),
+    ("eror", Level::Error),
+    ("erro", Level::Error),
+    ("exception", Level::Error),
     ("critical", Level::Error),
     ("crit", Level::Error),
     ("severe", Level::Error),
@@ -93,6 +101,7 @@ pub const ALIASES: [(&str, Level); 49] = [
     ("panic", Level::Error),
     ("dpanic", Level::Error),
     ("ftl", Level::Error),
+    ("fata", Level::Error),
     ("e", Level::Error),
     ("f", Level::Error),
     ("c", Level::Error),

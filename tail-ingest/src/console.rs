@@ -18,11 +18,13 @@ mod level;
 mod message;
 pub(crate) mod names;
 mod terminal_escapes;
+mod text_level;
 
 pub(crate) use errors::{error_title, full_stack};
-use level::{Place, StatedLevel, find_level, text_level};
+use level::{Place, StatedLevel, find_level};
 use names::{Member, find_member, read_members};
 use terminal_escapes::strip_terminal_escapes;
+use text_level::text_level;
 
 /// The names of the member that says which Worker logs.
 const WORKER_NAMES: [&str; 3] = ["worker", "worker_name", "service"];

@@ -13,6 +13,26 @@ pub(crate) const CORRELATION_BYTES: usize = 256;
 /// A number below this counts something; an id has more digits.
 const LEAST_NUMBER: u64 = 1_000_000_000;
 
+/// The members of a line whose own members count as the line's context: `fields`, `span` and `spans` as Rust's `tracing`
+/// has them, then those of Effect, monolog, Java's loggers, Ruby's `semantic_logger` and .NET.
+const CONTEXT_NAMES: [&str; 12] = [
+    "context",
+    "properties",
+    "attributes",
+    "fields",
+    "span",
+    "spans",
+    "annotations",
+    "extra",
+    "mdc",
+    "contextMap",
+    "named_tags",
+    "Scopes",
+];
+
+/// Texts in place of an id that mean that there is none, besides zeros and dashes.
+const NONE_IDS: [&str; 5] = ["undefined", "null", "none", "nil", "n/a"];
+
 /// The kinds of ids, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum IdKind {
@@ -86,10 +106,7 @@ pub(crate) fn find_id<'a>(members: &[Member<'a>], place: IdPlace) -> Option<Foun
                 best = FoundId::better(best, found);
                 continue;
             }
-            // `fields`, `span` and `spans` are those of Rust's `tracing`.
-            "context" | "properties" | "attributes" | "fields" | "span" | "spans" => {
-                place.max(IdPlace::Context)
-            }
+            name if is_context_name(name) => place.max(IdPlace::Context),
             // The further arguments of a call, as tslog and consola write them.
             "args" => IdPlace::Payload,
             name if name.bytes().all(|byte| byte.is_ascii_digit()) => IdPlace::Payload,
@@ -104,6 +121,12 @@ pub(crate) fn find_id<'a>(members: &[Member<'a>], place: IdPlace) -> Option<Foun
         }
     }
     best
+}
+
+fn is_context_name(name: &str) -> bool {
+    CONTEXT_NAMES
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// Returns the best id among an inner object's members. It stays where it is: the object is kept whole.
@@ -143,7 +166,7 @@ fn read_member(role: Role, value: Json<'_>) -> Option<(IdKind, Cow<'_, str>)> {
         }
         (_, id) => id,
     };
-    (!id.is_empty()).then_some((kind, id))
+    (!is_none_id(&id)).then_some((kind, id))
 }
 
 /// Returns the id that `value` is: text, or a number as it is written; `None` for what means "none" and for counters.
@@ -163,12 +186,11 @@ fn read_id(value: Json<'_>, kind: IdKind) -> Option<Cow<'_, str>> {
     })
 }
 
-/// Returns whether `text` stands for the absence of an id: all zeros (OpenTelemetry, Datadog), `undefined`, `null`, `-`,
-/// or nothing.
+/// Returns whether `text` stands for the absence of an id: all zeros (OpenTelemetry, Datadog), `-`, nothing, or a word of
+/// [`NONE_IDS`].
 pub(crate) fn is_none_id(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b'0' | b'-'))
-        || text.eq_ignore_ascii_case("undefined")
-        || text.eq_ignore_ascii_case("null")
+        || NONE_IDS.iter().any(|none| none.eq_ignore_ascii_case(text))
 }
 
 /// Returns whether `text` counts requests of one process: a small number, or Fastify's `req-1`.
@@ -213,7 +235,7 @@ pub(crate) fn read_header(name: &str, value: &str) -> Option<(IdKind, String)> {
             is_decimal.then(|| value.to_owned())?
         }
         // https://cloud.google.com/trace/docs/trace-context: trace/span;o=options
-        "x-cloud-trace-context" => hex(first('/'), &[32])?,
+        "x-cloud-trace-context" => hex(value.split(['/', ';']).next()?, &[32])?,
         // https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html: Root=…;Parent=…;Sampled=…
         "x-amzn-trace-id" => value
             .split(';')
@@ -288,6 +310,8 @@ mod tests {
             ),
             (r#"{"0":"m","1":{"traceId":"t"},"_meta":{}}"#, "t"),
             (r#"{"type":"info","args":["m",{"correlationId":"c"}]}"#, "c"),
+            (r#"{"@mt":"m","@tr":"t"}"#, "t"),
+            (r#"{"otelTraceID":"t"}"#, "t"),
             (r#"{"correlation_id":"42"}"#, "42"),
             (r#"{"correlation_id":" spaced "}"#, "spaced"),
         ] {
@@ -309,6 +333,10 @@ mod tests {
             r#"{"correlation_id":"-"}"#,
             r#"{"correlation_id":"undefined"}"#,
             r#"{"correlation_id":"null"}"#,
+            r#"{"logging.googleapis.com/trace":"projects/p/traces/00000000000000000000000000000000"}"#,
+            r#"{"correlation_id":"None"}"#,
+            r#"{"correlation_id":"N/A"}"#,
+            r#"{"otelTraceID":"0"}"#,
             r#"{"correlation_id":null}"#,
             r#"{"correlation_id":["a"]}"#,
             r#"{"trace_id":"00000000-0000-0000-0000-000000000000"}"#,
@@ -328,6 +356,11 @@ mod tests {
             r#"{"fields":{"message":"m","request_id":"c"}}"#,
             r#"{"span":{"name":"s","trace_id":"c"}}"#,
             r#"{"spans":[{"name":"s"},{"correlation_id":"c"}]}"#,
+            r#"{"annotations":{"traceId":"c"},"logLevel":"INFO"}"#,
+            r#"{"mdc":{"traceId":"c"}}"#,
+            r#"{"extra":{"request_id":"c"}}"#,
+            r#"{"Properties":{"CorrelationId":"c"}}"#,
+            r#"{"Scopes":[{"Message":"m","TraceId":"c"}]}"#,
         ] {
             assert_eq!(
                 id_of(nested, IdPlace::Line).as_deref(),

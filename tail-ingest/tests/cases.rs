@@ -223,6 +223,45 @@ fn a_request_without_a_message_is_named_by_its_facts() {
 }
 
 #[test]
+fn a_line_without_a_message_says_what_went_wrong() {
+    for (object, message) in [
+        (json!({"error.message": "boom", "error.type": "E"}), "boom"),
+        (json!({"errorType": "E", "errorMessage": "boom"}), "boom"),
+        (
+            json!({"event": "pay", "exception.message": "boom"}),
+            "pay: boom",
+        ),
+        (
+            json!({"error": {"message": "own"}, "error.message": "dotted"}),
+            "own",
+        ),
+        (json!({"@message": "hclog", "@level": "info"}), "hclog"),
+        (
+            json!({"MessageTemplate": "Hi {X}", "RenderedMessage": "Hi 1"}),
+            "Hi 1",
+        ),
+        (
+            json!({"http.request.method": "GET", "url.path": "/a", "http.response.status_code": 404}),
+            "GET /a 404",
+        ),
+        (
+            json!({"httpRequest": {"requestMethod": "GET", "requestUrl": "/a", "status": 200}}),
+            "GET /a 200",
+        ),
+    ] {
+        let record = line(&json!([object.to_string()]));
+        assert_eq!(record.message, message, "{object}");
+    }
+}
+
+#[test]
+fn objects_in_a_message_are_without_escape_sequences() {
+    let record = line(&json!(["saved", {"by": "\u{1b}[31mred\u{1b}[39m"}]));
+    assert_eq!(record.message, r#"saved {"by":"red"}"#);
+    assert_eq!(context(&record)["args"][0]["by"], "\u{1b}[31mred\u{1b}[39m");
+}
+
+#[test]
 fn an_id_header_of_the_operators_own_is_shown() {
     let item = json!({
         "scriptName": "shop", "logs": [],

@@ -60,6 +60,9 @@ pub(crate) fn find_level(members: &[Member<'_>], place: Place) -> StatedLevel {
     for (index, member) in members.iter().enumerate() {
         let value = member.value;
         match (member.role, member.name.as_ref()) {
+            (Role::Level(rank), _) if value.is_object() => {
+                offer(rank, nested_level(level_name(value)), None);
+            }
             (Role::Level(rank), _) => {
                 let level = read_level(value, place, members);
                 has_unknown |= level.is_none() && is_unknown_text(value);
@@ -73,6 +76,11 @@ pub(crate) fn find_level(members: &[Member<'_>], place: Place) -> StatedLevel {
             }
             (Role::SeverityNumber, _) => {
                 offer(NESTED_RANK + 1, severity_number(value), Some(index));
+            }
+            // Python's loguru.
+            (Role::Other, "record") => {
+                let level = value.get("level").and_then(level_name);
+                offer(NESTED_RANK, nested_level(level), None);
             }
             (Role::Other, "type") if is_consola(members) => {
                 let level = value.as_text().and_then(|text| Level::from_alias(&text));
@@ -92,6 +100,14 @@ pub(crate) fn find_level(members: &[Member<'_>], place: Place) -> StatedLevel {
     }
 }
 
+/// Returns the name of a level that is an object: that of loguru, or of log4js.
+fn level_name(level: Json<'_>) -> Option<Json<'_>> {
+    level
+        .get("name")
+        .or_else(|| level.get("levelStr"))
+        .filter(|name| name.is_string())
+}
+
 /// Returns whether `members` are those of GELF: `short_message` and `version`. Its levels are syslog's numbers.
 fn is_gelf(members: &[Member<'_>]) -> bool {
     find_member(members, "short_message").is_some() && find_member(members, "version").is_some()
@@ -100,84 +116,6 @@ fn is_gelf(members: &[Member<'_>]) -> bool {
 /// Returns whether `members` are those of consola: `type`, and `args` as a list.
 fn is_consola(members: &[Member<'_>]) -> bool {
     find_member(members, "args").is_some_and(Json::is_array)
-}
-
-/// The words that state a level at the beginning of a text: `error: …` as winston writes it, `12:00:01 [ERR] …` as text
-/// formats have it. In lower or upper case alone, so that the text of an error (`Error: …`) is not one.
-const TEXT_LEVELS: [(&str, Level); 12] = [
-    ("warn", Level::Warn),
-    ("wrn", Level::Warn),
-    ("warning", Level::Warn),
-    ("error", Level::Error),
-    ("err", Level::Error),
-    ("fatal", Level::Error),
-    ("ftl", Level::Error),
-    ("severe", Level::Error),
-    ("critical", Level::Error),
-    ("alert", Level::Error),
-    ("emerg", Level::Error),
-    ("panic", Level::Error),
-];
-
-/// The number of words among which a text's level is looked for: a date, a time, an offset, and a name between dashes or
-/// a process's number may come before it.
-const TEXT_LEVEL_WORDS: usize = 7;
-
-/// Returns the level, warn or error, that a plain text states at its beginning: a word in capitals or in brackets, or one
-/// with a colon; nothing before it but times, the name `[Nest]`, and a logger's name between dashes, as Python has it.
-pub(crate) fn text_level(text: &str) -> Option<Level> {
-    let mut words = text
-        .split_ascii_whitespace()
-        .take(TEXT_LEVEL_WORDS)
-        .peekable();
-    let mut before = "";
-    let mut has_time = false;
-    while let Some(word) = words.next() {
-        let is_logger = before == "-" && words.peek() == Some(&"-");
-        let is_first = before.is_empty();
-        before = word;
-        if has_time && word == "-" || is_first && word == "[Nest]" {
-            continue;
-        }
-        // logfmt: `time=… level=error msg=…`.
-        if let Some(level) = word.strip_prefix("level=") {
-            return Level::from_alias(level.trim_matches('"'))
-                .filter(|level| *level >= Level::Warn);
-        }
-        if ["time=", "ts=", "timestamp="]
-            .iter()
-            .any(|name| word.starts_with(name))
-        {
-            continue;
-        }
-        let whole = word.trim_matches(['[', ']', '(', ')', ':', '|', '<', '>']);
-        // Python: `ERROR:shop.db:no stock`.
-        let bare = match whole.split_once(':') {
-            Some((level, _)) if level.bytes().all(|byte| byte.is_ascii_uppercase()) => level,
-            _ => whole,
-        };
-        let is_one_case = !bare.bytes().any(|byte| byte.is_ascii_lowercase())
-            || !bare.bytes().any(|byte| byte.is_ascii_uppercase());
-        let is_marked =
-            bare.len() < word.len() || bare.bytes().all(|byte| byte.is_ascii_uppercase());
-        if is_one_case
-            && is_marked
-            && let Some((_, level)) = TEXT_LEVELS
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(bare))
-        {
-            return Some(*level);
-        }
-        let is_time = bare.bytes().any(|byte| byte.is_ascii_digit())
-            && bare
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || b"-+:./,TZ".contains(&byte));
-        if !(is_time || has_time && (is_logger || matches!(word, "AM" | "PM"))) {
-            return None;
-        }
-        has_time = true;
-    }
-    None
 }
 
 /// Returns the level that `value` spells: a name in any case, with colours or spaces around it, or a number.
@@ -207,7 +145,7 @@ fn read_level(value: Json<'_>, place: Place, members: &[Member<'_>]) -> Option<L
 }
 
 /// Returns the name in a level of Go's `slog`, which writes those between its own as `WARN+2`.
-fn without_offset(text: &str) -> &str {
+pub(super) fn without_offset(text: &str) -> &str {
     text.rsplit_once(['+', '-'])
         .filter(|(_, offset)| {
             !offset.is_empty() && offset.bytes().all(|byte| byte.is_ascii_digit())
@@ -290,49 +228,15 @@ mod tests {
             ),
             (r#"{"status":"error"}"#, Level::Error),
             (r#"{"status":"error","severity":"INFO"}"#, Level::Info),
+            (r#"{"@level":"error","@message":"m"}"#, Level::Error),
+            (r#"{"level":{"name":"ERROR","no":40}}"#, Level::Error),
+            (r#"{"level":{"levelStr":"WARN"}}"#, Level::Warn),
+            (r#"{"record":{"level":{"name":"ERROR"}}}"#, Level::Error),
+            (r#"{"level":"ERRO","msg":"m"}"#, Level::Error),
+            (r#"{"lvl":"dbug"}"#, Level::Debug),
+            (r#"{"level":"CONFIG"}"#, Level::Debug),
         ] {
             assert_eq!(level_of(object, Place::Line), Some(level), "{object}");
-        }
-    }
-
-    #[test]
-    fn a_text_may_begin_with_its_level() {
-        for (text, level) in [
-            ("error: no stock", Some(Level::Error)),
-            ("ERROR no stock", Some(Level::Error)),
-            ("[warn] low stock", Some(Level::Warn)),
-            (
-                "2026-11-25 14:08:01.364\tERROR\t/worker.js:31921\tm",
-                Some(Level::Error),
-            ),
-            (
-                "2026-11-25 14:08:01.018 +00:00 [WRN] text: m",
-                Some(Level::Warn),
-            ),
-            ("ERROR:shop.db:no stock", Some(Level::Error)),
-            (
-                "2026-11-25 14:08:01,018 - shop.db - ERROR - no stock",
-                Some(Level::Error),
-            ),
-            (
-                "[Nest] 123  - 11/25/2026, 2:08:01 PM    WARN [Orders] low stock",
-                Some(Level::Warn),
-            ),
-            ("2026-11-25 14:08:01,018 - shop.db - INFO - no ERROR", None),
-            ("- shop - ERROR counts", None),
-            (
-                "time=2026-11-25T10:00:00Z level=error msg=m",
-                Some(Level::Error),
-            ),
-            ("level=info msg=\"level=error\"", None),
-            ("https://shop.test/error is gone", None),
-            ("Error: boom", None),
-            ("error handling is on", None),
-            ("no error: fine", None),
-            ("info: fine", None),
-            ("", None),
-        ] {
-            assert_eq!(text_level(text), level, "{text}");
         }
     }
 

@@ -14,6 +14,9 @@ use crate::trace_item::Argument;
 /// The longest JSON text that a message shows for a value, in bytes; the context has all of it.
 pub(super) const PREVIEW_BYTES: usize = 200;
 
+/// The character that begins a terminal escape sequence, as JSON text has it.
+const JSON_ESCAPE: &str = "\\u001b";
+
 /// The rank of the message's name that tslog alone has; see [`Role`].
 const TSLOG_RANK: usize = 5;
 
@@ -214,15 +217,38 @@ impl LogObject<'_> {
         };
         // A request's facts are members of the line, or stand in objects as pino's serializers and ECS have them.
         let request = || {
-            let request = ["req", "request", "http"];
-            let method = text(&["method", "http.method", "http.request.method"], &request)?;
+            // Google Cloud has them in `httpRequest`, by names of its own.
+            let request = ["req", "request", "http", "httpRequest"];
+            let method = text(
+                &[
+                    "method",
+                    "http.method",
+                    "http.request.method",
+                    "requestMethod",
+                ],
+                &request,
+            )?;
             let path = text(
-                &["path", "url", "route", "url.path", "http.route", "http.url"],
+                &[
+                    "path",
+                    "url",
+                    "route",
+                    "url.path",
+                    "http.route",
+                    "http.url",
+                    "requestUrl",
+                ],
                 &request,
             )?;
             let status = text(
-                &["status", "statusCode", "status_code", "http.status_code"],
-                &["res", "response", "http"],
+                &[
+                    "status",
+                    "statusCode",
+                    "status_code",
+                    "http.status_code",
+                    "http.response.status_code",
+                ],
+                &["res", "response", "http", "httpRequest"],
             );
             let status = status
                 .map(|status| format!(" {status}"))
@@ -243,6 +269,9 @@ impl LogObject<'_> {
                 .then(|| redacted_text(message, redactor))?;
             (!shown.is_empty()).then(|| shown.into_owned())
         });
+        // Dotted, as the Elastic Common Schema and OpenTelemetry have it, or as AWS Lambda does.
+        let dotted = ["error.message", "exception.message", "errorMessage"];
+        let error = error.or_else(|| text(&dotted, &[]));
         match (what, error) {
             (Some(what), Some(error)) => Some(format!("{what}: {error}")),
             (what, error) => what.or(error),
@@ -259,9 +288,13 @@ fn shown_value(value: Json<'_>, redactor: &Redactor) -> String {
     }
 }
 
-/// Returns the JSON text of `value`, cut where it is long.
+/// Returns the JSON text of `value`, cut where it is long, without the escape sequences of its texts.
 fn preview(value: Json<'_>, redactor: &Redactor) -> String {
-    cut_preview(redacted_text(value, redactor).into_owned())
+    let mut text = redacted_text(value, redactor).into_owned();
+    if text.contains(JSON_ESCAPE) {
+        text = strip_terminal_escapes(&text.replace(JSON_ESCAPE, "\u{1b}")).into_owned();
+    }
+    cut_preview(text)
 }
 
 fn cut_preview(mut text: String) -> String {
