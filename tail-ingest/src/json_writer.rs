@@ -260,6 +260,19 @@ impl<'r> ValueWriter<'r> {
                     out.push(char::from(byte));
                     at += 1;
                 }
+                b'[' if open.last() == Some(&false)
+                    && let Some(name) =
+                        self.find_secret_pair(text.get(at..).unwrap_or_default()) =>
+                {
+                    let pair = Json::first_of(text.get(at..).unwrap_or_default());
+                    at += pair.text().len();
+                    self.redacted = true;
+                    out.push('[');
+                    out.push_str(name.text());
+                    out.push(',');
+                    write_string(out, REDACTED);
+                    out.push(']');
+                }
                 b'{' | b'[' if open.len() < self.depth => {
                     expects_key = byte == b'{';
                     open.push(expects_key);
@@ -280,6 +293,18 @@ impl<'r> ValueWriter<'r> {
                 }
             }
         }
+    }
+
+    /// Returns the secret name that the array at the beginning of `text` pairs with a text: headers are listed so.
+    fn find_secret_pair<'a>(&self, text: &'a str) -> Option<Json<'a>> {
+        if !text.get(1..)?.trim_start().starts_with('"') {
+            return None;
+        }
+        let mut elements = Json::first_of(text).elements();
+        let (name, value) = (elements.next()?, elements.next()?);
+        let is_pair = value.is_string() && elements.next().is_none();
+        let is_secret = || self.redactor.judge_field(&name.display()) != Verdict::Keep;
+        (is_pair && is_secret()).then_some(name)
     }
 
     /// Writes what is nested too deeply as a string.

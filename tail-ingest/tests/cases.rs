@@ -262,6 +262,23 @@ fn objects_in_a_message_are_without_escape_sequences() {
 }
 
 #[test]
+fn pairs_of_a_secret_name_and_its_value_are_redacted() {
+    let headers = json!([["accept", "*/*"], ["authorization", "hunter2"]]);
+    for arguments in [
+        json!([headers]),
+        json!(["headers", headers]),
+        json!([{"headers": headers}]),
+        json!([headers.to_string()]),
+    ] {
+        let found = format!("{:?}", line(&arguments));
+        assert!(!found.contains("hunter2"), "{arguments}: {found}");
+        assert!(found.contains("*/*"), "{arguments}: {found}");
+    }
+    let lists = json!([[["password", "email", "name"], ["token"], "cookie"], "x"]);
+    assert!(!format!("{:?}", line(&lists)).contains("REDACTED"));
+}
+
+#[test]
 fn an_id_header_of_the_operators_own_is_shown() {
     let item = json!({
         "scriptName": "shop", "logs": [],

@@ -189,7 +189,7 @@ pub(super) fn find_telegram_token(text: &str, at: usize) -> Option<Range<usize>>
 
 /// Returns a key of a model's API: `sk-`, a name of the kind or none, and random characters.
 pub(super) fn find_model_key(text: &str, at: usize) -> Option<Range<usize>> {
-    const KINDS: [&str; 5] = ["ant-", "proj-", "svcacct-", "admin-", "or-v1-"];
+    const KINDS: [&str; 6] = ["ant-", "proj-", "svcacct-", "admin-", "or-v1-", "lf-"];
     /// Characters in a row that no name of a class or file has.
     const RANDOM: usize = 20;
     let bytes = text.as_bytes();

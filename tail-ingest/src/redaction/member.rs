@@ -1,44 +1,51 @@
 //! Secret members of data that was written into text: `{"password":"…"}` in the middle of a message,
-//! in JSON that was cut or written as JSON again, or as `console` shows objects and maps, `{ password: '…' }` and
-//! `Headers { 'authorization' => '…' }`.
+//! in JSON that was cut or written as JSON again, as `console` shows objects and maps, `{ password: '…' }` and
+//! `Headers { 'authorization' => '…' }`, as Ruby and Rust show them, or as headers and settings are written.
 
 use std::ops::Range;
 
-use super::query::is_apostrophe;
+use super::query::{is_apostrophe, names_scheme};
 use super::{REDACTED, Redactor, Secret, Verdict};
 
-/// Returns the value to redact of the member whose `":`, `':`, `' =>`, or `: ` before a quote or bracket is
-/// at `at`, and the text in its place: JSON stays JSON.
+/// Returns the value to redact of the member whose name ends at `at`, where its quote, its colon or its `=>` is, and the
+/// text in its place: JSON stays JSON.
 ///
 /// Reads backwards to the beginning of the name, and forwards only if the name is secret, to the
 /// end of a value that is then taken out.
 pub(super) fn find_member(redactor: &Redactor, text: &str, at: usize) -> Option<Secret> {
     let bytes = text.as_bytes();
-    let is_quoted = bytes.get(at) != Some(&b':');
-    let is_entry = text.get(at + 1..)?.starts_with(" =>");
-    let (name, colon) = if is_quoted {
-        (
-            find_quoted_name(text, at)?,
-            if is_entry { at + 3 } else { at + 1 },
-        )
+    let is_quoted = matches!(bytes.get(at), Some(b'"' | b'\''));
+    let name = if is_quoted {
+        find_quoted_name(text, at)?
     } else {
-        (find_bare_name(text, at)?, at)
+        find_bare_name(text, at)?
     };
+    let mark = if is_quoted { at + 1 } else { at };
+    let behind = text.get(mark..)?.trim_start_matches(' ');
+    let behind = behind
+        .strip_prefix(':')
+        .or_else(|| behind.strip_prefix("=>"))?;
     let verdict = redactor.judge_field(name);
     // `Unexpected token: "}"` names no member.
     if verdict == Verdict::Keep || !is_quoted && verdict == Verdict::Text {
         return None;
     }
-    let after = bytes.get(colon + 1..)?;
-    let spaces = after.iter().take_while(|byte| **byte == b' ').count();
-    let start = colon + 1 + spaces;
+    // Rust shows an optional value as `Some("…")`.
+    let value = behind.trim_start_matches(' ');
+    let value = value.strip_prefix("Some(").unwrap_or(value);
+    let start = text.len() - value.len();
     let value = match bytes.get(start)? {
         &quote @ (b'"' | b'\'' | b'`') => {
             return secret(text, find_string(bytes, start, quote), REDACTED);
         }
         b'\\' => return secret(text, find_escaped_string(bytes, start)?, REDACTED),
         b'[' | b'{' => find_nested(bytes, start),
-        b'0'..=b'9' | b'-' if verdict == Verdict::TextAndNumbers => find_number(bytes, start),
+        b'0'..=b'9' | b'-' if is_quoted && verdict == Verdict::TextAndNumbers => {
+            find_number(bytes, start)
+        }
+        _ if !is_quoted && behind.starts_with(' ') => {
+            return secret(text, find_plain_value(text, name, start)?, REDACTED);
+        }
         _ => return None,
     };
     // What is quoted inside of a string, and inside of that again; deeper, no text is short.
@@ -131,6 +138,33 @@ fn find_nested(bytes: &[u8], start: usize) -> Range<usize> {
         at += 1;
     }
     start..bytes.len()
+}
+
+/// Returns the value without quotes that begins at `start`, behind `name: ` as headers and settings are written, where
+/// it looks like a secret: credentials after their scheme, a list of cookies, or a word of six or more characters with a
+/// digit. (`Invalid password: must have …` holds none.)
+fn find_plain_value(text: &str, name: &str, start: usize) -> Option<Range<usize>> {
+    const LEAST: usize = 6;
+    let word_end = |start: usize| {
+        let rest = text.get(start..).unwrap_or_default();
+        let is_end = |c: char| c.is_whitespace() || "\"'`\\,)]}>".contains(c);
+        start + rest.find(is_end).unwrap_or(rest.len())
+    };
+    let mut end = word_end(start);
+    let first = text.get(start..end)?;
+    let is_cookie = name
+        .get(name.len().saturating_sub("cookie".len())..)
+        .is_some_and(|last| last.eq_ignore_ascii_case("cookie"));
+    if names_scheme(first.as_bytes()) && text.get(end..)?.starts_with(' ') {
+        return Some(end + 1..word_end(end + 1));
+    }
+    if is_cookie && first.contains('=') {
+        while text.get(..end)?.ends_with(';') && text.get(end..)?.starts_with(' ') {
+            end = word_end(end + 1);
+        }
+        return Some(start..end);
+    }
+    (first.len() >= LEAST && first.bytes().any(|byte| byte.is_ascii_digit())).then_some(start..end)
 }
 
 /// Returns the number at `start`.

@@ -78,6 +78,7 @@ pub(super) const PARAMETERS: &[&str] = &[
     "pass",
     "auth",
     "key",
+    "subscription-key",
     "token",
 ];
 

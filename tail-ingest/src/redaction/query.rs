@@ -16,6 +16,8 @@ const ESCAPED_ENDS: [&[u8; 2]; 3] = [b"26", b"23", b"22"];
 enum Before {
     /// `?`, `&`, `;` or `#`: this is a query.
     Separator,
+    /// `; `: this may be a list of settings, such as a connection string.
+    List,
     /// Nothing, a space or a quote: this may be a form.
     Space,
     /// Anything else.
@@ -33,9 +35,14 @@ pub(super) fn find_parameter(redactor: &Redactor, text: &str, at: usize) -> Opti
     let (name_start, before) = find_name(bytes, at);
     let name = text.get(name_start..at)?;
     if name.is_empty() {
-        return None;
+        return find_assigned(redactor, text, at);
     }
     let verdict = redactor.judge_parameter(name);
+    let before = match before {
+        Before::List if redactor.judge_field(name) != Verdict::Keep => Before::Separator,
+        Before::List => Before::Space,
+        before => before,
+    };
     let is_bare = before != Before::Separator;
     if verdict == Verdict::Keep
         || is_bare && verdict != Verdict::TextAndNumbers && before != Before::Space
@@ -60,6 +67,25 @@ pub(super) fn find_parameter(redactor: &Redactor, text: &str, at: usize) -> Opti
     }
     let harmless = ["", "true", "false", "null", "undefined", REDACTED];
     (!harmless.contains(&text.get(value.clone())?)).then_some(value)
+}
+
+/// Returns the value of `name = "value"` whose `=` is at `at`, as settings and programs are written.
+fn find_assigned(redactor: &Redactor, text: &str, at: usize) -> Option<Range<usize>> {
+    let before = text.get(..at)?.strip_suffix(' ')?;
+    let value = text.get(at..)?.strip_prefix("= ")?;
+    let quote = value
+        .chars()
+        .next()
+        .filter(|quote| matches!(quote, '"' | '\''))?;
+    let (name_start, _) = find_name(text.as_bytes(), before.len());
+    let name = before.get(name_start..)?;
+    if redactor.judge_parameter(name) != Verdict::TextAndNumbers {
+        return None;
+    }
+    let inside = value.get(1..)?;
+    let len = inside.find(quote).unwrap_or(inside.len());
+    let start = text.len() - inside.len();
+    (!matches!(inside.get(..len)?, "" | REDACTED)).then_some(start..start + len)
 }
 
 /// Returns where the name begins that ends at `at`, and what is before it.
@@ -89,6 +115,9 @@ fn find_name(bytes: &[u8], at: usize) -> (usize, Before) {
             }
             b'\'' if is_apostrophe(bytes, before) => return (start, Before::Text),
             b'"' | b'\'' | b'`' => return (start, Before::Space),
+            b' ' if before > 0 && bytes.get(before - 1) == Some(&b';') => {
+                return (start, Before::List);
+            }
             _ if byte.is_ascii_whitespace() => return (start, Before::Space),
             b'=' | b'<' | b'>' | b'(' | b')' | b'{' | b'}' | b',' | b'/' | b':' | b'|' => {
                 return (start, Before::Text);
@@ -128,7 +157,7 @@ fn find_bare_value(bytes: &[u8], start: usize, is_escaped: bool) -> Range<usize>
 }
 
 /// Returns whether `value` is the name of a scheme of HTTP authentication.
-fn names_scheme(value: &[u8]) -> bool {
+pub(super) fn names_scheme(value: &[u8]) -> bool {
     const SCHEMES: [&[u8]; 5] = [b"Bearer", b"Basic", b"Token", b"ApiKey", b"DPoP"];
     SCHEMES
         .iter()

@@ -124,6 +124,7 @@ const fn between(min: usize, max: usize, alphabet: Alphabet) -> Rest {
 /// - GitHub: "About authentication to GitHub", token formats; GitLab: "GitLab tokens", prefixes.
 /// - Slack: "Token types"; Discord: "Authentication"; Telegram: "Bot API", authorizing your bot.
 /// - Stripe: "API keys"; Square, Shopify, Twilio, `SendGrid`, npm, `PyPI`: the pages on their tokens.
+/// - Vercel: <https://vercel.com/changelog/new-token-formats-and-secret-scanning>.
 /// - Further ones, and all lengths: GitHub's "Supported secret scanning patterns", and the rules of
 ///   gitleaks, <https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml>.
 pub(super) const SHAPES: &[Shape] = &[
@@ -193,10 +194,17 @@ pub(super) const SHAPES: &[Shape] = &[
     shape("Supabase", &["sb_secret_"], with_digit(20, Word)),
     shape(
         "Doppler",
-        &["dp.pt.", "dp.st.", "dp.ct."],
+        &["dp.pt.", "dp.st.", "dp.ct.", "dp.sa."],
         with_digit(40, Dotted),
     ),
     shape("Pulumi", &["pul-"], at_least(40, Hex)),
+    shape(
+        "Vercel, Netlify, Neon, Tailscale",
+        &[
+            "vcp_", "vci_", "vca_", "vcr_", "vck_", "nfp_", "napi_", "tskey-",
+        ],
+        with_digit(20, Word),
+    ),
     // Code hosts and package registries.
     shape(
         "GitHub",
@@ -206,8 +214,18 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         "GitLab",
         &[
-            "glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-",
-            "gloas-", "glsoat-", "glffct-",
+            "glpat-",
+            "gldt-",
+            "glrt-",
+            "glcbt-",
+            "glptt-",
+            "glft-",
+            "glimt-",
+            "glagent-",
+            "gloas-",
+            "glsoat-",
+            "glffct-",
+            "GR1348941",
         ],
         with_digit(20, Dotted),
     ),
@@ -261,7 +279,14 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         "Stripe",
         &[
-            "sk_live_", "sk_test_", "sk_prod_", "rk_live_", "rk_test_", "rk_prod_",
+            "sk_live_",
+            "sk_test_",
+            "sk_prod_",
+            "sk_org_live_",
+            "sk_org_test_",
+            "rk_live_",
+            "rk_test_",
+            "rk_prod_",
         ],
         at_least(10, Alnum),
     ),
@@ -279,25 +304,33 @@ pub(super) const SHAPES: &[Shape] = &[
         &["FLWSECK-", "FLWSECK_TEST-"],
         with_digit(12, Word),
     ),
-    shape("Twilio", &["SK"], between(32, 32, Hex)),
+    shape("Twilio, Mailgun", &["SK", "key-"], between(32, 32, Hex)),
     shape("SendGrid", &["SG."], with_digit(60, Dotted)),
     shape("Brevo", &["xkeysib-"], with_digit(60, Word)),
     // Models.
     shape(
-        "OpenAI, Anthropic, OpenRouter",
+        "OpenAI, Anthropic, OpenRouter, Langfuse",
         &["sk-"],
         Special(find::find_model_key),
     ),
-    shape("Groq", &["gsk_"], with_digit(40, Alnum)),
+    shape(
+        "Groq, Perplexity",
+        &["gsk_", "pplx-"],
+        with_digit(40, Alnum),
+    ),
     shape("xAI", &["xai-"], with_digit(60, Alnum)),
-    shape("Perplexity", &["pplx-"], with_digit(40, Alnum)),
+    shape(
+        "NVIDIA, Pinecone, LangSmith, Tavily",
+        &["nvapi-", "pcsk_", "lsv2_pt_", "lsv2_sk_", "tvly-"],
+        with_digit(32, Word),
+    ),
     shape("Hugging Face", &["hf_"], at_least(34, Alnum)),
     shape("Replicate", &["r8_"], with_digit(37, Alnum)),
     // Operations.
     shape("Sentry", &["sntrys_", "sntryu_"], with_digit(40, Base64)),
     shape("Grafana", &["glsa_", "glc_"], with_digit(32, Base64)),
     shape("New Relic", &["NRAK-"], with_digit(27, Alnum)),
-    shape("Linear", &["lin_api_"], at_least(40, Alnum)),
+    shape("Linear", &["lin_api_", "lin_oauth_"], at_least(40, Alnum)),
     shape("Notion", &["ntn_"], with_digit(40, Alnum)),
     shape("Postman", &["PMAK-"], with_digit(50, Word)),
     shape("1Password", &["ops_eyJ"], at_least(64, Base64)),

@@ -90,10 +90,10 @@ fn tokens() -> Vec<(&'static str, String, String)> {
     ] {
         tokens.push(("Telegram", format!("{before}{secret}"), secret.clone()));
     }
-    for kind in ["", "proj-", "svcacct-", "ant-api03-", "or-v1-"] {
+    for kind in ["", "proj-", "svcacct-", "ant-api03-", "or-v1-", "lf-"] {
         let secret = word(48);
         let token = format!("sk-{kind}{secret}");
-        tokens.push(("OpenAI, Anthropic, OpenRouter", token, secret));
+        tokens.push(("OpenAI, Anthropic, OpenRouter, Langfuse", token, secret));
     }
     tokens
 }

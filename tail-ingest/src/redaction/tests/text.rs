@@ -102,6 +102,13 @@ fn forms_and_settings_are_redacted() {
             "AccountName=a;AccountKey=REDACTED;X=y",
         ),
         (
+            "Server=db; Pwd=hunter2; Pool=1",
+            "Server=db; Pwd=REDACTED; Pool=1",
+        ),
+        ("password = 'hunter2' # x", "password = 'REDACTED' # x"),
+        ("api_key = \"hunter2\"", "api_key = \"REDACTED\""),
+        ("?subscription-key=abc", "?subscription-key=REDACTED"),
+        (
             "A=1\nDB_PASSWORD=hunter2\nB=2",
             "A=1\nDB_PASSWORD=REDACTED\nB=2",
         ),
@@ -178,6 +185,22 @@ fn members_in_text_are_redacted() {
             "{ password: `REDACTED`, a: `b` }",
         ),
         (
+            "{password:'x',a:\"b\",apiKey:\"c\"}",
+            "{password:'REDACTED',a:\"b\",apiKey:\"REDACTED\"}",
+        ),
+        (
+            r#"{"password"=>"x", :secret=>"y", "a"=>"b"}"#,
+            r#"{"password"=>"REDACTED", :secret=>"REDACTED", "a"=>"b"}"#,
+        ),
+        (
+            r#"User { password: Some("x"), pin: None }"#,
+            r#"User { password: Some("REDACTED"), pin: None }"#,
+        ),
+        (
+            r#"cut: "apiKey" : "x", "a" : "b""#,
+            r#"cut: "apiKey" : "REDACTED", "a" : "b""#,
+        ),
+        (
             "{ passwords: [ 'a]', 'b' ], secret: { key: '}' }, list: [ 'c' ] }",
             r#"{ passwords: "REDACTED", secret: "REDACTED", list: [ 'c' ] }"#,
         ),
@@ -185,8 +208,43 @@ fn members_in_text_are_redacted() {
 }
 
 #[test]
+fn headers_and_settings_in_text_are_redacted() {
+    assert_redacted(&[
+        (
+            "Host: a.example\r\nCookie: a=b; session=c\r\nAccept: */*",
+            "Host: a.example\r\nCookie: REDACTED\r\nAccept: */*",
+        ),
+        (
+            "set-cookie: sid=abc; HttpOnly was sent",
+            "set-cookie: REDACTED was sent",
+        ),
+        (
+            "curl -H 'Authorization: Token abcdef' -H 'X-Api-Key: abc123' x",
+            "curl -H 'Authorization: Token REDACTED' -H 'X-Api-Key: REDACTED' x",
+        ),
+        ("Authorization: hunter2", "Authorization: REDACTED"),
+        (
+            "login of ada, password: hunter2",
+            "login of ada, password: REDACTED",
+        ),
+        (
+            "DB_PASSWORD: hunter2\nPORT: 8080",
+            "DB_PASSWORD: REDACTED\nPORT: 8080",
+        ),
+    ]);
+}
+
+#[test]
 fn harmless_values_of_secret_names_stay() {
     for text in [
+        "Authorization: required",
+        "authorization: missing header 12345678",
+        "Invalid cookie: expired",
+        "passwords: 3, secrets: 12",
+        "3 secrets: none of 123456 lines",
+        "password == 'hunter2'",
+        "token = \"abc\"",
+        "key = 'orders'",
         "?hasPassword=true&token=false&secret=null&token=&x",
         r#"{"hasPassword":true,"password":null,"secret":"","refresh_token_expires_in":3600}"#,
         "if (password==null) throw",
