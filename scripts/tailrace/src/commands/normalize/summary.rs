@@ -55,8 +55,12 @@ impl Summary {
         }
         if self.other_lines > 0 {
             lines.push(format!(
-                "skipped: {} that are not JSON",
-                counted(self.other_lines, "line", "lines")
+                "skipped: {}",
+                counted(
+                    self.other_lines,
+                    "line that is not JSON",
+                    "lines that are not JSON"
+                )
             ));
         }
         if self.broken > 0 {
