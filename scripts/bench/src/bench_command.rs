@@ -12,7 +12,7 @@ use checkout::Workspace;
 /// Measure everything side by side, in the real local runtime, and print the tables
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Fewer rounds and no million rows: a few minutes instead of a quarter of an hour
+    /// Fewer rounds and no million rows: a few minutes instead of half an hour
     #[arg(long)]
     quick: bool,
     /// Only this part

@@ -1,4 +1,4 @@
-//! The amount of each measurement. The full plan takes about a quarter of an hour on two cores, the quick one a few
+//! The amount of each measurement. The full plan takes about half an hour on two cores, the quick one a few
 //! minutes, with fewer rounds and without a million rows.
 
 /// The amount of each measurement.

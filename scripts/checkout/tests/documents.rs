@@ -21,9 +21,6 @@ const INSIDE_WORDS: [&str; 9] = [
     "their bar",
 ];
 
-/// Pages that still have such words: tables that a run of the bench wrote, and its notes on them.
-const NOT_YET_PLAIN: [&str; 2] = ["docs/performance.md", "scripts/bench/README.md"];
-
 fn root() -> PathBuf {
     Workspace::find().unwrap().root().to_owned()
 }
@@ -155,9 +152,6 @@ fn pages_have_no_inside_words() {
     let mut found = Vec::new();
     for (path, text) in pages() {
         let name = path.strip_prefix(&root).unwrap().display().to_string();
-        if NOT_YET_PLAIN.contains(&name.as_str()) {
-            continue;
-        }
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.to_lowercase();
             for word in INSIDE_WORDS {
