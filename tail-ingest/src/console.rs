@@ -10,6 +10,7 @@ use log_record::{Level, write_string};
 use crate::correlation::{FoundId, IdPlace, find_id};
 use crate::json::Json;
 use crate::json_writer::{ObjectWriter, redact_text, write_redacted};
+use crate::redaction::Redactor;
 use crate::trace_item::{Argument, TraceLog};
 
 mod errors;
@@ -92,6 +93,16 @@ impl<'i> LogObject<'i> {
             || self.id.is_some()
             || self.message.is_some()
             || self.get("event").is_some_and(Json::is_string)
+    }
+}
+
+impl Payload<'_> {
+    /// Returns whether the text before it says that all of it is secret: `password: {…}`.
+    fn is_secret(&self, redactor: &Redactor) -> bool {
+        self.prefix.is_some_and(|prefix| {
+            let text = format!("{prefix} {{}}");
+            !redactor.redact_text(&text).ends_with("{}")
+        })
     }
 }
 
@@ -198,7 +209,8 @@ impl<'i> ConsoleLine<'i> {
                 .payloads
                 .iter()
                 .find(|payload| payload.object.is_structured())
-                .or_else(|| self.payloads.iter().find(|payload| payload.argument == 0)),
+                .or_else(|| self.payloads.iter().find(|payload| payload.argument == 0))
+                .filter(|payload| !payload.is_secret(out.redactor())),
         };
         self.write_arguments(out, data_payload);
         if let Some(object) = self

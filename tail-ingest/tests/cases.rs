@@ -72,6 +72,23 @@ fn json_at_the_end_of_a_text_is_judged_by_its_names() {
 }
 
 #[test]
+fn a_secret_name_before_json_covers_all_of_it() {
+    for text in [
+        r#"password: {"a":"hunter2"}"#,
+        r#"saved, "client_secret": {"a":{"b":"hunter2"}}"#,
+        r#"passwords: ["hunter2"]"#,
+    ] {
+        for arguments in [json!([text]), json!(["x", text]), json!([{"data": text}])] {
+            let found = format!("{:?}", line(&arguments));
+            assert!(!found.contains("hunter2"), "{arguments}: {found}");
+        }
+    }
+    // Only a name is meant, not a word of the sentence.
+    let found = line(&json!([r#"the password was changed {"user":"ann"}"#]));
+    assert_eq!(context(&found)["data"], json!({"user": "ann"}));
+}
+
+#[test]
 fn a_line_with_thousands_of_members_is_read_at_once() {
     // Quadratic work would take minutes here.
     let members = |prefix: &str| -> Value {
