@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { askSystem, given, launch, open, problems, sees, shoot, texts } from "./page.mjs";
+import { askSystem, given, launch, open, problems, search, sees, shoot, texts } from "./page.mjs";
 
 /** @type {Awaited<ReturnType<typeof launch>>} */
 let started;
@@ -94,11 +94,29 @@ test("eight tabs are served", async () => {
     await tab.waitForSelector(".row");
     await sees(tab, ".facets .share", "in this window");
   }
-  await askSystem("/debug/plain", "live-eight");
+  await askSystem("/live-eight", "live-eight");
   const last = tabs.at(-1);
   assert.ok(last);
-  await arrives(last, "plain");
+  await arrives(last, "/live-eight");
   for (const tab of tabs) await tab.close();
+});
+
+test("eight windows that are seen at once are all live", async () => {
+  const windows = [];
+  for (let index = 0; index < 8; index += 1) windows.push(await open(started.browser, "/?live=1", { type: "window" }));
+  for (const window of windows) {
+    assert.equal(await window.evaluate(() => document.visibilityState), "visible");
+    await window.waitForSelector(".row");
+    await sees(window, ".facets .share", "in this window");
+  }
+  await askSystem("/live-windows", "live-windows");
+  for (const window of windows) await arrives(window, "/live-windows");
+  // Each can ask for more, too.
+  for (const window of windows) {
+    await search(window, "correlation_id:live-windows");
+    await sees(window, ".summary", "2 rows");
+    await window.close();
+  }
 });
 
 test("a lost connection is said, and comes back", async () => {

@@ -45,9 +45,9 @@ export async function launch() {
 /** Errors of every page that was opened: a test ends with none. @type {string[]} */
 export const problems = [];
 
-/** Opens a tab with the page; `path` is where it goes then. @param {import("puppeteer-core").Browser} browser */
-export async function open(browser, path = "/", { theme = "light", bypass = false } = {}) {
-  const page = await browser.newPage();
+/** Opens a tab or a window with the page; `path` is where it goes then. @param {import("puppeteer-core").Browser} browser @param {string} path @param {{ theme?: string, bypass?: boolean, type?: "tab" | "window" }} options */
+export async function open(browser, path = "/", { theme = "light", bypass = false, type = "tab" } = {}) {
+  const page = await browser.newPage({ type });
   page.on("pageerror", (error) => problems.push(String(error)));
   page.on("console", (message) => {
     if (message.type() === "error" && !/net::ERR|status of 4|status of 5/.test(message.text()))

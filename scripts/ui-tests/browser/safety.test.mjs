@@ -111,6 +111,17 @@ test("another page of this machine reads nothing", async () => {
     [true, true],
     String(read),
   );
+  // A WebSocket is not held to the rules of fetch: the server alone can refuse it.
+  const follows = await page.evaluate(
+    (origin) =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(`${origin.replace("http:", "ws:")}/api/live`);
+        socket.onopen = () => resolve(true);
+        socket.onerror = () => resolve(false);
+      }),
+    PAGE.origin,
+  );
+  assert.equal(follows, false);
   const loads = await page.evaluate(
     (origin) =>
       new Promise((resolve) => {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use jiff::Timestamp;
@@ -26,6 +26,7 @@ use super::{archived, command, pipeline, waterfall};
 use crate::Error;
 use crate::commands::trace;
 use crate::ids::{self, Resolution};
+use crate::query;
 use crate::record::read_rows;
 use crate::sql::{self, IdColumn, Position};
 
@@ -283,23 +284,34 @@ pub(super) async fn command(
     Json(json!({"command": command}))
 }
 
+/// Follows in a WebSocket: of other open streams, a browser has six at most to one server, all windows together, and its
+/// questions would wait for one of them to end.
 pub(super) async fn live(
     State(app): State<App>,
     Query(asked): Query<Asked>,
+    upgrade: WebSocketUpgrade,
 ) -> Result<Response, Failed> {
     let Question { query, .. } = asked.read(Timestamp::now())?;
-    let receiver = app.looks.join(&app.desk);
-    let events = stream::unfold((receiver, query), |(mut receiver, query)| async move {
-        let data = match receiver.recv().await {
+    Ok(upgrade.on_upgrade(move |socket| send_rows(socket, query, app)))
+}
+
+/// Sends a tab the rows that `query` means, until the tab goes.
+async fn send_rows(mut socket: WebSocket, query: query::Query, app: App) {
+    let mut looks = app.looks.join(&app.desk);
+    loop {
+        let found = tokio::select! {
+            found = looks.recv() => found,
+            // A tab says nothing but that it goes.
+            _ = socket.recv() => return,
+        };
+        let text = match found {
             Ok(found) => found.to_json(&query),
             // The tab asks for its rows anew.
             Err(RecvError::Lagged(_)) => r#"{"behind":true}"#.to_owned(),
-            Err(RecvError::Closed) => return None,
+            Err(RecvError::Closed) => return,
         };
-        let event = Event::default().data(data);
-        Some((Ok::<_, Infallible>(event), (receiver, query)))
-    });
-    Ok(Sse::new(events)
-        .keep_alive(KeepAlive::default())
-        .into_response())
+        if socket.send(text.into()).await.is_err() {
+            return;
+        }
+    }
 }

@@ -1,6 +1,10 @@
-// New rows as they arrive: one stream while the page is seen and not paused.
+// New rows as they arrive: one stream while the page is seen and not paused. It is a WebSocket: of other streams, a browser
+// has six at most to one server.
 
 import { url } from "./api.js";
+
+/** The time after which a stream that was lost is tried again. */
+const AGAIN_MS = 3000;
 
 /** @typedef {import("./record.js").Item} Item */
 /** @typedef {{ onRows: (rows: Item[]) => void, onFailure: (failure: { error: string, hint: string | null } | null) => void, onBehind: () => void, onReady: () => void }} Listener */
@@ -9,8 +13,8 @@ export class Live {
   /** @param {Listener} listener */
   constructor(listener) {
     this.listener = listener;
-    /** @type {EventSource | null} */
-    this.source = null;
+    /** @type {WebSocket | null} */
+    this.socket = null;
     this.query = "";
     this.wanted = false;
     this.paused = false;
@@ -33,20 +37,22 @@ export class Live {
   }
 
   get isOpen() {
-    return this.source !== null;
+    return this.socket !== null;
   }
 
   update() {
     const open = this.wanted && !this.paused && !document.hidden;
     if (!open) this.close();
-    else if (!this.source) this.open();
+    else if (!this.socket) this.open();
   }
 
   open() {
-    const source = new EventSource(url("/api/live", { q: this.query }));
-    this.source = source;
+    const address = new URL(url("/api/live", { q: this.query }), location.href);
+    address.protocol = "ws:";
+    const socket = new WebSocket(address);
+    this.socket = socket;
     let ready = false;
-    source.onmessage = (event) => {
+    socket.onmessage = (event) => {
       const found = JSON.parse(event.data);
       if (typeof found.error === "string") {
         this.listener.onFailure(found);
@@ -61,21 +67,25 @@ export class Live {
       }
       if (found.rows?.length) this.listener.onRows(found.rows);
     };
-    source.onerror = () => {
-      ready = false;
+    socket.onclose = () => {
+      if (this.socket !== socket) return;
+      this.socket = null;
       this.listener.onFailure({
         error: "the server does not answer",
         hint: "the page tries again by itself; is `tailrace ui` still running?",
       });
-      if (source.readyState === EventSource.CLOSED && this.source === source) {
-        this.source = null;
-        setTimeout(() => this.update(), 3000);
-      }
+      setTimeout(() => this.update(), AGAIN_MS);
     };
   }
 
   close() {
-    this.source?.close();
-    this.source = null;
+    const { socket } = this;
+    this.socket = null;
+    if (!socket) return;
+    // What is on its way is not shown any more.
+    socket.onmessage = null;
+    // A browser reports it as an error where one is closed while it connects.
+    if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+    else socket.close();
   }
 }
