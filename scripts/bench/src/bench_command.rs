@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
     quick: bool,
     /// Only this part
     #[arg(long, value_enum, value_name = "PART")]
-    only: Option<Only>,
+    only: Option<Part>,
     /// Also write every sample to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -29,26 +29,6 @@ pub(crate) struct Arguments {
     constants: bool,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Only {
-    /// The tail Worker alone
-    Normalize,
-    /// Start-up and sizes
-    Startup,
-    /// From a request to the last of its rows
-    EndToEnd,
-    /// The bytes, rows and objects of a log
-    Volume,
-    /// Ways of writing D1
-    D1,
-    /// The rotation and the operator's tool
-    Maintenance,
-    /// The operator's tool on ten million rows of a week; not part of a run of everything
-    Week,
-    /// Its page in a headless browser on the same rows; not part of a run of everything
-    WeekPage,
-}
-
 /// Measures and prints.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
@@ -57,17 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     } else {
         Plan::full()
     };
-    let parts = match arguments.only {
-        None => PARTS.to_vec(),
-        Some(Only::Normalize) => vec![Part::Normalize],
-        Some(Only::Startup) => vec![Part::Startup],
-        Some(Only::EndToEnd) => vec![Part::EndToEnd],
-        Some(Only::Volume) => vec![Part::Volume],
-        Some(Only::D1) => vec![Part::D1],
-        Some(Only::Maintenance) => vec![Part::Maintenance],
-        Some(Only::Week) => vec![Part::Week],
-        Some(Only::WeekPage) => vec![Part::WeekPage],
-    };
+    let parts = arguments.only.map_or(PARTS.to_vec(), |part| vec![part]);
     let report = bench::run(&workspace, &plan, &parts, |next| eprintln!("==> {next}"))?;
     let markdown = report.markdown();
     println!("{markdown}");

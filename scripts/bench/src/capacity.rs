@@ -93,7 +93,7 @@ pub fn plan(load: Load, constants: &Constants) -> Capacity {
     let catalog = stored_bytes - rows_of_a_day * load.retention_days;
 
     let mut binding = vec![
-        ("one D1: 10 GB", fill(flow, limits::D1_BYTES)),
+        ("one D1: 10 GB", fitting_rate(flow, limits::D1_BYTES)),
         ("one D1: rows a second", writes / flow.rows_per_log()),
         (
             "one queue: 5,000 messages a second",
@@ -105,7 +105,7 @@ pub fn plan(load: Load, constants: &Constants) -> Capacity {
         ),
         (
             "an account: 1 TB of D1, unless raised",
-            fill(flow, limits::D1_ACCOUNT_BYTES),
+            fitting_rate(flow, limits::D1_ACCOUNT_BYTES),
         ),
     ];
     binding.sort_by(|a, b| a.1.total_cmp(&b.1));
@@ -126,7 +126,7 @@ pub fn plan(load: Load, constants: &Constants) -> Capacity {
         databases,
         days_in_one_database: (limits::D1_BYTES - catalog) / rows_of_a_day,
         limits: binding,
-        outage: simulate(flow, writes * databases),
+        outage: simulate_outage(flow, writes * databases),
         bill: bill::items(flow),
         elsewhere: bill::elsewhere(flow),
         retentions: compare_retentions(flow),
@@ -135,7 +135,7 @@ pub fn plan(load: Load, constants: &Constants) -> Capacity {
 
 /// Returns the logs a second that take `bytes` of D1. With more logs, batches are fuller and a log's share of the catalog is
 /// smaller.
-fn fill(flow: Flow<'_>, bytes: f64) -> f64 {
+fn fitting_rate(flow: Flow<'_>, bytes: f64) -> f64 {
     let mut load = flow.load;
     for _ in 0..20 {
         load.logs_per_second *= bytes / Flow { load, ..flow }.stored_bytes();
@@ -161,7 +161,7 @@ fn compare_retentions(flow: Flow<'_>) -> Vec<(f64, f64, f64)> {
 }
 
 /// D1 away for the outage, then back: what lies on the queue, second by second.
-fn simulate(flow: Flow<'_>, d1_rows_per_second: f64) -> Outage {
+fn simulate_outage(flow: Flow<'_>, d1_rows_per_second: f64) -> Outage {
     /// A week: what has not been caught up with by then never will be.
     const GIVE_UP_SECONDS: f64 = 7.0 * DAY_SECONDS;
     let load = flow.load;
@@ -264,7 +264,7 @@ mod tests {
             load,
             constants: &constants,
         };
-        let outage = simulate(flow, 40_000.0);
+        let outage = simulate_outage(flow, 40_000.0);
         assert_eq!(outage.caught_up_seconds, None);
         assert!(outage.overflown_logs > 0.0);
     }

@@ -53,14 +53,14 @@ impl Constants {
     pub fn update(&mut self, report: &Report) -> Result<()> {
         if let Some(table) = report.table(TABLE) {
             let values = table.lines.iter().map(|line| {
-                let value = round(line.samples.median());
+                let value = round_value(line.samples.median());
                 (line.subject.clone(), serde_json::json!(value))
             });
             self.counted = serde_json::from_value(serde_json::Value::Object(values.collect()))?;
         }
         let median = |table: &str, case: &str, subject: &str| {
             let samples = report.table(table)?.samples(case, subject)?;
-            Some(round(samples.median()))
+            Some(round_value(samples.median()))
         };
         let largest = plan::Plan::full();
         let rows = largest.existing_rows.last().copied().unwrap_or_default();
@@ -95,7 +95,7 @@ impl Constants {
 }
 
 /// Rounds to three digits that matter.
-fn round(value: f64) -> f64 {
+fn round_value(value: f64) -> f64 {
     format!("{value:.2e}").parse().unwrap_or(value)
 }
 
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn three_digits_are_kept() {
-        let close = |value: f64, wanted: f64| (round(value) - wanted).abs() < 1e-9;
+        let close = |value: f64, wanted: f64| (round_value(value) - wanted).abs() < 1e-9;
         assert!(close(67_806.4, 67_800.0) && close(0.041_23, 0.0412) && close(4.0, 4.0));
     }
 }

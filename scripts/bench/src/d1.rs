@@ -56,34 +56,37 @@ enum Way {
     Raw,
 }
 
-const fn way(method: &'static str, per: u64, once: bool) -> Way {
+const fn new_way(method: &'static str, per: u64, once: bool) -> Way {
     Way::Binding { method, per, once }
 }
 
 const WAYS: [(&str, Way); 11] = [
-    (BATCH, way("batch", 100, false)),
-    ("11 rows of VALUES (99 parameters)", way("values", 11, true)),
+    (BATCH, new_way("batch", 100, false)),
+    (
+        "11 rows of VALUES (99 parameters)",
+        new_way("values", 11, true),
+    ),
     (
         "json_each, 100 rows a statement",
-        way("json_each", 100, true),
+        new_way("json_each", 100, true),
     ),
     (
         "json_each, 500 rows a statement",
-        way("json_each", 500, true),
+        new_way("json_each", 500, true),
     ),
-    (JSON_1000, way("json_each", 1_000, false)),
+    (JSON_1000, new_way("json_each", 1_000, false)),
     (
         "json_each, 5,000 rows a statement",
-        way("json_each", 5_000, true),
+        new_way("json_each", 5_000, true),
     ),
     (
         "jsonb_each, 100 rows a statement",
-        way("jsonb_each", 100, true),
+        new_way("jsonb_each", 100, true),
     ),
-    (JSONB_1000, way("jsonb_each", 1_000, true)),
+    (JSONB_1000, new_way("jsonb_each", 1_000, true)),
     (
         "jsonb_each, 5,000 rows a statement",
-        way("jsonb_each", 5_000, true),
+        new_way("jsonb_each", 5_000, true),
     ),
     (LOG_WRITER, Way::LogWriter),
     (RAW, Way::Raw),
@@ -121,16 +124,18 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
     let mut builder = SystemBuilder::workers(&[])?;
     builder.add(&format!(
         "name = \"d1\"\nmain = \"{}\"\ncompatibility_date = \"{}\"\n{bindings}",
-        workerd::folder(workspace).join("workers/d1.js").display(),
+        workerd::bench_folder(workspace)
+            .join("workers/d1.js")
+            .display(),
         workerd::COMPATIBILITY_DATE
     ))?;
     let system = builder.start()?;
 
     for (name, _, _) in &wanted {
         let sql = format!("CREATE TABLE this_is_{name} (a)");
-        run(&system, name, &sql)?;
+        run_statement(&system, name, &sql)?;
     }
-    let files = databases(system.state())?;
+    let files = find_databases(system.state())?;
     let mut places = Vec::new();
     for (binding, schema, existing) in wanted {
         let path = files
@@ -162,11 +167,11 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
     for round in 0..=plan.d1_rounds {
         for &(name, way) in take_turns(&WAYS, round) {
             for place in &mut places {
-                if !place.takes(way) {
+                if !place.has_way(way) {
                     continue;
                 }
                 let rows = place.rows(plan);
-                let (took, written) = place.sample(&system, way, rows, round as u64)?;
+                let (took, written) = place.take_sample(&system, way, rows, round as u64)?;
                 if round > 0 {
                     #[allow(clippy::cast_precision_loss)]
                     let rows = rows as f64;
@@ -209,14 +214,14 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
     Ok(())
 }
 
-fn run(system: &harness::System, binding: &str, sql: &str) -> Result<()> {
+fn run_statement(system: &harness::System, binding: &str, sql: &str) -> Result<()> {
     let (status, _, body) = system.request("POST", &format!("/run?db={binding}"), &[], sql)?;
     ensure!(status == 200, "{sql}: {status} {body}");
     Ok(())
 }
 
 /// The files of the local D1 databases under `state`, by the tables that were made to tell them apart.
-fn databases(state: &Path) -> Result<HashMap<String, PathBuf>> {
+fn find_databases(state: &Path) -> Result<HashMap<String, PathBuf>> {
     let mut found = HashMap::new();
     for entry in state.join("v3/d1/miniflare-D1DatabaseObject").read_dir()? {
         let path = entry?.path();
@@ -285,7 +290,7 @@ impl Place {
         Ok(place)
     }
 
-    fn takes(&self, way: Way) -> bool {
+    fn has_way(&self, way: Way) -> bool {
         match way {
             Way::Binding { once, method, .. } => {
                 (!once || self.existing == 0) && (self.schema == LEAN || method == "batch")
@@ -306,7 +311,7 @@ impl Place {
 
     /// Writes `rows` rows, checks that they are there once, and takes them out again. Returns how long writing took, and
     /// how many rows D1 bills for it.
-    fn sample(
+    fn take_sample(
         &mut self,
         system: &harness::System,
         way: Way,

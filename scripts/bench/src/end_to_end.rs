@@ -70,7 +70,7 @@ SELECT ifnull(sum(level.value), 0) FROM archive_objects, json_each(counts) AS wo
 /// # Errors
 /// Fails if one of them fails, or loses or doubles rows.
 pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
-    let designs = start(workspace)?;
+    let designs = start_designs(workspace)?;
     let mut speed = Table::new(
         "end-to-end",
         "End to end",
@@ -104,7 +104,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
             }
         }
     }
-    let shares = shares(&speed, plan);
+    let shares = compare_archived(&speed, plan);
     for mut table in [speed, cpu] {
         table.compare_with(DIRECT);
         report.tables.push(table);
@@ -114,7 +114,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
 }
 
 /// Tells apart what the architecture gains and what the language gains.
-fn shares(speed: &Table, plan: &Plan) -> Table {
+fn compare_archived(speed: &Table, plan: &Plan) -> Table {
     let mut table = Table::new(
         "end-to-end-shares",
         "End to end: architecture and language",
@@ -139,12 +139,12 @@ fn shares(speed: &Table, plan: &Plan) -> Table {
     table
 }
 
-fn start(workspace: &Workspace) -> Result<Vec<Design>> {
+fn start_designs(workspace: &Workspace) -> Result<Vec<Design>> {
     let migrations = migrations(workspace)?;
     let first = migrations.get(..1).context("there is no migration 0001")?;
 
     let mut direct = Builder::new(workspace)?;
-    let direct_port = producer(&mut direct, "direct")?;
+    let direct_port = add_producer(&mut direct, "direct")?;
     direct.script(
         "direct",
         "baselines/direct/worker.ts",
@@ -154,12 +154,12 @@ fn start(workspace: &Workspace) -> Result<Vec<Design>> {
     // The consumers are set as in wrangler/log-writer.toml.
     let consumers =
         json!({ "tail-logs": { "maxBatchSize": 100, "maxBatchTimeout": 5, "maxRetries": 100 } });
-    let (tuned, tuned_ports) = tuned(workspace, &consumers)?;
+    let (tuned, tuned_ports) = build_tuned(workspace, &consumers)?;
 
-    let (rust, rust_ports) = tailrace(workspace, &consumers, &json!({}))?;
+    let (rust, rust_ports) = build_tailrace(workspace, &consumers, &json!({}))?;
     let bucket = |rows| json!({ "r2Buckets": { "ARCHIVE": "tailrace-archive" }, "bindings": { "ROWS": rows } });
-    let (archive, archive_ports) = tailrace(workspace, &consumers, &bucket("all"))?;
-    let (index, index_ports) = tailrace(workspace, &consumers, &bucket("index"))?;
+    let (archive, archive_ports) = build_tailrace(workspace, &consumers, &bucket("all"))?;
+    let (index, index_ports) = build_tailrace(workspace, &consumers, &bucket("index"))?;
 
     let all = migrations.as_slice();
     [
@@ -188,13 +188,13 @@ fn start(workspace: &Workspace) -> Result<Vec<Design>> {
 }
 
 /// Tailrace, with `more` options of log-writer; and the ports of its producer and of what fills up its queue's batch.
-fn tailrace<'w>(
+fn build_tailrace<'w>(
     workspace: &'w Workspace,
     consumers: &Value,
     more: &Value,
 ) -> Result<(Builder<'w>, (u16, Option<u16>))> {
     let mut builder = Builder::new(workspace)?;
-    let port = producer(&mut builder, "tail-ingest")?;
+    let port = add_producer(&mut builder, "tail-ingest")?;
     let options = json!({
         "queueProducers": { "TAIL_LOGS": "tail-logs" },
         "kvNamespaces": { "FALLBACK": "FALLBACK" },
@@ -210,28 +210,28 @@ fn tailrace<'w>(
         options.extend(more.clone());
     }
     builder.built("log-writer", options)?;
-    let fill = fill(&mut builder)?;
+    let fill = add_filler(&mut builder)?;
     Ok((builder, (port, Some(fill))))
 }
 
 /// Tailrace's architecture in TypeScript; and the ports of its producer and of what fills up its queue's batch.
-fn tuned<'w>(
+fn build_tuned<'w>(
     workspace: &'w Workspace,
     consumers: &Value,
 ) -> Result<(Builder<'w>, (u16, Option<u16>))> {
     let mut builder = Builder::new(workspace)?;
-    let port = producer(&mut builder, "tuned-tail")?;
+    let port = add_producer(&mut builder, "tuned-tail")?;
     let options = json!({ "queueProducers": { "TAIL_LOGS": "tail-logs" } });
     builder.script("tuned-tail", "baselines/tuned/tail.ts", options)?;
     let options = json!({ "queueConsumers": consumers, "d1Databases": { "DB": "DB" } });
     builder.script("tuned-writer", "baselines/tuned/writer.ts", options)?;
-    let fill = fill(&mut builder)?;
+    let fill = add_filler(&mut builder)?;
     Ok((builder, (port, Some(fill))))
 }
 
 /// Adds the producer, tailed by the Worker `tail`; returns the port at which it answers by itself. The runtime's own
 /// front door is a Worker that takes a tenth of a millisecond for each request, whatever the design behind it.
-fn producer(builder: &mut Builder<'_>, tail: &str) -> Result<u16> {
+fn add_producer(builder: &mut Builder<'_>, tail: &str) -> Result<u16> {
     let port = free_port()?;
     let socket = json!({ "host": "127.0.0.1", "port": port });
     let options = json!({ "tails": [tail], "unsafeDirectSockets": [socket] });
@@ -240,7 +240,7 @@ fn producer(builder: &mut Builder<'_>, tail: &str) -> Result<u16> {
 }
 
 /// Adds the Worker that fills up the queue's batch; returns the port at which it answers.
-fn fill(builder: &mut Builder<'_>) -> Result<u16> {
+fn add_filler(builder: &mut Builder<'_>) -> Result<u16> {
     let port = free_port()?;
     let socket = json!({ "host": "127.0.0.1", "port": port });
     let options = json!({
@@ -254,20 +254,20 @@ fn fill(builder: &mut Builder<'_>) -> Result<u16> {
 impl Design {
     /// Puts `load` on the design; returns how long it took until the last row was stored, and the processor time of it.
     fn run(&self, load: Load) -> Result<(Duration, Duration)> {
-        self.attempt(load)
+        self.put_load(load)
             .with_context(|| format!("{}, {}", self.name, load.label()))
     }
 
-    fn attempt(&self, load: Load) -> Result<(Duration, Duration)> {
+    fn put_load(&self, load: Load) -> Result<(Duration, Duration)> {
         let group = self.local.process_id();
         let cpu_before = cpu::of_workerd(group)?;
         let started = Instant::now();
-        self.drive(load)?;
+        self.send_requests(load)?;
         let driven = Instant::now();
         let agent = agent(Duration::from_secs(60));
         let mut before = None;
         loop {
-            let stored = self.stored()?;
+            let stored = self.count_stored()?;
             if stored >= load.rows() {
                 break;
             }
@@ -292,7 +292,7 @@ impl Design {
         thread::sleep(Duration::from_millis(500));
         let connection = self.database.connection();
         if self.stores != Stores::Rows {
-            let archived = self.archived()?;
+            let archived = self.count_archived()?;
             ensure!(
                 archived == load.rows(),
                 "{} records were made, {archived} are in the archive",
@@ -320,21 +320,21 @@ impl Design {
     }
 
     /// Returns the records that are where the design stores them.
-    fn stored(&self) -> Result<u64> {
+    fn count_stored(&self) -> Result<u64> {
         Ok(match self.stores {
             Stores::Rows => self.database.count()?,
-            Stores::RowsAndArchive => self.database.count()?.min(self.archived()?),
-            Stores::Archive => self.archived()?,
+            Stores::RowsAndArchive => self.database.count()?.min(self.count_archived()?),
+            Stores::Archive => self.count_archived()?,
         })
     }
 
-    fn archived(&self) -> Result<u64> {
+    fn count_archived(&self) -> Result<u64> {
         let connection = self.database.connection();
         let count: i64 = connection.query_row(ARCHIVED, [], |row| row.get(0))?;
         Ok(count.unsigned_abs())
     }
 
-    fn drive(&self, load: Load) -> Result<()> {
+    fn send_requests(&self, load: Load) -> Result<()> {
         let url = format!("http://127.0.0.1:{}/logs?count={}", self.port, load.lines);
         let next = AtomicU64::new(0);
         thread::scope(|scope| {

@@ -13,7 +13,7 @@ use checkout::{Scratch, Workspace, wait_for};
 use harness::Database;
 use serde_json::{Value, json};
 
-use crate::workerd::{COMPATIBILITY_DATE, bundle, folder};
+use crate::workerd::{COMPATIBILITY_DATE, bench_folder, bundle_script};
 
 /// The Workers of one runtime, and their files.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl<'w> Builder<'w> {
     /// Fails if it cannot be bundled.
     pub fn script(&mut self, name: &str, source: &str, options: Value) -> Result<&mut Self> {
         let file = self.folder.path().join(format!("{name}.js"));
-        bundle(self.workspace, source, &file)?;
+        bundle_script(self.workspace, source, &file)?;
         self.add(name, options, &[("ESModule", file)])
     }
 
@@ -110,7 +110,7 @@ impl<'w> Builder<'w> {
         let errors = temporary.path().join("errors");
         let mut command = workspace.command("node")?;
         command
-            .arg(folder(workspace).join("workers/serve.mjs"))
+            .arg(bench_folder(workspace).join("workers/serve.mjs"))
             .arg(
                 workspace
                     .wrangler_dir()

@@ -18,7 +18,7 @@ use crate::number::number;
 use crate::plan::Plan;
 use crate::report::{Better, Report, Table};
 use crate::rows::{Ids, Rows, WORKER, timestamp};
-use crate::workerd::{COMPATIBILITY_DATE, folder};
+use crate::workerd::{COMPATIBILITY_DATE, bench_folder};
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -51,7 +51,7 @@ pub fn rotation_case(rows: u64) -> String {
 pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let tool = build_tool(workspace)?;
     let worker = TempDir::new()?;
-    let system = start(workspace, worker.path())?;
+    let system = start_system(workspace, worker.path())?;
     let database = system.database()?;
     let mut rotation = Table::new(
         "rotation",
@@ -65,29 +65,33 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
     for part in sizes {
         let expired = plan.maintenance_rows / (*part).max(1);
         let now = now_ms()?;
-        fill(&database, expired, now - 8 * DAY_MS - HOUR_MS, DAY_MS)?;
-        fill(
+        insert_rows(&database, expired, now - 8 * DAY_MS - HOUR_MS, DAY_MS)?;
+        insert_rows(
             &database,
             expired / STAYING,
             now - 6 * DAY_MS,
             6 * DAY_MS - HOUR_MS,
         )?;
         if expired == plan.maintenance_rows {
-            report.tables.push(search(&tool, &system, &database, plan)?);
-            report.tables.push(replay(&tool, &system, &database, plan)?);
+            report
+                .tables
+                .push(measure_search(&tool, &system, &database, plan)?);
+            report
+                .tables
+                .push(measure_replay(&tool, &system, &database, plan)?);
         }
-        rotate(&system, &database, expired, &mut rotation)?;
+        measure_rotation(&system, &database, expired, &mut rotation)?;
     }
     report.tables.push(rotation);
     Ok(())
 }
 
-fn start(workspace: &Workspace, worker: &Path) -> Result<System> {
+fn start_system(workspace: &Workspace, worker: &Path) -> Result<System> {
     let build = workspace.root().join("log-writer/build");
     for file in [
         build.join("index.js"),
         build.join("index_bg.wasm"),
-        folder(workspace).join("workers/rotation.js"),
+        bench_folder(workspace).join("workers/rotation.js"),
     ] {
         let name = file.file_name().context("no file")?;
         fs::copy(&file, worker.join(name))
@@ -104,7 +108,7 @@ fn start(workspace: &Workspace, worker: &Path) -> Result<System> {
     builder.start()
 }
 
-fn fill(database: &Database, rows: u64, from_ms: u64, span_ms: u64) -> Result<()> {
+fn insert_rows(database: &Database, rows: u64, from_ms: u64, span_ms: u64) -> Result<()> {
     let mut connection = database.another_connection()?;
     Rows::new(Ids::TimeOrdered, rows, from_ms, span_ms, from_ms)
         .insert_all(&mut connection, 20_000)?;
@@ -112,7 +116,12 @@ fn fill(database: &Database, rows: u64, from_ms: u64, span_ms: u64) -> Result<()
     Ok(())
 }
 
-fn rotate(system: &System, database: &Database, expired: u64, table: &mut Table) -> Result<()> {
+fn measure_rotation(
+    system: &System,
+    database: &Database,
+    expired: u64,
+    table: &mut Table,
+) -> Result<()> {
     /// A run is bounded; what it leaves is the next tick's.
     const RUNS: usize = 20;
     let of = |call: &Value, name: &str| call.get(name).and_then(Value::as_f64).unwrap_or_default();
@@ -173,7 +182,12 @@ fn rotate(system: &System, database: &Database, expired: u64, table: &mut Table)
     Ok(())
 }
 
-fn search(tool: &PathBuf, system: &System, database: &Database, plan: &Plan) -> Result<Table> {
+fn measure_search(
+    tool: &PathBuf,
+    system: &System,
+    database: &Database,
+    plan: &Plan,
+) -> Result<Table> {
     let mut table = Table::new(
         "search",
         format!("The operator's tool on {} rows", {
@@ -224,7 +238,12 @@ fn search(tool: &PathBuf, system: &System, database: &Database, plan: &Plan) -> 
 }
 
 /// Replays dead letters, as an operator does after an outage. Every record must be stored afterwards, and no letter left.
-fn replay(tool: &PathBuf, system: &System, database: &Database, plan: &Plan) -> Result<Table> {
+fn measure_replay(
+    tool: &PathBuf,
+    system: &System,
+    database: &Database,
+    plan: &Plan,
+) -> Result<Table> {
     let letters = plan.dead_letters;
     let before = database.count()?;
     #[allow(clippy::cast_precision_loss)]
@@ -242,7 +261,7 @@ fn replay(tool: &PathBuf, system: &System, database: &Database, plan: &Plan) -> 
     let port = format!("--local={}", system.server.port());
     for round in 0..plan.replay_rounds {
         let stored = database.count()?;
-        park(system, letters, now_ms()? - HOUR_MS * (1 + round))?;
+        park_letters(system, letters, now_ms()? - HOUR_MS * (1 + round))?;
         let started = Instant::now();
         let output = std::process::Command::new(tool)
             .args(["replay", &port])
@@ -267,7 +286,7 @@ fn replay(tool: &PathBuf, system: &System, database: &Database, plan: &Plan) -> 
 }
 
 /// Puts dead letters into the local KV, where the development configuration keeps them.
-fn park(system: &System, letters: u64, from_ms: u64) -> Result<()> {
+fn park_letters(system: &System, letters: u64, from_ms: u64) -> Result<()> {
     let mut rows = Rows::new(
         Ids::TimeOrdered,
         letters * LETTER_RECORDS,

@@ -47,7 +47,7 @@ struct Candidate {
 /// Fails if one of them fails, or loses events.
 pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let folder = TempDir::new()?;
-    let (candidates, reading) = start(workspace, folder.path())?;
+    let (candidates, reading) = start_candidates(workspace, folder.path())?;
 
     let mut copies = Table::new(
         "normalize-loop",
@@ -80,12 +80,13 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
             for candidate in take_turns(&candidates, round) {
                 let passes = plan.normalize_lines / (events * 10);
                 let path = format!("/loop?events={events}&logs=10&passes={passes}");
-                let spent = candidate.spent(|it| it.workerd.measured(&path).map(drop))?;
+                let spent =
+                    candidate.processor_time(|it| it.workerd.ask_measured(&path).map(drop))?;
                 if keep {
                     copies.add(
                         &loop_case(events),
                         candidate.name,
-                        micros(spent, passes * events * 10),
+                        micros_per_log(spent, passes * events * 10),
                     );
                 }
             }
@@ -93,13 +94,13 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         for lines in [10, 100, 1_000] {
             for candidate in take_turns(&candidates, round) {
                 let passes = plan.normalize_lines / lines;
-                candidate.passes(passes)?;
-                let spent = candidate.spent(|it| it.requests(lines, 1, passes))?;
+                candidate.set_passes(passes)?;
+                let spent = candidate.processor_time(|it| it.make_requests(lines, 1, passes))?;
                 if keep {
                     again.add(
                         &real_case(lines),
                         candidate.name,
-                        micros(spent, passes * lines),
+                        micros_per_log(spent, passes * lines),
                     );
                 }
             }
@@ -108,16 +109,16 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
             for candidate in take_turns(&candidates, round).chain([&reading]) {
                 // A clock of whole milliseconds is 5% off over as many calls as the loops make.
                 let requests = plan.normalize_lines * 3 / lines / 2;
-                candidate.passes(1)?;
-                let before = candidate.milliseconds()?;
-                candidate.requests(lines, requests, requests)?;
-                let spent = candidate.milliseconds()? - before;
+                candidate.set_passes(1)?;
+                let before = candidate.call_milliseconds()?;
+                candidate.make_requests(lines, requests, requests)?;
+                let spent = candidate.call_milliseconds()? - before;
                 if keep {
                     let spent = Duration::from_secs_f64(spent.max(0.0) / 1e3);
                     fresh.add(
                         &real_case(lines),
                         candidate.name,
-                        micros(spent, requests * lines),
+                        micros_per_log(spent, requests * lines),
                     );
                 }
             }
@@ -127,19 +128,19 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
         table.compare_with(DIRECT);
         report.tables.push(table);
     }
-    report.tables.push(messages(&candidates)?);
-    report.tables.push(largest(plan, &candidates)?);
+    report.tables.push(measure_messages(&candidates)?);
+    report.tables.push(measure_largest(plan, &candidates)?);
     Ok(())
 }
 
-fn micros(spent: Duration, logs: u64) -> f64 {
+fn micros_per_log(spent: Duration, logs: u64) -> f64 {
     #[allow(clippy::cast_precision_loss)] // far below 2^52
     let logs = logs as f64;
     spent.as_secs_f64() * 1e6 / logs
 }
 
 /// Returns what crosses the queue, by the lines of a request.
-fn messages(candidates: &[Candidate]) -> Result<Table> {
+fn measure_messages(candidates: &[Candidate]) -> Result<Table> {
     const REQUESTS: u64 = 20;
     let mut table = Table::new(
         "messages",
@@ -151,13 +152,13 @@ fn messages(candidates: &[Candidate]) -> Result<Table> {
     );
     for lines in [1, 10, 100, 1_000] {
         for candidate in candidates {
-            candidate.passes(1)?;
-            let before = candidate.workerd.measured("/")?;
-            candidate.requests(lines, REQUESTS, REQUESTS)?;
-            let after = candidate.workerd.measured("/")?;
+            candidate.set_passes(1)?;
+            let before = candidate.workerd.ask_measured("/")?;
+            candidate.make_requests(lines, REQUESTS, REQUESTS)?;
+            let after = candidate.workerd.ask_measured("/")?;
             let grown = |name: &str| -> Result<f64> {
                 #[allow(clippy::cast_precision_loss)]
-                Ok((number(&after, name)? - number(&before, name)?) as f64)
+                Ok((read_number(&after, name)? - read_number(&before, name)?) as f64)
             };
             #[allow(clippy::cast_precision_loss)]
             let logs = (REQUESTS * lines) as f64;
@@ -181,7 +182,7 @@ fn messages(candidates: &[Candidate]) -> Result<Table> {
 }
 
 /// The largest calls: trace events at the runtime's limit.
-fn largest(plan: &Plan, candidates: &[Candidate]) -> Result<Table> {
+fn measure_largest(plan: &Plan, candidates: &[Candidate]) -> Result<Table> {
     let mut table = Table::new(
         "largest-call",
         "The largest tail calls",
@@ -192,21 +193,21 @@ fn largest(plan: &Plan, candidates: &[Candidate]) -> Result<Table> {
     );
     for events in [1, 4] {
         for candidate in candidates {
-            candidate.workerd.measured("/hold?on=1")?;
+            candidate.workerd.ask_measured("/hold?on=1")?;
             for _ in 0..events {
                 // More lines than fit: the runtime cuts the event at its limit.
-                candidate.workerd.producer("/logs?count=1300")?;
+                candidate.workerd.ask_producer("/logs?count=1300")?;
             }
-            let held = candidate.wait("held", events)?;
+            let held = candidate.wait_for_count("held", events)?;
             ensure!(
-                number(&held, "truncated")? == events,
+                read_number(&held, "truncated")? == events,
                 "the runtime did not cut these events: its limit has moved from {TRACE_BYTES} bytes"
             );
         }
         for round in 0..plan.normalize_rounds * 4 {
             for candidate in take_turns(candidates, round) {
-                let spent =
-                    candidate.spent(|it| it.workerd.measured("/held?passes=1").map(drop))?;
+                let spent = candidate
+                    .processor_time(|it| it.workerd.ask_measured("/held?passes=1").map(drop))?;
                 if round > 1 {
                     let case = format!("{events} × 256 KiB");
                     table.add(&case, candidate.name, spent.as_secs_f64() * 1e3);
@@ -215,21 +216,24 @@ fn largest(plan: &Plan, candidates: &[Candidate]) -> Result<Table> {
         }
     }
     for candidate in candidates {
-        candidate.workerd.measured("/hold?on=0")?;
+        candidate.workerd.ask_measured("/hold?on=0")?;
     }
     table.compare_with(DIRECT);
     Ok(table)
 }
 
-fn start(workspace: &Workspace, folder: &std::path::Path) -> Result<(Vec<Candidate>, Candidate)> {
-    let own = workerd::folder(workspace);
+fn start_candidates(
+    workspace: &Workspace,
+    folder: &std::path::Path,
+) -> Result<(Vec<Candidate>, Candidate)> {
+    let own = workerd::bench_folder(workspace);
     let measure = || Module::new("measure.js", own.join("workers/measure.js"));
     let mut candidates = Vec::new();
     let build = workspace.root().join("tail-ingest/build");
     let direct = folder.join("direct.js");
-    workerd::bundle(workspace, "workers/direct-normalize.ts", &direct)?;
+    workerd::bundle_script(workspace, "workers/direct-normalize.ts", &direct)?;
     let tuned = folder.join("tuned.js");
-    workerd::bundle(workspace, "baselines/tuned/tail.ts", &tuned)?;
+    workerd::bundle_script(workspace, "baselines/tuned/tail.ts", &tuned)?;
     for (name, modules) in [
         (DIRECT, vec![measure(), Module::new("candidate", direct)]),
         (TUNED, vec![measure(), Module::new("candidate", tuned)]),
@@ -253,11 +257,11 @@ fn start(workspace: &Workspace, folder: &std::path::Path) -> Result<(Vec<Candida
         let workerd = Workerd::start(workspace, &modules, Some(&producer))
             .with_context(|| format!("{name} does not run"))?;
         let candidate = Candidate { name, workerd };
-        candidate.workerd.measured("/hold?on=1")?;
-        candidate.workerd.producer("/logs?count=10")?;
-        candidate.wait("held", 1)?;
-        candidate.workerd.measured("/held?passes=1")?; // leaves the example behind
-        candidate.workerd.measured("/hold?on=0")?;
+        candidate.workerd.ask_measured("/hold?on=1")?;
+        candidate.workerd.ask_producer("/logs?count=10")?;
+        candidate.wait_for_count("held", 1)?;
+        candidate.workerd.ask_measured("/held?passes=1")?; // leaves the example behind
+        candidate.workerd.ask_measured("/hold?on=0")?;
         candidates.push(candidate);
     }
     let reading = candidates.pop().context("there is none")?;
@@ -266,55 +270,55 @@ fn start(workspace: &Workspace, folder: &std::path::Path) -> Result<(Vec<Candida
 
 impl Candidate {
     /// Processor time that `act` takes.
-    fn spent(&self, act: impl FnOnce(&Self) -> Result<()>) -> Result<Duration> {
-        let before = self.workerd.cpu()?;
+    fn processor_time(&self, act: impl FnOnce(&Self) -> Result<()>) -> Result<Duration> {
+        let before = self.workerd.processor_time()?;
         act(self).with_context(|| format!("{} fails", self.name))?;
-        Ok(self.workerd.cpu()?.saturating_sub(before))
+        Ok(self.workerd.processor_time()?.saturating_sub(before))
     }
 
     /// Returns what calls on real events took so far.
-    fn milliseconds(&self) -> Result<f64> {
-        let answer = self.workerd.measured("/")?;
+    fn call_milliseconds(&self) -> Result<f64> {
+        let answer = self.workerd.ask_measured("/")?;
         answer
             .get("ms")
             .and_then(Value::as_f64)
             .context("the measured Worker does not say ms")
     }
 
-    fn passes(&self, count: u64) -> Result<()> {
+    fn set_passes(&self, count: u64) -> Result<()> {
         self.workerd
-            .measured(&format!("/passes?count={count}"))
+            .ask_measured(&format!("/passes?count={count}"))
             .map(drop)
     }
 
     /// Makes `requests` of `lines` console lines each, and waits for `calls` more tail calls.
-    fn requests(&self, lines: u64, requests: u64, calls: u64) -> Result<()> {
-        let before = number(&self.workerd.measured("/")?, "calls")?;
+    fn make_requests(&self, lines: u64, requests: u64, calls: u64) -> Result<()> {
+        let before = read_number(&self.workerd.ask_measured("/")?, "calls")?;
         for _ in 0..requests {
-            self.workerd.producer(&format!("/logs?count={lines}"))?;
+            self.workerd.ask_producer(&format!("/logs?count={lines}"))?;
         }
-        self.wait("calls", before + calls).map(drop)
+        self.wait_for_count("calls", before + calls).map(drop)
     }
 
     /// Waits until the count `name` is `wanted`.
-    fn wait(&self, name: &str, wanted: u64) -> Result<Value> {
+    fn wait_for_count(&self, name: &str, wanted: u64) -> Result<Value> {
         // At once where it can be: each question costs the process under measurement a little.
-        let answer = self.workerd.measured("/")?;
-        if number(&answer, name)? == wanted {
+        let answer = self.workerd.ask_measured("/")?;
+        if read_number(&answer, name)? == wanted {
             return Ok(answer);
         }
         wait_for(
             &format!("{wanted} {name} of {}", self.name),
             Duration::from_secs(60),
             || {
-                let answer = self.workerd.measured("/")?;
-                Ok((number(&answer, name)? == wanted).then_some(answer))
+                let answer = self.workerd.ask_measured("/")?;
+                Ok((read_number(&answer, name)? == wanted).then_some(answer))
             },
         )
     }
 }
 
-fn number(answer: &Value, name: &str) -> Result<u64> {
+fn read_number(answer: &Value, name: &str) -> Result<u64> {
     answer
         .get(name)
         .and_then(Value::as_u64)

@@ -20,17 +20,17 @@ impl Report {
             .iter()
             .map(|(name, value)| vec![name.clone(), value.clone()])
             .collect();
-        grid(&mut out, &["run", ""], &facts, 1);
+        write_grid(&mut out, &["run", ""], &facts, 1);
         for table in &self.tables {
             let _ = write!(out, "\n### {}\n\n{}\n\n", table.title, table.method);
             let (header, rows) = table.cells();
             let header: Vec<&str> = header.iter().map(String::as_str).collect();
-            grid(&mut out, &header, &rows, 2);
+            write_grid(&mut out, &header, &rows, 2);
         }
         if !self.targets.is_empty() {
             out.push_str("\n### Targets\n\n");
             let rows: Vec<Vec<String>> = self.targets.iter().map(Verdict::cells).collect();
-            grid(
+            write_grid(
                 &mut out,
                 &["what", "target", "measured (interval)", ""],
                 &rows,
@@ -87,7 +87,8 @@ impl Table {
                 }
                 if compared {
                     let ratios = self.ratios_to_baseline(line);
-                    cells.push(ratios.map_or_else(String::new, |ratios| ratio(line, &ratios)));
+                    cells
+                        .push(ratios.map_or_else(String::new, |ratios| write_ratio(line, &ratios)));
                 }
                 cells
             })
@@ -97,7 +98,7 @@ impl Table {
 }
 
 /// A ratio to a baseline with its interval; a baseline is 1.00 of itself without one.
-fn ratio(line: &Line, ratios: &Samples) -> String {
+fn write_ratio(line: &Line, ratios: &Samples) -> String {
     let (low, high) = ratios.interval();
     if line.baseline || ratios.count() == 1 {
         format!("{:.2}", ratios.median())
@@ -107,7 +108,7 @@ fn ratio(line: &Line, ratios: &Samples) -> String {
 }
 
 /// A Markdown table; columns from `numbers` on are aligned to the right.
-fn grid(out: &mut String, header: &[&str], rows: &[Vec<String>], numbers: usize) {
+fn write_grid(out: &mut String, header: &[&str], rows: &[Vec<String>], numbers: usize) {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells
@@ -154,7 +155,7 @@ mod tests {
     fn a_table_is_aligned_markdown() {
         let mut out = String::new();
         let rows = [vec!["a".to_owned(), "b".to_owned(), "12.5".to_owned()]];
-        grid(&mut out, &["", "", "µs/log"], &rows, 2);
+        write_grid(&mut out, &["", "", "µs/log"], &rows, 2);
         assert_eq!(
             out,
             "|     |     | µs/log |\n| --- | --- | -----: |\n| a   | b   |   12.5 |\n"

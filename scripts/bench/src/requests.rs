@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::rows::Random;
+
 /// The time of the first request.
 const FIRST_MS: u64 = 1_795_468_384_480;
 
@@ -15,7 +17,7 @@ pub struct Requests {
     lines: u64,
     one_in: u64,
     next: u64,
-    random: u64,
+    random: Random,
 }
 
 /// One request: its trace event, and the bytes of the text of its lines.
@@ -35,35 +37,17 @@ impl Requests {
             lines,
             one_in,
             next: 0,
-            random: 1,
+            random: Random(1),
         }
-    }
-
-    /// `SplitMix64`: values must differ, not be unpredictable.
-    fn random(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn uuid(&mut self) -> String {
-        let (high, low) = (self.random(), self.random());
-        let mut hex = format!(
-            "{:016x}{:016x}",
-            (high & 0xffff_ffff_ffff_0fff) | 0x4000,
-            (low >> 2) | 0x8000_0000_0000_0000
-        );
-        for at in [20, 16, 12, 8] {
-            hex.insert(at, '-');
-        }
-        hex
     }
 
     /// Returns the text of the line `index`, about 250 bytes.
-    fn line(&mut self, index: u64, correlation_id: &str) -> String {
-        let [a, b, c] = [self.random(), self.random(), self.random()];
+    fn write_line(&mut self, index: u64, correlation_id: &str) -> String {
+        let [a, b, c] = [
+            self.random.next_number(),
+            self.random.next_number(),
+            self.random.next_number(),
+        ];
         let level = match index % self.one_in {
             0 if (index / self.one_in).is_multiple_of(2) => "warn",
             0 => "error",
@@ -75,16 +59,19 @@ impl Requests {
             0 => (
                 format!("order {order} was priced for customer {customer}"),
                 json!({"order_id": order, "customer": format!("c-{customer}"), "amount_cents": c % 90_000,
-                       "currency": pick(&["EUR", "USD", "GBP"], a), "retries": b % 3, "cached": c.is_multiple_of(2)}),
+                       "currency": pick_text(&["EUR", "USD", "GBP"], a), "retries": b % 3, "cached": c.is_multiple_of(2)}),
             ),
             1 => (
                 format!("cache miss for product {order} after {} ms", c % 40),
                 json!({"product": format!("p-{order}"), "shard": b % 16, "ttl_s": 300, "size_bytes": c % 20_000,
-                       "region": pick(&["weur", "enam", "apac"], b)}),
+                       "region": pick_text(&["weur", "enam", "apac"], b)}),
             ),
             2 => (
-                format!("payment {} was authorised by the provider", self.uuid()),
-                json!({"provider": pick(&["acquirer-a", "acquirer-b"], a), "latency_ms": b % 800,
+                format!(
+                    "payment {} was authorised by the provider",
+                    self.random.random_uuid()
+                ),
+                json!({"provider": pick_text(&["acquirer-a", "acquirer-b"], a), "latency_ms": b % 800,
                        "risk": c % 100}),
             ),
             _ => (
@@ -100,7 +87,7 @@ impl Requests {
 }
 
 /// Returns one of `texts`.
-fn pick<'t>(texts: &[&'t str], random: u64) -> &'t str {
+fn pick_text<'t>(texts: &[&'t str], random: u64) -> &'t str {
     let index = usize::try_from(random % 1_000_003).unwrap_or(0) % texts.len().max(1);
     texts.get(index).copied().unwrap_or_default()
 }
@@ -112,17 +99,17 @@ impl Iterator for Requests {
         let request = self.next;
         self.next += 1;
         let at_ms = FIRST_MS + request * REQUEST_MS;
-        let correlation_id = self.uuid();
+        let correlation_id = self.random.random_uuid();
         let mut text_bytes = 0;
         let logs: Vec<Value> = (0..self.lines)
             .map(|n| {
-                let line = self.line(request * self.lines + n + 1, &correlation_id);
+                let line = self.write_line(request * self.lines + n + 1, &correlation_id);
                 text_bytes += line.len();
                 json!({"timestamp": at_ms + n, "level": "log", "message": [line]})
             })
             .collect();
-        let order = self.random() % 1_000_000;
-        let ray = format!("{:016x}-FRA", self.random());
+        let order = self.random.next_number() % 1_000_000;
+        let ray = format!("{:016x}-FRA", self.random.next_number());
         let events = json!([{
             "event": {
                 "request": {
@@ -134,8 +121,8 @@ impl Iterator for Requests {
                 },
                 "response": {"status": 202},
             },
-            "eventTimestamp": at_ms, "scriptName": "orders-api", "outcome": "ok", "cpuTime": self.random() % 20,
-            "wallTime": self.random() % 400, "truncated": false, "executionModel": "stateless", "logs": logs,
+            "eventTimestamp": at_ms, "scriptName": "orders-api", "outcome": "ok", "cpuTime": self.random.next_number() % 20,
+            "wallTime": self.random.next_number() % 400, "truncated": false, "executionModel": "stateless", "logs": logs,
             "exceptions": [], "diagnosticsChannelEvents": [],
         }]);
         Some(Request {

@@ -52,7 +52,7 @@ pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     /// Returns the next number.
-    pub(crate) fn number(&mut self) -> u64 {
+    pub(crate) fn next_number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -61,9 +61,9 @@ impl Random {
     }
 
     /// Returns a UUID of version 4.
-    pub(crate) fn uuid(&mut self) -> String {
-        let (high, low) = (self.number(), self.number());
-        uuid(
+    pub(crate) fn random_uuid(&mut self) -> String {
+        let (high, low) = (self.next_number(), self.next_number());
+        format_uuid(
             (high & 0xffff_ffff_ffff_0fff) | 0x4000,
             (low >> 2) | 0x8000_0000_0000_0000,
         )
@@ -71,8 +71,8 @@ impl Random {
 
     /// Returns a UUID of version 7, of the time `ms`; `index` orders those of the same millisecond.
     pub(crate) fn time_ordered_uuid(&mut self, ms: u64, index: u64) -> String {
-        let low = (self.number() >> 2) | 0x8000_0000_0000_0000;
-        uuid((ms << 16) | 0x7000 | (index & 0xfff), low)
+        let low = (self.next_number() >> 2) | 0x8000_0000_0000_0000;
+        format_uuid((ms << 16) | 0x7000 | (index & 0xfff), low)
     }
 }
 
@@ -123,7 +123,7 @@ impl Rows {
     }
 }
 
-fn uuid(high: u64, low: u64) -> String {
+fn format_uuid(high: u64, low: u64) -> String {
     let mut hex = format!("{high:016x}{low:016x}");
     for at in [20, 16, 12, 8] {
         hex.insert(at, '-');
@@ -142,11 +142,11 @@ impl Iterator for Rows {
         self.next += 1;
         let seq = index % REQUEST_ROWS;
         if seq == 0 {
-            self.request = [self.random.uuid(), self.random.uuid()];
+            self.request = [self.random.random_uuid(), self.random.random_uuid()];
         }
         let ms = self.from_ms + self.span_ms * index / self.count.max(1);
         let log_id = match self.ids {
-            Ids::Random => self.random.uuid(),
+            Ids::Random => self.random.random_uuid(),
             Ids::TimeOrdered => self.random.time_ordered_uuid(ms, index),
         };
         let log_level = match index % 20 {

@@ -11,23 +11,23 @@ use crate::report::Report;
 use crate::{d1, end_to_end, maintenance, normalize, sizes, startup, targets, volume, week};
 
 /// One part of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Part {
-    /// The tail Worker alone.
+    /// The tail Worker alone
     Normalize,
-    /// Starting, and sizes.
+    /// Start-up and sizes
     Startup,
-    /// From a request to its rows.
+    /// From a request to the last of its rows
     EndToEnd,
-    /// The bytes, rows and objects of a log.
+    /// The bytes, rows and objects of a log
     Volume,
-    /// Writing D1.
+    /// Ways of writing D1
     D1,
-    /// Searching and rotating.
+    /// The rotation and the operator's tool
     Maintenance,
-    /// The operator's tool on ten million rows of a week.
+    /// The operator's tool on ten million rows of a week; not part of a run of everything
     Week,
-    /// Its page on the same rows.
+    /// Its page in a headless browser on the same rows; not part of a run of everything
     WeekPage,
 }
 
@@ -53,7 +53,7 @@ pub fn run(
 ) -> Result<Report> {
     let started = Instant::now();
     let mut report = Report::default();
-    facts(workspace, plan, &mut report)?;
+    note_facts(workspace, plan, &mut report)?;
     for part in parts {
         match part {
             Part::Normalize => {
@@ -96,7 +96,7 @@ pub fn run(
     Ok(report)
 }
 
-fn facts(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
+fn note_facts(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let now = chrono::Utc::now().format("%Y-%m-%d %H:%M UTC").to_string();
     report.fact("when", now);
     report.fact(
@@ -122,7 +122,7 @@ fn facts(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> 
     };
     let commit = String::from_utf8_lossy(&commit.stdout);
     report.fact("commit", format!("{}{mark}", commit.trim()));
-    report.fact("machine", machine());
+    report.fact("machine", describe_machine());
     for (name, program, arguments) in [
         ("workerd", "workerd", ["--version"]),
         ("wrangler", "wrangler", ["--version"]),
@@ -135,7 +135,7 @@ fn facts(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> 
     Ok(())
 }
 
-fn machine() -> String {
+fn describe_machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let model = fs::read_to_string("/proc/cpuinfo")
         .ok()

@@ -24,12 +24,12 @@ pub fn measure(workspace: &Workspace, report: &mut Report) -> Result<()> {
     );
     for worker in ["log-writer", "tail-ingest"] {
         let build = workspace.root().join(worker).join("build");
-        let wasm = read(&build.join("index_bg.wasm"))?;
-        let script = read(&build.join("index.js"))?;
+        let wasm = read_built(&build.join("index_bg.wasm"))?;
+        let script = read_built(&build.join("index.js"))?;
         for (case, size) in [
-            ("Wasm, gzip", gzip(&wasm)?),
+            ("Wasm, gzip", gzipped_bytes(&wasm)?),
             ("Wasm", wasm.len()),
-            ("JavaScript around it, gzip", gzip(&script)?),
+            ("JavaScript around it, gzip", gzipped_bytes(&script)?),
         ] {
             #[allow(clippy::cast_precision_loss)]
             table.add(case, worker, size as f64 / 1_000.0);
@@ -43,11 +43,11 @@ pub fn measure(workspace: &Workspace, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+fn read_built(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("{} has not been built", path.display()))
 }
 
-fn gzip(bytes: &[u8]) -> Result<usize> {
+fn gzipped_bytes(bytes: &[u8]) -> Result<usize> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes)?;
     Ok(encoder.finish()?.len())

@@ -22,7 +22,7 @@ pub const WRITER: &str = "Rust, log-writer";
 pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Result<()> {
     let folder = TempDir::new()?;
     let direct = folder.path().join("direct.js");
-    workerd::bundle(workspace, "baselines/direct/worker.ts", &direct)?;
+    workerd::bundle_script(workspace, "baselines/direct/worker.ts", &direct)?;
     let built = |name: &str| -> Vec<Module> {
         let build: PathBuf = workspace.root().join(name).join("build");
         vec![
@@ -48,7 +48,7 @@ pub fn measure(workspace: &Workspace, plan: &Plan, report: &mut Report) -> Resul
             let started = Instant::now();
             let workerd = Workerd::start(workspace, modules, None)?;
             let wall = started.elapsed();
-            let cpu = workerd.cpu()?;
+            let cpu = workerd.processor_time()?;
             if round > 0 {
                 table.add("wall", name, wall.as_secs_f64() * 1e3);
                 table.add("CPU", name, cpu.as_secs_f64() * 1e3);

@@ -13,11 +13,11 @@ pub fn judge(report: &Report, plan: &Plan) -> Vec<Verdict> {
         report,
         verdicts: Vec::new(),
     };
-    judge.normalizing();
-    judge.writing(plan);
+    judge.judge_normalizing();
+    judge.judge_writing(plan);
     judge.end_to_end(plan);
-    judge.rotating(plan);
-    judge.page();
+    judge.judge_rotation(plan);
+    judge.judge_page();
     judge.verdicts
 }
 
@@ -45,7 +45,7 @@ impl Judge<'_> {
         self.report.table(table)?.samples(case, subject).cloned()
     }
 
-    fn normalizing(&mut self) {
+    fn judge_normalizing(&mut self) {
         for (lines, target) in [(10, 0.8), (100, 1.0), (1_000, 1.0)] {
             let case = normalize::real_case(lines);
             let ratios = self.ratios("normalize-fresh", &case, normalize::RUST, normalize::DIRECT);
@@ -63,7 +63,7 @@ impl Judge<'_> {
         );
     }
 
-    fn writing(&mut self, plan: &Plan) {
+    fn judge_writing(&mut self, plan: &Plan) {
         for rows in plan.existing_rows {
             let case = d1::case(d1::LEAN, *rows);
             let ratios = self.ratios("d1-write", &case, d1::LOG_WRITER, d1::BATCH);
@@ -97,7 +97,7 @@ impl Judge<'_> {
         }
     }
 
-    fn rotating(&mut self, plan: &Plan) {
+    fn judge_rotation(&mut self, plan: &Plan) {
         let case = maintenance::rotation_case(plan.maintenance_rows);
         for (subject, what, target) in [
             (
@@ -116,7 +116,7 @@ impl Judge<'_> {
         }
     }
     /// The page on a week of rows: only where that part was run.
-    fn page(&mut self) {
+    fn judge_page(&mut self) {
         if self.report.table(week::page::TABLE).is_none() {
             return;
         }

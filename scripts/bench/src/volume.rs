@@ -69,30 +69,30 @@ pub fn count(workspace: &Workspace) -> Result<Counted> {
     let text_bytes: usize = requests.iter().map(|request| request.text_bytes).sum();
     let bodies = requests
         .iter()
-        .map(|request| body(&request.events))
+        .map(|request| pack_events(&request.events))
         .collect::<Result<Vec<String>>>()?;
     let alone = Requests::new(0, ONE_IN)
         .take(REQUESTS)
-        .map(|request| Ok(body(&request.events)?.len()))
+        .map(|request| Ok(pack_events(&request.events)?.len()))
         .sum::<Result<usize>>()?;
     let queue_bytes: usize = bodies.iter().map(String::len).sum();
 
-    let all = rows(workspace, &bodies, Rows::All)?;
-    let index = rows(workspace, &bodies, Rows::Index)?;
-    let (catalog_bytes, written_per_object) = catalog(workspace)?;
-    let [requests, logs] = [REQUESTS, REQUESTS * 10].map(float);
+    let all = measure_rows(workspace, &bodies, Rows::All)?;
+    let index = measure_rows(workspace, &bodies, Rows::Index)?;
+    let (catalog_bytes, written_per_object) = weigh_catalog(workspace)?;
+    let [requests, logs] = [REQUESTS, REQUESTS * 10].map(to_float);
     Ok(Counted {
-        line_bytes: float(text_bytes) / logs,
-        record_bytes: (float(queue_bytes) - float(alone) - float(text_bytes)) / logs,
-        invocation_bytes: float(alone) / requests,
+        line_bytes: to_float(text_bytes) / logs,
+        record_bytes: (to_float(queue_bytes) - to_float(alone) - to_float(text_bytes)) / logs,
+        invocation_bytes: to_float(alone) / requests,
         row_bytes_all: all.bytes_beside_records,
         row_bytes_index: index.bytes_beside_records,
         written_per_row: all.written_per_row,
         written_per_warning: all.written_per_warning,
         written_per_object,
         catalog_bytes,
-        archived_bytes_full: archived(&bodies, FULL_BATCH)? / logs,
-        archived_bytes_single: archived(&bodies, 1)? / logs,
+        archived_bytes_full: weigh_objects(&bodies, FULL_BATCH)? / logs,
+        archived_bytes_single: weigh_objects(&bodies, 1)? / logs,
     })
 }
 
@@ -107,7 +107,7 @@ struct RowCost {
 }
 
 /// Returns the message that tail-ingest makes of `events`.
-fn body(events: &[u8]) -> Result<String> {
+fn pack_events(events: &[u8]) -> Result<String> {
     let settings = tail_ingest::Settings::default();
     let made = tail_ingest::normalize_and_pack(events, &settings, 1, 0)
         .map_err(|error| anyhow::anyhow!("{error:?}"))?;
@@ -117,11 +117,11 @@ fn body(events: &[u8]) -> Result<String> {
     Ok(body.text.clone())
 }
 
-fn records(body: &str) -> Result<Envelope<'_>> {
+fn decode_records(body: &str) -> Result<Envelope<'_>> {
     Envelope::decode(body).map_err(|error| anyhow::anyhow!("{error}"))
 }
 
-fn migrated(workspace: &Workspace) -> Result<Connection> {
+fn open_migrated(workspace: &Workspace) -> Result<Connection> {
     let connection = Connection::open_in_memory()?;
     for file in migrations(workspace)? {
         connection.execute_batch(&fs::read_to_string(file)?)?;
@@ -129,7 +129,7 @@ fn migrated(workspace: &Workspace) -> Result<Connection> {
     Ok(connection)
 }
 
-fn size(connection: &Connection) -> Result<f64> {
+fn used_bytes(connection: &Connection) -> Result<f64> {
     Ok(connection.query_row(
         "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
         [],
@@ -138,14 +138,14 @@ fn size(connection: &Connection) -> Result<f64> {
 }
 
 /// Stores the records of `bodies` that become rows.
-fn rows(workspace: &Workspace, bodies: &[String], choice: Rows) -> Result<RowCost> {
-    let connection = migrated(workspace)?;
-    let empty = size(&connection)?;
+fn measure_rows(workspace: &Workspace, bodies: &[String], choice: Rows) -> Result<RowCost> {
+    let connection = open_migrated(workspace)?;
+    let empty = used_bytes(&connection)?;
     let mut record_bytes = 0;
     for batch in bodies.chunks(FULL_BATCH) {
         let envelopes = batch
             .iter()
-            .map(|body| records(body))
+            .map(|body| decode_records(body))
             .collect::<Result<Vec<_>>>()?;
         let mut chosen: Vec<&str> = Vec::new();
         for envelope in &envelopes {
@@ -171,7 +171,7 @@ fn rows(workspace: &Workspace, bodies: &[String], choice: Rows) -> Result<RowCos
     };
     let rows = count("true")?;
     let warnings = count("log_level IN ('warn', 'error')")?;
-    let bytes = size(&connection)? - empty - float(record_bytes);
+    let bytes = used_bytes(&connection)? - empty - to_float(record_bytes);
     let indexes = index_entries(&connection, "tail_logs")?;
     let (whole, partial): (Vec<f64>, Vec<f64>) =
         indexes.iter().partition(|entries| **entries >= rows);
@@ -197,9 +197,9 @@ fn index_entries(connection: &Connection, table: &str) -> Result<Vec<f64>> {
 }
 
 /// Returns the bytes of a row of the catalog, and the rows written that D1 bills for it.
-fn catalog(workspace: &Workspace) -> Result<(f64, f64)> {
-    let connection = migrated(workspace)?;
-    let empty = size(&connection)?;
+fn weigh_catalog(workspace: &Workspace) -> Result<(f64, f64)> {
+    let connection = open_migrated(workspace)?;
+    let empty = used_bytes(&connection)?;
     for number in 0..OBJECTS {
         let first = crate::rows::timestamp(1_795_468_384_480 + number * 5_000);
         let last = crate::rows::timestamp(1_795_468_384_480 + number * 5_000 + 4_900);
@@ -222,16 +222,19 @@ fn catalog(workspace: &Workspace) -> Result<(f64, f64)> {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let objects = OBJECTS as f64;
     let written: f64 = index_entries(&connection, "archive_objects")?.iter().sum();
-    Ok(((size(&connection)? - empty) / objects, written / objects))
+    Ok((
+        (used_bytes(&connection)? - empty) / objects,
+        written / objects,
+    ))
 }
 
 /// Returns the bytes of the objects of all `bodies`, one object for each `batch` of them.
-fn archived(bodies: &[String], batch: usize) -> Result<f64> {
+fn weigh_objects(bodies: &[String], batch: usize) -> Result<f64> {
     let mut bytes = 0;
     for bodies in bodies.chunks(batch) {
         let mut lines = String::new();
         for body in bodies {
-            for record in &records(body)?.records {
+            for record in &decode_records(body)?.records {
                 let record: &RecordView<'_> = record;
                 write_line(&mut lines, record);
             }
@@ -240,10 +243,10 @@ fn archived(bodies: &[String], batch: usize) -> Result<f64> {
         gzip.write_all(lines.as_bytes())?;
         bytes += gzip.finish()?.len();
     }
-    Ok(float(bytes))
+    Ok(to_float(bytes))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-fn float(count: usize) -> f64 {
+fn to_float(count: usize) -> f64 {
     count as f64
 }

@@ -21,7 +21,7 @@ const START: Duration = Duration::from_secs(30);
 
 /// Returns this crate's folder.
 #[must_use]
-pub fn folder(workspace: &Workspace) -> PathBuf {
+pub fn bench_folder(workspace: &Workspace) -> PathBuf {
     workspace.root().join("scripts/bench")
 }
 
@@ -29,11 +29,11 @@ pub fn folder(workspace: &Workspace) -> PathBuf {
 ///
 /// # Errors
 /// Fails if esbuild fails.
-pub fn bundle(workspace: &Workspace, source: &str, to: &Path) -> Result<()> {
+pub fn bundle_script(workspace: &Workspace, source: &str, to: &Path) -> Result<()> {
     let output = workspace
         .command("esbuild")?
         .args(["--bundle", "--format=esm", "--log-level=warning"])
-        .arg(folder(workspace).join(source))
+        .arg(bench_folder(workspace).join(source))
         .arg(format!("--outfile={}", to.display()))
         .output()
         .context("esbuild did not start: run `cargo xtask setup`")?;
@@ -85,18 +85,18 @@ impl Workerd {
     ) -> Result<Self> {
         let folder = Scratch::new()?;
         let mut ports = vec![free_port()?];
-        let mut services = worker(folder.path(), "measured", modules, "")?;
-        let mut sockets = socket("measured", ports.first().copied());
+        let mut services = worker_config(folder.path(), "measured", modules, "")?;
+        let mut sockets = socket_config("measured", ports.first().copied());
         if let Some(producer) = producer {
             ports.push(free_port()?);
             let module = [Module::new("producer.js", producer)];
-            services += &worker(
+            services += &worker_config(
                 folder.path(),
                 "producer",
                 &module,
                 r#"tails = ["measured"],"#,
             )?;
-            sockets += &socket("producer", ports.last().copied());
+            sockets += &socket_config("producer", ports.last().copied());
         }
         let config = format!(
             "using Workerd = import \"/workerd/workerd.capnp\";\n\
@@ -144,7 +144,7 @@ impl Workerd {
         self.ports.get(index).copied().context("no such port")
     }
 
-    fn get(&self, port: usize, path: &str) -> Result<String> {
+    fn get_text(&self, port: usize, path: &str) -> Result<String> {
         let url = format!("http://127.0.0.1:{}{path}", self.port(port)?);
         let mut answer = self.agent.get(&url).call()?;
         let body = answer.body_mut().read_to_string()?;
@@ -159,28 +159,28 @@ impl Workerd {
     ///
     /// # Errors
     /// Fails if it answers with an error.
-    pub fn measured(&self, path: &str) -> Result<serde_json::Value> {
-        Ok(serde_json::from_str(&self.get(0, path)?)?)
+    pub fn ask_measured(&self, path: &str) -> Result<serde_json::Value> {
+        Ok(serde_json::from_str(&self.get_text(0, path)?)?)
     }
 
     /// Sends `path` to the producer.
     ///
     /// # Errors
     /// Fails if it answers with an error.
-    pub fn producer(&self, path: &str) -> Result<()> {
-        self.get(1, path).map(drop)
+    pub fn ask_producer(&self, path: &str) -> Result<()> {
+        self.get_text(1, path).map(drop)
     }
 
     /// Processor time used so far.
     ///
     /// # Errors
     /// Fails if it cannot be read.
-    pub fn cpu(&self) -> Result<Duration> {
+    pub fn processor_time(&self) -> Result<Duration> {
         cpu::of_workerd(self.process.id())
     }
 }
 
-fn socket(service: &str, port: Option<u16>) -> String {
+fn socket_config(service: &str, port: Option<u16>) -> String {
     let port = port.unwrap_or_default();
     format!(
         r#"(name = "{service}", address = "127.0.0.1:{port}", http = (), service = "{service}"),"#
@@ -188,7 +188,7 @@ fn socket(service: &str, port: Option<u16>) -> String {
 }
 
 /// A service of the configuration, with its modules copied to where the configuration can embed them.
-fn worker(folder: &Path, name: &str, modules: &[Module], more: &str) -> Result<String> {
+fn worker_config(folder: &Path, name: &str, modules: &[Module], more: &str) -> Result<String> {
     let mut list = String::new();
     for (index, module) in modules.iter().enumerate() {
         let wasm = module.file.extension().is_some_and(|it| it == "wasm");

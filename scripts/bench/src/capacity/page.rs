@@ -41,13 +41,13 @@ const INDEX: Load = Load {
 pub fn parts(constants: &Constants) -> Vec<(&'static str, String)> {
     vec![
         ("in short", in_short(constants)),
-        ("a million logs", million(constants)),
-        ("what to set", loads(constants)),
-        ("sums", sums::sums(constants)),
-        ("constants", sums::counted(constants)),
-        ("included", sums::included(constants)),
-        ("limits", sums::limits(constants)),
-        ("retention", retention(constants)),
+        ("a million logs", write_million(constants)),
+        ("what to set", write_loads(constants)),
+        ("sums", sums::write_sums(constants)),
+        ("constants", sums::write_counted(constants)),
+        ("included", sums::write_included(constants)),
+        ("limits", sums::write_limits(constants)),
+        ("retention", write_retention(constants)),
     ]
 }
 
@@ -115,7 +115,7 @@ fn in_short(constants: &Constants) -> String {
 }
 
 /// Writes a table; columns of figures are aligned to the right.
-fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+fn write_table(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut out = format!("| {} |\n", header.join(" | "));
     for column in 0..header.len() {
         let first = rows.first().and_then(|row| row.get(column));
@@ -130,7 +130,7 @@ fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     out
 }
 
-fn million(constants: &Constants) -> String {
+fn write_million(constants: &Constants) -> String {
     let archive = Load {
         archive_days: ARCHIVE_DAYS,
         ..LOAD
@@ -167,11 +167,11 @@ fn million(constants: &Constants) -> String {
     rows.push(vec!["Workers Logpush".to_owned(), logpush.clone(), logpush]);
     let [(_, often), (_, seldom)] =
         SHARES.map(|(share, words)| (share, format!("{words} a warning or error")));
-    table(&["a million logs", &often, &seldom], &rows)
+    write_table(&["a million logs", &often, &seldom], &rows)
 }
 
 /// Returns the days up to seven that one database holds, in whole days, and the load with them.
-fn fitting(load: Load, constants: &Constants) -> (f64, Capacity) {
+fn find_largest(load: Load, constants: &Constants) -> (f64, Capacity) {
     let days = plan(load, constants).days_in_one_database.floor().min(7.0);
     let load = Load {
         retention_days: days.max(1.0),
@@ -180,7 +180,7 @@ fn fitting(load: Load, constants: &Constants) -> (f64, Capacity) {
     (days, plan(load, constants))
 }
 
-fn loads(constants: &Constants) -> String {
+fn write_loads(constants: &Constants) -> String {
     let mut rows = Vec::new();
     for logs_per_second in [1.0, 10.0, 100.0, 1_000.0] {
         for (warnings, words) in SHARES {
@@ -190,8 +190,8 @@ fn loads(constants: &Constants) -> String {
                 batches: Batches::Arriving,
                 ..load
             };
-            let (all_days, all) = fitting(load(LOAD), constants);
-            let (index_days, index) = fitting(load(INDEX), constants);
+            let (all_days, all) = find_largest(load(LOAD), constants);
+            let (index_days, index) = find_largest(load(INDEX), constants);
             let cell = |days: f64, capacity: &Capacity| {
                 if days < 1.0 {
                     return "more than one D1 holds".to_owned();
@@ -229,7 +229,7 @@ fn loads(constants: &Constants) -> String {
             ]);
         }
     }
-    table(
+    write_table(
         &[
             "logs a second",
             "warnings and errors",
@@ -243,7 +243,7 @@ fn loads(constants: &Constants) -> String {
     )
 }
 
-fn retention(constants: &Constants) -> String {
+fn write_retention(constants: &Constants) -> String {
     let load = Load {
         logs_per_second: 25.0,
         warnings: 0.01,
@@ -264,5 +264,5 @@ fn retention(constants: &Constants) -> String {
             vec![number(days), bytes(stored), dollars_or_not(stored, amount)]
         })
         .collect();
-    table(&["`RETENTION_DAYS`", "in D1", "a month, in all"], &rows)
+    write_table(&["`RETENTION_DAYS`", "in D1", "a month, in all"], &rows)
 }

@@ -57,8 +57,8 @@ pub(super) fn new_rows(random: &mut Random, rows: u64) -> Result<Vec<Row>> {
     let row = |index| Row {
         log_id: random.time_ordered_uuid(now, index),
         worker_name: INSERTED,
-        request_id: random.uuid(),
-        correlation_id: random.uuid(),
+        request_id: random.random_uuid(),
+        correlation_id: random.random_uuid(),
         log_level: "info",
         message: format!("inserted meanwhile, {index}"),
         context: format!(r#"{{"kind":"log","seq":1,"data":{{"index":{index}}}}}"#),

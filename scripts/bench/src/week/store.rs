@@ -15,7 +15,7 @@ use super::traffic::{Traffic, VERSION};
 use crate::d1::now_ms;
 use crate::local::migrations;
 use crate::rows::INSERT_ONE;
-use crate::workerd::{COMPATIBILITY_DATE, folder};
+use crate::workerd::{COMPATIBILITY_DATE, bench_folder};
 
 /// The name of the database's binding, by which the tool finds it.
 pub(super) const BINDING: &str = "DB";
@@ -34,10 +34,10 @@ const FREE_ROWS: u64 = 10_000_000;
 /// Starts a runtime on the database of `rows` rows, which is made where it is not there yet.
 pub(super) fn start(workspace: &Workspace, rows: u64) -> Result<System> {
     let place = workspace.root().join("target/bench-week");
-    let key = key(workspace, rows)?;
+    let key = database_key(workspace, rows)?;
     let stamp = place.join("key");
     if fs::read_to_string(&stamp).is_ok_and(|found| found == key) {
-        return serve(workspace, &place);
+        return serve_database(workspace, &place);
     }
     if place.exists() {
         fs::remove_dir_all(&place)
@@ -46,17 +46,17 @@ pub(super) fn start(workspace: &Workspace, rows: u64) -> Result<System> {
     fs::create_dir_all(&place).with_context(|| format!("{} cannot be made", place.display()))?;
     ensure_free(&place, rows)?;
     // The file, its name and its migrations are the runtime's.
-    let system = serve(workspace, &place)?;
+    let system = serve_database(workspace, &place)?;
     let mut connection = system.database()?.another_connection()?;
     drop(system);
-    fill(&mut connection, rows)?;
+    insert_traffic(&mut connection, rows)?;
     drop(connection);
     fs::write(&stamp, key)?;
-    serve(workspace, &place)
+    serve_database(workspace, &place)
 }
 
 /// The text that names the rows and their tables: another one needs another database.
-fn key(workspace: &Workspace, rows: u64) -> Result<String> {
+fn database_key(workspace: &Workspace, rows: u64) -> Result<String> {
     let mut key = format!("version {VERSION}, {rows} rows\n");
     for file in migrations(workspace)? {
         key += &fs::read_to_string(file)?;
@@ -80,8 +80,8 @@ fn ensure_free(place: &Path, rows: u64) -> Result<()> {
 }
 
 /// Starts a Worker that writes D1, with its state in `place`.
-fn serve(workspace: &Workspace, place: &Path) -> Result<System> {
-    let script: PathBuf = folder(workspace).join("workers/d1.js");
+fn serve_database(workspace: &Workspace, place: &Path) -> Result<System> {
+    let script: PathBuf = bench_folder(workspace).join("workers/d1.js");
     let mut builder = SystemBuilder::workers(&[])?;
     builder.add(&format!(
         "name = \"week\"\nmain = \"{}\"\ncompatibility_date = \"{COMPATIBILITY_DATE}\"\n\
@@ -93,7 +93,7 @@ fn serve(workspace: &Workspace, place: &Path) -> Result<System> {
 }
 
 /// Fills the empty table: without its indexes, which are made when the rows are there.
-fn fill(connection: &mut Connection, rows: u64) -> Result<()> {
+fn insert_traffic(connection: &mut Connection, rows: u64) -> Result<()> {
     // Nobody else has the file, and one that was not finished is made anew.
     connection.execute_batch(
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; \
@@ -110,7 +110,7 @@ fn fill(connection: &mut Connection, rows: u64) -> Result<()> {
         connection.execute_batch(&format!("DROP INDEX {name}"))?;
     }
     insert_rows(connection, rows)?;
-    let progress = ProgressBar::new(indexes.len() as u64).with_style(style()?);
+    let progress = ProgressBar::new(indexes.len() as u64).with_style(progress_style()?);
     progress.set_message("indexes");
     for (_, sql) in &indexes {
         progress.tick();
@@ -124,7 +124,7 @@ fn fill(connection: &mut Connection, rows: u64) -> Result<()> {
 
 fn insert_rows(connection: &mut Connection, rows: u64) -> Result<()> {
     const STEP: u64 = 10_000;
-    let progress = ProgressBar::new(rows).with_style(style()?);
+    let progress = ProgressBar::new(rows).with_style(progress_style()?);
     progress.set_message("rows");
     let transaction = connection.transaction()?;
     {
@@ -141,7 +141,7 @@ fn insert_rows(connection: &mut Connection, rows: u64) -> Result<()> {
     Ok(())
 }
 
-fn style() -> Result<ProgressStyle> {
+fn progress_style() -> Result<ProgressStyle> {
     Ok(ProgressStyle::with_template(
         "    a week's {msg}: {human_pos} of {human_len} {wide_bar} {eta}",
     )?)

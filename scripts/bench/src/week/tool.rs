@@ -73,12 +73,12 @@ pub(super) fn measure(tool: &Path, week: &Week, plan: &Plan, report: &mut Report
     let ids = week.correlation_ids(plan.week_rounds + 1)?;
     for (round, id) in ids.iter().enumerate() {
         for (name, arguments) in take_turns(&quick, round) {
-            let seconds = run(tool, system, arguments, true)?;
+            let seconds = time_run(tool, system, arguments, true)?;
             if round > 0 {
                 table.add("", name, seconds);
             }
         }
-        let seconds = run(tool, system, &["trace".to_owned(), id.clone()], true)?;
+        let seconds = time_run(tool, system, &["trace".to_owned(), id.clone()], true)?;
         if round > 0 {
             table.add("", "`trace ID`", seconds);
         }
@@ -106,7 +106,7 @@ pub(super) fn measure(tool: &Path, week: &Week, plan: &Plan, report: &mut Report
     for (name, rounds, finds, arguments) in slow {
         for _ in 0..rounds {
             let inserts = Inserts::start(system, 1, Duration::from_millis(100));
-            let seconds = run(tool, system, &arguments, finds);
+            let seconds = time_run(tool, system, &arguments, finds);
             let waited = inserts.stop()?;
             table.add("", name, seconds?);
             for milliseconds in waited {
@@ -114,23 +114,23 @@ pub(super) fn measure(tool: &Path, week: &Week, plan: &Plan, report: &mut Report
             }
         }
     }
-    follow(tool, system, plan, &mut table)?;
+    measure_following(tool, system, plan, &mut table)?;
     inserts::remove(database)?;
     report.tables.push(table);
     report.tables.push(waits);
     Ok(())
 }
 
-fn local(system: &System) -> String {
+fn local_option(system: &System) -> String {
     format!("--local={}", system.server.port())
 }
 
 /// Runs a command to its end; returns its seconds.
-fn run(tool: &Path, system: &System, arguments: &[String], finds: bool) -> Result<f64> {
+fn time_run(tool: &Path, system: &System, arguments: &[String], finds: bool) -> Result<f64> {
     let started = Instant::now();
     let output = Command::new(tool)
         .args(arguments)
-        .arg(local(system))
+        .arg(local_option(system))
         .output()?;
     let elapsed = started.elapsed();
     ensure!(
@@ -144,11 +144,11 @@ fn run(tool: &Path, system: &System, arguments: &[String], finds: bool) -> Resul
 
 /// Follows, and inserts a row in each round.
 #[expect(clippy::cast_precision_loss, reason = "a few rounds")]
-fn follow(tool: &Path, system: &System, plan: &Plan, table: &mut Table) -> Result<()> {
+fn measure_following(tool: &Path, system: &System, plan: &Plan, table: &mut Table) -> Result<()> {
     let started = Instant::now();
     let mut child = Command::new(tool)
         .args(["logs", "--follow", "--interval", "1", "--limit", "20"])
-        .arg(local(system))
+        .arg(local_option(system))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -82,14 +82,14 @@ impl Traffic {
         }
     }
 
-    fn pick(&mut self, names: &[&'static str]) -> &'static str {
-        pick(names, self.random.number())
+    fn pick_random(&mut self, names: &[&'static str]) -> &'static str {
+        pick_name(names, self.random.next_number())
     }
 
     /// Begins a request: one in 50 answers 4xx, one in 250 throws somewhere.
     fn begin_request(&mut self) {
-        self.correlation_id = self.random.uuid();
-        let chance = self.random.number() % 1_000;
+        self.correlation_id = self.random.random_uuid();
+        let chance = self.random.next_number() % 1_000;
         self.throwing = if chance < 4 { chance % HOPS } else { HOPS };
         self.status = match chance {
             4..14 => 404,
@@ -106,12 +106,12 @@ impl Traffic {
             1 => &SERVICES,
             _ => &CONSUMERS,
         };
-        let worker = self.pick(names);
-        let request_id = self.random.uuid();
+        let worker = self.pick_random(names);
+        let request_id = self.random.random_uuid();
         let outcome = if throws { "exception" } else { "ok" };
         let (latency, cpu) = (
-            5 + self.random.number() % 400,
-            1 + self.random.number() % 12,
+            5 + self.random.next_number() % 400,
+            1 + self.random.next_number() % 12,
         );
         let times = format!(r#""latency_ms":{latency},"cpu_time_ms":{cpu}"#);
         let (facts, details, message, status) = if hop == 2 {
@@ -122,7 +122,11 @@ impl Traffic {
                 0,
             )
         } else {
-            let path = format!("{}/{}", self.pick(&PATHS), self.random.number() % 100_000);
+            let path = format!(
+                "{}/{}",
+                self.pick_random(&PATHS),
+                self.random.next_number() % 100_000
+            );
             let status = if throws { 500 } else { self.status };
             let method = if status == 201 { "POST" } else { "GET" };
             (
@@ -152,8 +156,8 @@ impl Traffic {
     }
 
     /// The level, message and context of a line.
-    fn line(&mut self, index: u64, seq: u64) -> (&'static str, String, String) {
-        let number = self.random.number();
+    fn make_line(&mut self, index: u64, seq: u64) -> (&'static str, String, String) {
+        let number = self.random.next_number();
         let facts = &self.invocation.facts;
         if self.invocation.throws && seq == REQUEST_ROWS - 1 {
             let message = format!("TypeError: price of {} is undefined", number % 10_000);
@@ -168,7 +172,7 @@ impl Traffic {
             9..100 => "debug",
             _ => "info",
         };
-        let what = pick(&LINES, number);
+        let what = pick_name(&LINES, number);
         let mut context = format!(r#"{{"kind":"log","seq":{seq},{facts},"data":"#);
         let _ = write!(
             context,
@@ -183,7 +187,7 @@ impl Traffic {
 }
 
 /// Returns one of `names`, by a number.
-fn pick(names: &[&'static str], number: u64) -> &'static str {
+fn pick_name(names: &[&'static str], number: u64) -> &'static str {
     let at = number % (names.len() as u64).max(1);
     usize::try_from(at)
         .ok()
@@ -219,7 +223,7 @@ impl Iterator for Traffic {
             let context = format!(r#"{{"kind":"invocation","seq":0,{facts},{details}}}"#);
             (*level, message.clone(), context)
         } else {
-            self.line(index, seq)
+            self.make_line(index, seq)
         };
         let ms = self.from_ms + self.span_ms * index / self.count.max(1);
         Some(Row {

@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::{INDEX, LOAD, of_a_million, table};
+use super::{INDEX, LOAD, of_a_million, write_table};
 use crate::capacity::print::dollars;
 use crate::capacity::{Batches, Item, Load, plan};
 use crate::constants::Constants;
 use crate::number::number;
 
 /// Returns the items of the bill, with their formulas.
-pub(super) fn sums(constants: &Constants) -> String {
+pub(super) fn write_sums(constants: &Constants) -> String {
     let formulas = [
         "rows × (4 + 1), warnings and errors × 1, objects × (2 + 1), × $1.00 / 10⁶",
         "rows and objects × 1 × $0.001 / 10⁶",
@@ -45,7 +45,7 @@ pub(super) fn sums(constants: &Constants) -> String {
         format!("**{}**", of_a_million(LOAD, constants)),
         format!("**{}**", of_a_million(quiet, constants)),
     ]);
-    table(
+    write_table(
         &[
             "item",
             "formula, for a million logs",
@@ -57,7 +57,7 @@ pub(super) fn sums(constants: &Constants) -> String {
 }
 
 /// Returns the constants.
-pub(super) fn counted(constants: &Constants) -> String {
+pub(super) fn write_counted(constants: &Constants) -> String {
     let counted = constants.counted;
     let measured = constants.measured;
     let rows = [
@@ -118,11 +118,11 @@ pub(super) fn counted(constants: &Constants) -> String {
         .into_iter()
         .map(|(name, value)| vec![name.to_owned(), value])
         .collect();
-    table(&["constant", "value"], &rows)
+    write_table(&["constant", "value"], &rows)
 }
 
 /// Returns what the plan includes.
-pub(super) fn included(constants: &Constants) -> String {
+pub(super) fn write_included(constants: &Constants) -> String {
     let logs = |load: Load, items: &str| {
         let bill = plan(load, constants).bill;
         let item = bill.iter().find(|item| item.name.starts_with(items));
@@ -144,7 +144,7 @@ pub(super) fn included(constants: &Constants) -> String {
 }
 
 /// Returns the limits, and at how many logs a second they bind.
-pub(super) fn limits(constants: &Constants) -> String {
+pub(super) fn write_limits(constants: &Constants) -> String {
     let quiet = Load {
         warnings: 0.01,
         ..INDEX
@@ -170,7 +170,7 @@ pub(super) fn limits(constants: &Constants) -> String {
             row
         })
         .collect();
-    let mut text = table(
+    let mut text = write_table(
         &[
             "limit, in logs a second",
             "`all`",
