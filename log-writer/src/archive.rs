@@ -18,6 +18,7 @@ use worker_runtime::{CallError, within};
 
 use self::object::{Hour, ObjectRow, count_records, digest_ids, divide_by_hour, lines_of};
 pub use self::row_choice::choose_rows;
+pub(crate) use self::row_choice::pair_of;
 use crate::d1_error::{ErrorKind, StoreError};
 use crate::invocation::Invocation;
 use crate::ports::{Bucket, Clock, Ports, Statement};

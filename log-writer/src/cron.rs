@@ -1,5 +1,5 @@
-//! The cron, every minute: KV is drained, then expired rows are deleted, of the archive's catalog and of the logs. All share what one invocation may ask of the
-//! platform, and neither can starve the other.
+//! The cron, every minute: KV is drained, then expired rows are deleted, of the archive's catalog and of the logs. All share
+//! what one invocation may ask of the platform, and neither can starve the other.
 //!
 //! Two runs at once do no harm. Both write the same records, which are stored once; both delete the same keys and the same
 //! rows; a dead letter may be sent twice, and is stored once when it is replayed.

@@ -6,8 +6,8 @@
 //! archive's sake; at its last attempt a message no longer waits, and each of its records is a row then. So a bucket that
 //! is missing or refuses never makes a dead letter.
 //!
-//! What makes a finished slice safe is the keys of its rows and of its objects: the verdicts on its messages reach the queue only when the
-//! handler ends, and until then all of them may come again.
+//! What makes a finished slice safe is the keys of its rows and of its objects: the verdicts on its messages reach the queue
+//! only when the handler ends, and until then all of them may come again.
 
 mod message;
 
@@ -187,6 +187,13 @@ impl<'a, P: Ports> Processor<'a, P> {
         // acked, all come again, and D1 passes over the rows that it has.
         let mut delay = self.write_rows(&mut messages).await;
         if self.archiver.is_on() {
+            if self.writer.stopped_by().is_none() {
+                messages
+                    .iter_mut()
+                    .for_each(SliceMessage::replace_dead_rows);
+                // As (3).
+                delay = delay.or(self.write_rows(&mut messages).await);
+            }
             // (4) If the process dies in here, the rows are in D1, and the archive has the records or not: see `archive`.
             let missing = self.archive_messages(&mut messages).await;
             // (5) As (3).
@@ -235,7 +242,7 @@ impl<'a, P: Ports> Processor<'a, P> {
     }
 
     /// Archives the messages whose rows are in. Where that fails, a message comes again: its delay is returned by its
-    /// index. At its last attempt it waits no longer, and those of its records that are not rows must become rows.
+    /// index. At its last attempt it waits for R2 no longer, and those of its records that are not rows must become rows.
     async fn archive_messages(
         &mut self,
         messages: &mut [SliceMessage<'_>],
@@ -252,7 +259,9 @@ impl<'a, P: Ports> Processor<'a, P> {
         let stored = messages.iter_mut().filter(|message| !message.is_pending());
         for (message, error) in stored.zip(errors) {
             let Some(error) = error else { continue };
-            if message.attempts < max_attempts {
+            // A budget that is used up says nothing about the bucket.
+            let is_waiting = error == ArchiveError::OutOfBudget || message.attempts < max_attempts;
+            if is_waiting {
                 delays.insert(message.index, delay_without_archive(&error));
             } else {
                 let archive = self.stats.archive.get_or_insert_default();

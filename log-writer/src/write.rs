@@ -25,6 +25,14 @@ pub enum RecordStatus {
     Pending,
 }
 
+impl RecordStatus {
+    /// Returns whether the record becomes a dead letter.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        matches!(self, Self::Rejected(_) | Self::Exhausted(_))
+    }
+}
+
 /// The records of some messages, in their order.
 #[derive(Debug, Default)]
 pub struct SliceRecords<'r> {

@@ -123,8 +123,8 @@ struct Case {
     queue: Vec<Fault>,
     kv: Vec<Fault>,
     bucket: Vec<Fault>,
-    /// The rows beside the archive, where there is one.
-    archive: Option<Rows>,
+    /// The rows beside the archive, where there is one: by turns, as while a setting changes.
+    archive: Option<[Rows; 2]>,
     batch_size: usize,
     max_attempts: u32,
 }
@@ -140,7 +140,12 @@ proptest! {
         queue in vec(fault(), 0..12),
         kv in vec(fault(), 0..20),
         bucket in vec(fault(), 0..20),
-        archive in prop_oneof![Just(None), Just(Some(Rows::All)), Just(Some(Rows::Index))],
+        archive in prop_oneof![
+            Just(None),
+            Just(Some([Rows::All; 2])),
+            Just(Some([Rows::Index; 2])),
+            Just(Some([Rows::All, Rows::Index])),
+        ],
         batch_size in 1_usize..8,
         max_attempts in 2_u32..6,
     ) {
@@ -173,11 +178,12 @@ async fn balance(case: Case) -> Result<(), TestCaseError> {
         batch_size,
         max_attempts,
     } = case;
-    let settings = Settings {
+    let [first, second] = archive.unwrap_or_default().map(|rows| Settings {
         max_attempts,
-        rows: archive.unwrap_or_default(),
+        rows,
         ..Settings::default()
-    };
+    });
+    let mut turns = [&first, &second].into_iter().cycle();
     let world = world();
     world.bucket.is_bound.set(archive.is_some());
     world.store.execute(&format!(
@@ -205,6 +211,7 @@ async fn balance(case: Case) -> Result<(), TestCaseError> {
 
     let mut healthy_rounds = 0;
     while healthy_rounds < 3 {
+        let settings = turns.next().unwrap();
         if faults(&world).all(|faults| faults.left() == 0) {
             healthy_rounds += 1;
         } else if queued.is_empty() && kept(&world, "").is_empty() {
@@ -217,7 +224,7 @@ async fn balance(case: Case) -> Result<(), TestCaseError> {
             message.attempts += 1;
         }
         match world
-            .run(process_batch(&world.ports, &settings, batch.as_slice()))
+            .run(process_batch(&world.ports, settings, batch.as_slice()))
             .await
         {
             None => queued.extend(batch),
@@ -233,14 +240,14 @@ async fn balance(case: Case) -> Result<(), TestCaseError> {
         let found = everywhere(&world, &queued);
         prop_assert!(all.is_subset(&found), "lost: {:?}", all.difference(&found));
         // A drain in between.
-        let _ends_or_dies = world.run(run_cron(&world.ports, &settings)).await;
+        let _ends_or_dies = world.run(run_cron(&world.ports, settings)).await;
         let found = everywhere(&world, &queued);
         prop_assert!(all.is_subset(&found), "lost: {:?}", all.difference(&found));
         pass_ms(60 * 60 * 1000).await; // patience with what is odd in KV ends after a day
     }
 
     faults(&world).for_each(Faults::heal);
-    come_to_rest(&world, &settings, queued, &all, &kinds).await
+    come_to_rest(&world, &second, queued, &all, &kinds).await
 }
 
 /// Healthy again, everything comes to rest: in D1, or on the dead-letter queue.

@@ -23,8 +23,8 @@ pub fn choose_rows(records: &[RecordView<'_>], rows: Rows) -> Vec<bool> {
     let mut dates = Dates::default();
     let mut are_rows = Vec::with_capacity(records.len());
     for record in records {
-        let [_, _, request_id, correlation_id, level, _, context, ..] = *record.elements();
-        let is_first = pairs.insert((request_id, correlation_id));
+        let [_, _, _, _, level, _, context, ..] = *record.elements();
+        let is_first = pairs.insert(pair_of(record));
         are_rows.push(
             is_first
                 || !matches!(level, r#""info""# | r#""debug""#)
@@ -33,6 +33,12 @@ pub fn choose_rows(records: &[RecordView<'_>], rows: Rows) -> Vec<bool> {
         );
     }
     are_rows
+}
+
+/// Returns the request id and the correlation id of `record`, as JSON.
+pub(crate) fn pair_of<'r>(record: &RecordView<'r>) -> (&'r str, &'r str) {
+    let [_, _, request_id, correlation_id, ..] = *record.elements();
+    (request_id, correlation_id)
 }
 
 /// Tells timestamps that name an hour from other texts. A message's records are mostly of one minute, which is parsed

@@ -1,9 +1,11 @@
 //! A message of a slice: the records that become rows, D1's answer about each, and those that go into the archive.
 
+use std::collections::HashSet;
+
 use log_record::archive::Rows;
 use log_record::{Envelope, RecordView};
 
-use crate::archive::{ArchiveMessage, choose_rows};
+use crate::archive::{ArchiveMessage, choose_rows, pair_of};
 use crate::message::Message;
 use crate::settings::Delay;
 use crate::write::RecordStatus;
@@ -59,6 +61,25 @@ impl<'m> SliceMessage<'m> {
         }
     }
 
+    /// Makes rows of all records with a pair of request and correlation id whose rows have all become dead letters: no row
+    /// would lead to them.
+    pub(super) fn replace_dead_rows(&mut self) {
+        let pairs_with = |is_meant: fn(&RecordStatus) -> bool| -> HashSet<_> {
+            let records = self.records.iter().zip(&self.statuses);
+            let records = records.filter(|(_, status)| status.as_ref().is_some_and(is_meant));
+            records.map(|(record, _)| pair_of(record)).collect()
+        };
+        let lost = pairs_with(RecordStatus::is_dead);
+        if lost.is_empty() {
+            return; // nearly always
+        }
+        let found = pairs_with(|status| !status.is_dead());
+        for (record, is_row) in self.records.iter().zip(&mut self.is_row) {
+            let pair = pair_of(record);
+            *is_row |= lost.contains(&pair) && !found.contains(&pair);
+        }
+    }
+
     /// Returns whether a row of it is not in D1 and may yet be.
     pub(super) fn is_pending(&self) -> bool {
         self.statuses.contains(&Some(RecordStatus::Pending))
@@ -67,10 +88,8 @@ impl<'m> SliceMessage<'m> {
     /// Returns the records that belong into the archive: all that are not in dead letters.
     pub(super) fn to_archive(&self) -> ArchiveMessage<'_> {
         let records = self.records.iter().zip(&self.statuses);
-        let records = records.filter(|(_, status)| match status {
-            None | Some(RecordStatus::Committed | RecordStatus::Pending) => true,
-            Some(RecordStatus::Rejected(_) | RecordStatus::Exhausted(_)) => false,
-        });
+        let records =
+            records.filter(|(_, status)| !status.as_ref().is_some_and(RecordStatus::is_dead));
         ArchiveMessage {
             id: self.id,
             records: records.map(|(record, _)| record).collect(),
