@@ -280,6 +280,18 @@ async fn what_is_not_a_trace_event_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn an_input_without_trace_events_is_named() {
+    for input in ["", " \n", "[]"] {
+        let ran = normalize(input, &[]).await;
+        let warning = "warning: standard input: no trace events in it";
+        assert!(ran.stderr.contains(warning), "{input:?}: {}", ran.stderr);
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{input:?}");
+    }
+    let ran = normalize(EVENT, &[]).await;
+    assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
+}
+
+#[tokio::test]
 async fn wranglers_troubles_are_passed_on() {
     let input = format!(
         "{EVENT}\n▲ [WARNING] Tail connection lost. Reconnecting (attempt 1 of 5) in 1s...\nReconnected to api.\n{EVENT}\n"

@@ -120,6 +120,7 @@ impl Run<'_> {
             lines: 0,
         };
         let mut deadline = None;
+        let mut is_whole = false;
         loop {
             let arrival = tokio::select! {
                 biased;
@@ -148,11 +149,18 @@ impl Run<'_> {
                     complain(&format!("{}: {reason}", reading.name), Some(hint));
                     break;
                 }
-                None => break,
+                None => {
+                    is_whole = true;
+                    break;
+                }
             }
         }
         reading.splitter.end();
-        self.take_pieces(&mut reading)
+        self.take_pieces(&mut reading)?;
+        if is_whole && reading.objects + reading.lines == 0 {
+            output::note(&format!("warning: {}: no trace events in it", reading.name));
+        }
+        Ok(())
     }
 
     /// Shows what is complete.
