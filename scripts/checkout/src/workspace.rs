@@ -160,4 +160,15 @@ mod tests {
         }
         assert!(Workspace::around(folder.path()).is_none());
     }
+
+    #[test]
+    fn no_program_asks_a_proxy_for_this_machine() {
+        let root = PathBuf::from("checkout");
+        let command = Workspace { root }.command("wrangler").unwrap();
+        for name in ["NO_PROXY", "no_proxy"] {
+            let mut variables = command.get_envs();
+            let value = variables.find(|(it, _)| *it == name).and_then(|(_, it)| it);
+            assert!(value.unwrap().to_str().unwrap().ends_with(LOOPBACK));
+        }
+    }
 }
