@@ -272,23 +272,37 @@ async fn an_object_stored_without_an_answer_is_met_again() {
     }
 }
 
+/// A batch of six slices.
+fn large_batch() -> Vec<Message> {
+    let record = |number: usize| {
+        request_record(number as u64, 0, "info", "2026-11-23T17:00:00.000Z")
+            .replace("line", &"x".repeat(120_000))
+    };
+    (0..100)
+        .map(|number| message(number, 1, envelope(&[record(number)])))
+        .collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_silent_bucket_costs_a_batch_twenty_seconds() {
     let world = archiving_world();
     world.bucket.faults.always_has(Fault::Silent);
-    // Seven slices.
-    let messages: Vec<Message> = (0..100)
-        .map(|number| {
-            let row = request_record(number as u64, 0, "info", "2026-11-23T17:00:00.000Z")
-                .replace("line", &"x".repeat(120_000));
-            message(number, 1, envelope(&[row]))
-        })
-        .collect();
-    let (verdicts, stats) = world.process(&settings(Rows::All), &messages).await;
+    let (verdicts, stats) = world.process(&settings(Rows::All), &large_batch()).await;
     assert!(!verdicts.contains(&Ack));
     assert_eq!(rows(&world), 100);
     assert_eq!(archive_stats(stats.archive).bucket_refusals, 2);
     assert!(world.clock.elapsed_ms() < 21_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_refuses_two_objects_is_asked_no_more() {
+    let world = archiving_world();
+    world.bucket.faults.always(AWAY);
+    let (verdicts, stats) = world.process(&settings(Rows::All), &large_batch()).await;
+    assert!(!verdicts.contains(&Ack));
+    assert_eq!((stats.slices, rows(&world)), (6, 100));
+    // Four puts of the first object, one of the second.
+    assert_eq!(world.bucket.calls.get(), 5);
 }
 
 #[tokio::test(start_paused = true)]

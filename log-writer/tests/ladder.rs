@@ -4,13 +4,17 @@
 
 mod common;
 
+use std::borrow::Cow;
+
 use common::*;
 use log_record::fallback::{BODIES, DEAD_LETTERS};
 use log_record::limits::MESSAGE_BODY_BYTES;
 use log_record::{DeadLetterPayload, Reason};
 use log_writer::batch::Verdict::{Ack, Retry};
+use log_writer::batch::process_batch;
 use log_writer::d1_error::ErrorKind;
-use log_writer::message::Body;
+use log_writer::message::{Body, Message, MessageSource};
+use log_writer::ports::CallError;
 use log_writer::settings::{Route, Settings};
 
 fn settings() -> Settings {
@@ -133,6 +137,54 @@ async fn neighbours_of_undecodable_bodies_are_stored() {
     );
     assert_eq!(stats.dead_letters[&Reason::Undecodable], 3);
     assert_eq!(stats.dead_letters[&Reason::UnsupportedVersion], 1);
+}
+
+/// Messages of which the second one cannot be read.
+struct Unreadable(Vec<Message>);
+
+impl MessageSource for Unreadable {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn attempts(&self, index: usize) -> u32 {
+        self.0.as_slice().attempts(index)
+    }
+
+    fn read(&self, index: usize) -> Result<Cow<'_, Message>, CallError> {
+        match index {
+            1 => Err(CallError::Refused("cannot be deserialized".to_owned())),
+            _ => self.0.as_slice().read(index),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_cannot_be_read_comes_again_alone() {
+    let world = world();
+    let messages = Unreadable(tens(3, 1));
+    let (verdicts, stats) = process_batch(&world.ports, &settings(), &messages).await;
+    assert_eq!(verdicts, [Ack, Retry { delay_seconds: 10 }, Ack]);
+    assert_eq!((stats.unreadable, stats.retried_messages), (1, 1));
+    assert_eq!((rows(&world), letters(&world).len()), (20, 0));
+}
+
+/// Messages that have failed before may take many calls; new ones do not wait for them.
+#[tokio::test(start_paused = true)]
+async fn new_messages_are_written_first_and_apart() {
+    let world = world();
+    let messages = [
+        message(1, 2, good(10..20)),
+        message(2, 1, good(20..30)),
+        message(3, 1, good(30..40)),
+    ];
+    world
+        .store
+        .faults
+        .set([Fault::None, Fault::Before(OVERLOADED)]);
+    let (verdicts, stats) = world.process(&settings(), &messages).await;
+    assert_eq!(verdicts, [Retry { delay_seconds: 160 }, Ack, Ack]);
+    assert_eq!((stats.slices, rows(&world)), (2, 20));
 }
 
 #[tokio::test(start_paused = true)]
