@@ -74,7 +74,7 @@ pub struct Workerd {
 
 impl Workerd {
     /// Starts a Worker of `modules`, the first of which is its main one. With a `producer`, that Worker answers at
-    /// [`Workerd::producer`] and is tailed by the first.
+    /// [`Workerd::ask_producer`] and is tailed by the first.
     ///
     /// # Errors
     /// Fails if workerd does not start, or does not answer.
