@@ -157,6 +157,16 @@ impl<'r> ObjectWriter<'r> {
     }
 }
 
+/// Returns the string at the beginning of `text`, a part of JSON, and the text behind it.
+fn split_string(text: &str) -> Option<(Json<'_>, &str)> {
+    let text = text.trim_ascii_start();
+    if !text.starts_with('"') {
+        return None;
+    }
+    let string = Json::first_of(text);
+    Some((string, text.get(string.text().len()..)?))
+}
+
 /// Returns whether `verdict` concerns `value`.
 fn is_marked(verdict: Verdict, value: Json<'_>) -> bool {
     match verdict {
@@ -261,11 +271,10 @@ impl<'r> ValueWriter<'r> {
                     at += 1;
                 }
                 b'[' if open.last() == Some(&false)
-                    && let Some(name) =
+                    && let Some((name, length)) =
                         self.find_secret_pair(text.get(at..).unwrap_or_default()) =>
                 {
-                    let pair = Json::first_of(text.get(at..).unwrap_or_default());
-                    at += pair.text().len();
+                    at += length;
                     self.redacted = true;
                     out.push('[');
                     out.push_str(name.text());
@@ -295,16 +304,14 @@ impl<'r> ValueWriter<'r> {
         }
     }
 
-    /// Returns the secret name that the array at the beginning of `text` pairs with a text: headers are listed so.
-    fn find_secret_pair<'a>(&self, text: &'a str) -> Option<Json<'a>> {
-        if !text.get(1..)?.trim_start().starts_with('"') {
-            return None;
-        }
-        let mut elements = Json::first_of(text).elements();
-        let (name, value) = (elements.next()?, elements.next()?);
-        let is_pair = value.is_string() && elements.next().is_none();
-        let is_secret = || self.redactor.judge_field(&name.display()) != Verdict::Keep;
-        (is_pair && is_secret()).then_some(name)
+    /// Returns the secret name that the array at the beginning of `text` pairs with a text, as headers are listed, and the
+    /// array's length. Reads no further than a pair goes: arrays may be nested, and are looked at one by one.
+    fn find_secret_pair<'a>(&self, text: &'a str) -> Option<(Json<'a>, usize)> {
+        let (name, rest) = split_string(text.strip_prefix('[')?)?;
+        let (_, rest) = split_string(rest.trim_ascii_start().strip_prefix(',')?)?;
+        let rest = rest.trim_ascii_start().strip_prefix(']')?;
+        let is_secret = self.redactor.judge_field(&name.display()) != Verdict::Keep;
+        is_secret.then_some((name, text.len() - rest.len()))
     }
 
     /// Writes what is nested too deeply as a string.

@@ -104,6 +104,16 @@ fn a_line_with_thousands_of_members_is_read_at_once() {
 }
 
 #[test]
+fn a_line_of_nested_lists_is_read_at_once() {
+    // The same: each list could be a name and its secret.
+    let depth = 30_000;
+    let secret = r#"["password","hunter2"]"#;
+    let nested = r#"["a","#.repeat(depth) + secret + &"]".repeat(depth);
+    let found = line(&json!([format!("{{\"list\":{nested}}}")]));
+    assert!(!format!("{found:?}").contains("hunter2"));
+}
+
+#[test]
 fn a_context_of_null_is_kept() {
     let record = line(&json!([{"message": "m", "context": null}]));
     assert_eq!(context(&record)["data"], json!({"context": null}));
