@@ -139,7 +139,7 @@ async fn neighbours_of_undecodable_bodies_are_stored() {
     assert_eq!(stats.dead_letters[&Reason::UnsupportedVersion], 1);
 }
 
-/// Messages of which the second one cannot be read.
+/// Messages whose second one cannot be read.
 struct Unreadable(Vec<Message>);
 
 impl MessageSource for Unreadable {

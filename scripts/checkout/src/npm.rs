@@ -51,7 +51,7 @@ impl Packages {
     /// Returns whether they have been installed.
     #[must_use]
     pub fn are_installed(&self) -> bool {
-        fs::read_to_string(self.stamp()).is_ok_and(|found| found == self.wanted)
+        fs::read_to_string(self.stamp_file()).is_ok_and(|found| found == self.wanted)
     }
 
     /// Installs them, unless they are there, and says so before. They count as installed once `check` has passed.
@@ -81,12 +81,12 @@ impl Packages {
             );
         }
         check()?;
-        let stamp = self.stamp();
+        let stamp = self.stamp_file();
         fs::write(&stamp, &self.wanted)
             .with_context(|| format!("{} cannot be written", stamp.display()))
     }
 
-    fn stamp(&self) -> PathBuf {
+    fn stamp_file(&self) -> PathBuf {
         self.folder.join("node_modules/.tailrace-stamp")
     }
 }

@@ -375,6 +375,6 @@ fn mend_io(kind: ErrorKind) -> &'static str {
         }
         ErrorKind::PermissionDenied => "allow it, or name another place",
         ErrorKind::InvalidData => "give it as UTF-8 text",
-        _ => "see to what the system says, and run the command again",
+        _ => "mend what the system names, and run the command again",
     }
 }

@@ -141,7 +141,7 @@ pub fn say_line(text: &str) {
 }
 
 /// Says that something was not found or done, and what to do about it.
-pub fn advise(text: &str, next_step: &str) {
+pub fn note_with_hint(text: &str, next_step: &str) {
     note(text);
     note(&format!("hint: {next_step}"));
 }

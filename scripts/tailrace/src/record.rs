@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Number, Value};
 
-use crate::Error;
+use crate::{Error, raw};
 
 /// The columns of a [`Row`], as selected.
 pub const COLUMNS: &str = "log_id, worker_name, request_id, correlation_id, log_level, message, context_json, timestamp, execution_time_ms";
@@ -214,6 +214,11 @@ fn text(value: Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
+}
+
+/// Returns the text that `value` is, or its JSON without white space.
+pub(crate) fn bare_text(value: &RawValue) -> String {
+    raw::text(value).unwrap_or_else(|| without_space(value.get()))
 }
 
 /// Returns JSON without the white space between its tokens.

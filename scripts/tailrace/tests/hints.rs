@@ -18,7 +18,7 @@ use wiremock::ResponseTemplate;
 
 /// Asserts that a run failed with `code`, and that the last line of what it said is a hint with `step` in it.
 #[track_caller]
-fn hints(case: impl Debug, ran: &Ran, code: i32, step: &str) {
+fn check_hint(case: impl Debug, ran: &Ran, code: i32, step: &str) {
     assert_eq!(ran.code, code, "{case:?}: {ran:?}");
     let last = ran.stderr.lines().last().unwrap_or_default();
     assert!(
@@ -79,7 +79,7 @@ async fn each_refusal_of_the_api_has_a_next_step() {
         let cloud = Cloud::with(&[Row::line(0, "here")]).await;
         cloud.fault("/raw", usize::MAX, When::Before, answer);
         let ran = cloud.run(&["logs"]).await;
-        hints(&ran.stderr, &ran, 1, step);
+        check_hint(&ran.stderr, &ran, 1, step);
     }
 }
 
@@ -98,7 +98,7 @@ async fn what_is_not_there_or_does_not_answer_has_a_next_step() {
         ),
         (vec!["replay", "--message", "nobody"], "--export"),
     ] {
-        hints(&arguments, &cloud.run(&arguments).await, 1, step);
+        check_hint(&arguments, &cloud.run(&arguments).await, 1, step);
     }
     for (variable, value, code, step) in [
         ("CLOUDFLARE_API_TOKEN", "", 1, "CLOUDFLARE_API_TOKEN"),
@@ -118,7 +118,7 @@ async fn what_is_not_there_or_does_not_answer_has_a_next_step() {
     ] {
         let mut command = cloud.command(&["logs"]);
         let ran = Ran::from(command.env(variable, value).output().await.unwrap());
-        hints(value, &ran, code, step);
+        check_hint(value, &ran, code, step);
     }
 }
 
@@ -158,7 +158,7 @@ async fn each_wrong_input_has_a_next_step() {
             "mend that file",
         ),
     ] {
-        hints(&arguments, &cloud.run(&arguments).await, 2, step);
+        check_hint(&arguments, &cloud.run(&arguments).await, 2, step);
     }
     // What was read is counted behind the hint.
     let ran = cloud.run(&["normalize", &nowhere]).await;

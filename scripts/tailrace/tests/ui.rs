@@ -74,7 +74,7 @@ impl Page {
     }
 
     /// Follows `query`, as a tab does that is live.
-    async fn follow(&self, query: &str) -> Tab {
+    async fn follow_query(&self, query: &str) -> Tab {
         let address = self.origin.replacen("http", "ws", 1);
         let mut request = format!("{address}/api/live?q={query}")
             .into_client_request()
@@ -306,7 +306,7 @@ async fn one_look_serves_eight_live_tabs() {
     let mut tabs = Vec::new();
     for number in 0..8 {
         // Each with a search of its own.
-        tabs.push(page.follow(&format!("arrived+-no{number}")).await);
+        tabs.push(page.follow_query(&format!("arrived+-no{number}")).await);
     }
     for tab in &mut tabs {
         next_text(tab).await;

@@ -63,7 +63,7 @@ pub fn find_or_install(workspace: &Workspace, say: impl FnOnce(&str)) -> Result<
         bail!("there is no browser for the tests of the page\n{REMEDY}");
     }
     let folder = workspace.root().join(FOLDER).join("chromium");
-    packages::install(workspace, &folder, say)
+    packages::install_packages(workspace, &folder, say)
         .and_then(|()| unpack(workspace, &folder))
         .with_context(|| format!("there is no browser for the tests of the page\n{REMEDY}"))
 }

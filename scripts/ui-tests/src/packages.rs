@@ -10,7 +10,11 @@ use checkout::npm::{Packages, Scripts};
 ///
 /// # Errors
 /// Fails if there is no npm, or npm fails.
-pub fn install(workspace: &Workspace, folder: &Path, say: impl FnOnce(&str)) -> Result<()> {
+pub fn install_packages(
+    workspace: &Workspace,
+    folder: &Path,
+    say: impl FnOnce(&str),
+) -> Result<()> {
     Packages::read(workspace, folder, Scripts::Ignore)?
         .install(say, || Ok(()))
         .context(

@@ -11,7 +11,7 @@ const ASSETS: &str = "../tailrace/src/commands/ui/assets";
 fn run_package(script: &str, arguments: &[&str]) {
     let workspace = Workspace::find().unwrap();
     let folder = workspace.root().join(ui_tests::FOLDER);
-    ui_tests::packages::install(&workspace, &folder, |_| ()).unwrap();
+    ui_tests::packages::install_packages(&workspace, &folder, |_| ()).unwrap();
     let status = workspace
         .command("node")
         .unwrap()

@@ -13,6 +13,6 @@ use crate::step::say;
 /// Fails if either cannot be had, with the remedy.
 pub(crate) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.root().join(ui_tests::FOLDER);
-    ui_tests::packages::install(workspace, &folder, |text| say(text))?;
+    ui_tests::packages::install_packages(workspace, &folder, |text| say(text))?;
     ui_tests::browser::find_or_install(workspace, |text| say(text))
 }

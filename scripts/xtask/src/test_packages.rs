@@ -28,7 +28,7 @@ const ALL: [TestPackages; 2] = [
 ];
 
 /// Installs what the tests need whose name holds `filter`, unless it is there as the lockfiles have it.
-pub(crate) fn install(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
+pub(crate) fn install_needed(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     let is_needed = |packages: &&TestPackages| filter.is_none_or(|it| packages.test.contains(it));
     ALL.iter()
         .filter(is_needed)

@@ -87,7 +87,7 @@ fn copy_checkout(root: &Path, to: &Path) {
 }
 
 /// Returns what tells a file from another one that took its place.
-fn identity(program: &Path) -> (u64, u64) {
+fn file_identity(program: &Path) -> (u64, u64) {
     let metadata = fs::metadata(program).unwrap();
     (metadata.dev(), metadata.ino())
 }
@@ -98,10 +98,10 @@ fn a_copied_checkout_works_on_itself_without_building_anew() {
     let root = workspace.root();
     // Whatever has changed since is compiled before. The tests' own program is the same one: others start it meanwhile.
     let program = Path::new(env!("CARGO_BIN_EXE_xtask"));
-    let before = identity(program);
+    let before = file_identity(program);
     xtask(root, &["build"]);
     assert_eq!(
-        identity(program),
+        file_identity(program),
         before,
         "a feature is missing in scripts/shared-features"
     );

@@ -78,7 +78,7 @@ function plainLogs(logs, texts) {
   return logs.map((log) => {
     const { timestamp, level, message } = log;
     const isTexts = Array.isArray(message) && message.length > 0 && message.every(isText);
-    // Each member takes a while to read. A line of JSON text is no error.
+    // Reading a member takes a while, and JSON text was not an error.
     const errorInfo = isTexts && message.length === 1 && looksLikeObject(message[0]) ? undefined : log.errorInfo;
     if (errorInfo) return { timestamp, level, message, errorInfo };
     if (!isTexts) return { timestamp, level, message };

@@ -59,7 +59,7 @@ pub(super) fn measure(
     report: &mut Report,
 ) -> Result<()> {
     let say = |text: &str| eprintln!("    {text}");
-    ui_tests::packages::install(workspace, &workspace.root().join(ui_tests::FOLDER), say)?;
+    ui_tests::packages::install_packages(workspace, &workspace.root().join(ui_tests::FOLDER), say)?;
     let browser = Browser {
         workspace,
         tool,

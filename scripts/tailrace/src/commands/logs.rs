@@ -129,7 +129,7 @@ pub async fn run(args: &Logs, place: &Place, out: &mut dyn Write) -> Result<Exit
     }
     archive.note_missing();
     if let Some(time) = stopped_at {
-        output::advise(&format!("stopped at {time}, {STOPPED}"), READ_ON);
+        output::note_with_hint(&format!("stopped at {time}, {STOPPED}"), READ_ON);
         return Ok(ExitCode::from(error::FAILED));
     }
     if let Some(news) = &mut news {

@@ -92,7 +92,7 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
     ended?;
     let (summary, failure) = ledger.close().await?;
     let target = job.target.as_ref().map_or("", Target::name);
-    let lines = summary.lines(target, job.now);
+    let lines = summary.to_lines(target, job.now);
     // What was done is done, and said before whatever stopped the run.
     if args.export.as_deref() == Some(Path::new("-")) {
         for text in &lines {
@@ -109,7 +109,7 @@ pub async fn run(args: &Replay, place: &Place, out: &mut dyn Write) -> Result<Ex
     }
     if let (true, Some(id)) = (summary.saw_nothing(), &args.message) {
         let lease = args.lease;
-        output::advise(
+        output::note_with_hint(
             &format!("there is no dead letter \"{id}\""),
             &format!(
                 "--dry-run --export - shows the ids; it may be leased: look again in {lease} s"

@@ -51,7 +51,7 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
         None => last_error(&database, &args.worker, window.since).await?,
     };
     let Some(id) = last else {
-        output::advise(
+        output::note_with_hint(
             "there is no error in that time",
             "leave --worker out, or name an earlier --since",
         );
@@ -110,7 +110,7 @@ pub async fn run(args: &Trace, place: &Place, out: &mut dyn Write) -> Result<Exi
         } else {
             "`tailrace logs` shows the ids there are"
         };
-        output::advise(&what, next);
+        output::note_with_hint(&what, next);
         return Ok(ExitCode::from(error::FAILED));
     }
     let style = Style {

@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
 
 /// Installs what `workspace` lacks.
 pub(crate) fn run_in(workspace: &Workspace) -> Result<()> {
-    let packages = npm::read(workspace)?;
+    let packages = npm::read_packages(workspace)?;
     let tools = CargoTools::read(workspace, BUILD_TOOLS)?;
     let wanted = prerequisites::Wanted {
         npm: !packages.are_installed(),
@@ -45,7 +45,7 @@ pub(crate) fn run_in(workspace: &Workspace) -> Result<()> {
     let _turn = take_turn(workspace)?;
     // npm mostly waits for the network, cargo for the processor.
     thread::scope(|scope| {
-        let npm = scope.spawn(|| npm::install(workspace, &packages));
+        let npm = scope.spawn(|| npm::install_packages(workspace, &packages));
         let cargo = tools.install();
         match npm.join() {
             Ok(installed) => installed.and(cargo),

@@ -7,12 +7,12 @@ use checkout::npm::{Packages, Scripts};
 use crate::step::{output, say};
 
 /// Reads what is wanted.
-pub(super) fn read(workspace: &Workspace) -> Result<Packages> {
+pub(super) fn read_packages(workspace: &Workspace) -> Result<Packages> {
     Packages::read(workspace, &workspace.wrangler_dir(), Scripts::Run)
 }
 
 /// Installs `packages`, unless they are there.
-pub(super) fn install(workspace: &Workspace, packages: &Packages) -> Result<()> {
+pub(super) fn install_packages(workspace: &Workspace, packages: &Packages) -> Result<()> {
     packages.install(
         |text| say(text),
         || {

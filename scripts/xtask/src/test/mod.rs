@@ -125,7 +125,7 @@ impl Stage {
     /// Installs what its tests want; returns the browser, where they want one.
     fn prepare(self, workspace: &Workspace, filter: Option<&str>) -> Result<Option<PathBuf>> {
         match self {
-            Self::Runtime => test_packages::install(workspace, filter).map(|()| None),
+            Self::Runtime => test_packages::install_needed(workspace, filter).map(|()| None),
             Self::Browser => browser::prepare(workspace).map(Some),
             _ => Ok(None),
         }

@@ -73,7 +73,7 @@ pub(super) async fn run(
     output::unwatch();
     out.flush().map_err(Error::io("standard output"))?;
     if is_named && !gone.is_empty() {
-        output::advise(
+        output::note_with_hint(
             &format!("not in the bucket: {}", gone.join(", ")),
             "`tailrace archive ls` shows the objects there are",
         );

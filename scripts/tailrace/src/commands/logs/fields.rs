@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::record::{CARRIED, Row, without_space};
+use crate::record::{CARRIED, Row, bare_text};
 use crate::{output, raw};
 
 /// The columns of a record, by their names in JSON.
@@ -69,7 +69,7 @@ fn encode(value: &impl Serialize) -> Option<Box<RawValue>> {
 /// Returns a field as a bare text without control characters: a string as it is, anything else as JSON.
 #[must_use]
 pub fn bare(value: &RawValue) -> String {
-    let text = raw::text(value).unwrap_or_else(|| without_space(value.get()));
+    let text = bare_text(value);
     output::safe(&text)
 }
 
@@ -105,7 +105,7 @@ pub fn carried(row: &Row) -> Vec<Pair> {
     }
     if let Some(args) = raw::member(&row.context, "args").and_then(raw::elements) {
         let is_shown = |arg: &RawValue| {
-            let text = raw::text(arg).unwrap_or_else(|| without_space(arg.get()));
+            let text = bare_text(arg);
             row.message.contains(&text)
         };
         let args: Vec<_> = args.into_iter().filter(|arg| !is_shown(arg)).collect();

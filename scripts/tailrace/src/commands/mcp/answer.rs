@@ -61,8 +61,8 @@ impl Answer {
             let begin = writer.json.len();
             for (index, entry) in logged.iter().enumerate() {
                 let (end, cut) = (writer.json.len(), writer.cut);
-                writer.separate();
-                writer.push(entry);
+                writer.push_separator();
+                writer.push_value(entry);
                 if writer.json.len() - begin > ANSWER_BYTES {
                     writer.json.truncate(end);
                     writer.cut = cut;
@@ -99,7 +99,7 @@ struct Writer {
 
 impl Writer {
     /// Divides what comes next from what stands before it, if anything does.
-    fn separate(&mut self) {
+    fn push_separator(&mut self) {
         if !(self.json.is_empty() || self.json.ends_with(['{', '[', ':'])) {
             self.json.push(',');
         }
@@ -110,17 +110,17 @@ impl Writer {
     }
 
     fn push_name(&mut self, name: &str) {
-        self.separate();
+        self.push_separator();
         self.push_text(name);
         self.json.push(':');
     }
 
     fn push_member(&mut self, name: &str, value: &RawValue) {
         self.push_name(name);
-        self.push(value);
+        self.push_value(value);
     }
 
-    fn push(&mut self, value: &RawValue) {
+    fn push_value(&mut self, value: &RawValue) {
         if let Some(members) = raw::members(value) {
             self.json.push('{');
             for (name, value) in members {
@@ -130,8 +130,8 @@ impl Writer {
         } else if let Some(elements) = raw::elements(value) {
             self.json.push('[');
             for element in elements {
-                self.separate();
-                self.push(element);
+                self.push_separator();
+                self.push_value(element);
             }
             self.json.push(']');
         } else if let Some(text) = raw::text(value) {

@@ -117,7 +117,7 @@ impl ReplaySummary {
     }
 
     /// Returns the lines; `target` names where letters went.
-    pub(super) fn lines(&self, target: &str, now: Timestamp) -> Vec<String> {
+    pub(super) fn to_lines(&self, target: &str, now: Timestamp) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(look) = self.look {
             let time = time::shown(&time::stored(now), &time::Zone::Local);

@@ -5,13 +5,12 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::beginnings;
 use super::desk::{Desk, Rank};
 use super::question::Question;
-use crate::record::{COLUMNS, Row, read_rows, without_space};
+use crate::record::{COLUMNS, Row, bare_text, read_rows};
 use crate::slices::Slices;
 use crate::sql::{self, Position, Statement};
 use crate::{Error, raw, time};
@@ -63,7 +62,7 @@ fn carried(row: &Row) -> String {
     if row.kind() == "invocation" {
         for (key, unit) in [("status", ""), ("latency_ms", " ms")] {
             if let Some(value) = raw::member(&row.context, key).filter(|one| one.get() != "null") {
-                let text = format!("{}{unit}", plain(value));
+                let text = format!("{}{unit}", bare_text(value));
                 // Most messages say it already.
                 if !row.message.contains(&text) {
                     parts.push(text);
@@ -73,13 +72,9 @@ fn carried(row: &Row) -> String {
     }
     let data = raw::member(&row.context, "data").and_then(raw::members);
     for (key, value) in data.into_iter().flatten() {
-        parts.push(format!("{key}={}", plain(value)));
+        parts.push(format!("{key}={}", bare_text(value)));
     }
     parts.join(" ")
-}
-
-fn plain(value: &RawValue) -> String {
-    raw::text(value).unwrap_or_else(|| without_space(value.get()))
 }
 
 /// Returns `text` with at most `most` characters, the last of them `…` where it was longer.
